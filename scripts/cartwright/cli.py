@@ -1,0 +1,99 @@
+"""The ``cartwright`` command: arguments in, report out, exit code 0 (fine), 1 (findings or blocked), 2 (bad input).
+
+Each command is a module of ``cartwright.commands``, imported only when it is asked for: a warm ``check`` is so short
+that importing the other commands would be most of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+
+from cartwright import __version__
+from cartwright.errors import CartwrightError, UserError, nearest
+
+__all__ = ["COMMANDS", "build", "main"]
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "up": "Start the embedded cluster with Argo CD and wait until every Application is Healthy.",
+        "status": "Show sync, health, revision and image of every app in every environment.",
+        "down": "Stop the embedded cluster and remove its data.",
+        "check": "Render, validate and judge every environment.",
+        "promote": "Move a version from one environment to the next.",
+        "new": "Create a new service: code, base, overlays and tests.",
+        "networkpolicies": "Generate the NetworkPolicies from apps/dependencies.yaml.",
+        "images": "Build the services' images without Docker.",
+        "tools": "Build and list the pinned tools.",
+        "doctor": "Tell what this machine has and lacks, tier by tier.",
+    }
+)
+"""Name of each command and its line of help. ``cartwright.commands.<name>`` holds a function of that name,
+or an ``app`` where the command has subcommands."""
+
+
+def build(selected: str | None = None) -> typer.Typer:
+    """The command line with the ``selected`` command imported, the others known by name and line of help only."""
+    app = typer.Typer(
+        name="cartwright",
+        help="Render, check, promote and run a GitOps repository: Argo CD, Kustomize and OPA, offline.",
+        epilog="Exit codes: 0 fine, 1 findings or blocked, 2 bad usage or unreadable input.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def root(
+        version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    ) -> None:
+        if version:
+            sys.stdout.write(f"cartwright {__version__}\n")
+            raise typer.Exit
+
+    for name, line in COMMANDS.items():
+        if name != selected:
+            app.command(name, help=line)(_not_imported)
+            continue
+        module = importlib.import_module(f"cartwright.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=line)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _not_imported() -> None:
+    """Stands in the overview for a command that this call does not run."""
+
+
+def main() -> None:
+    """Run the command line of this process; never shows a traceback for a user's mistake."""
+    selected = sys.argv[1] if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
+    try:
+        if selected is not None and selected not in COMMANDS:
+            raise UserError(f"no command '{selected}'", hint=nearest(selected, COMMANDS))
+        # --version stands before any command, so the overview must be callable without one.
+        build(selected)()
+    except CartwrightError as error:
+        if os.environ.get("CARTWRIGHT_DEBUG"):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`head`, a pager) closed the pipe: nothing is left to say, nor to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("CARTWRIGHT_DEBUG"):
+            raise
+        sys.stderr.write(
+            f"error: internal: {type(error).__name__}: {error} (CARTWRIGHT_DEBUG=1 shows where; please report it)\n"
+        )
+        sys.exit(2)

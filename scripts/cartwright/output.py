@@ -1,0 +1,34 @@
+"""Where output goes: results to standard output, all else to standard error, so that output can be piped."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["stderr", "stdout", "write"]
+
+
+@cache
+def stdout() -> Console:
+    """The console for results: tables and text for people."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def stderr() -> Console:
+    """The console for progress, warnings and errors."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Write a result as it is: no wrapping and no markup, with one newline at its end."""
+    import sys
+
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")

@@ -1,0 +1,101 @@
+"""The one place that starts short-lived programs.
+
+Long-lived ones (the embedded cluster's components) belong to the process supervisor, see ``cartwright.cluster``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cartwright.errors import ToolError
+
+__all__ = ["Completed", "run"]
+
+_TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended."""
+
+    args: tuple[str, ...]
+    """The command line as it was started."""
+    returncode: int
+    """Exit code; one of those that the caller accepted."""
+    stdout: str
+    """Everything it wrote to standard output, as UTF-8 with undecodable bytes replaced."""
+    stderr: str
+    """The same for standard error."""
+
+
+def run(
+    args: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | bytes | None = None,
+    accept: Sequence[int] = (0,),
+    timeout: float = 300.0,
+) -> Completed:
+    """Run a program to its end and return what it wrote.
+
+    Args:
+        args: program and arguments; no shell reads them.
+        cwd: the folder to run in; the current one by default.
+        env: variables to add to this process's environment.
+        stdin: text (UTF-8) or bytes to feed; nothing by default, so that no program waits for a terminal.
+        accept: exit codes that mean success.
+        timeout: seconds until the program and all its children are killed.
+
+    Raises:
+        ToolError: the program is missing, ended with another code, or ran out of time.
+    """
+    words = [str(word) for word in args]
+    name = Path(words[0]).name
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **env} if env else None,
+            stdin=subprocess.PIPE if data is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # its own process group, so that a time-out takes the children too
+        )
+    except FileNotFoundError as error:
+        raise ToolError(f"{name}: not found; `cartwright doctor` says what to install") from error
+    except OSError as error:
+        raise ToolError(f"{name}: {error.strerror}") from error
+    try:
+        out, err = process.communicate(data, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        _kill_group(process)
+        raise ToolError(f"{name}: no end after {timeout:g} s, killed ({' '.join(words)})") from error
+    except BaseException:
+        _kill_group(process)
+        raise
+    done = Completed(
+        args=tuple(words),
+        returncode=process.returncode,
+        stdout=out.decode(errors="replace"),
+        stderr=err.decode(errors="replace"),
+    )
+    if done.returncode not in accept:
+        tail = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-_TAIL_LINES:])
+        raise ToolError(f"{name} ended with code {done.returncode}: {tail}")
+    return done
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill the program and its children, and reap it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
