@@ -45,17 +45,18 @@ def build(selected: str | None = None) -> typer.Typer:
         help="Render, check, promote and run a GitOps repository: Argo CD, Kustomize and OPA, offline.",
         epilog="Exit codes: 0 fine, 1 findings or blocked, 2 bad usage or unreadable input.",
         no_args_is_help=True,
+        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
     @app.callback()
     def root(
-        version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+        version: Annotated[
+            bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        ] = False,
     ) -> None:
-        if version:
-            sys.stdout.write(f"cartwright {__version__}\n")
-            raise typer.Exit
+        pass
 
     for name, line in COMMANDS.items():
         if name != selected:
@@ -69,6 +70,12 @@ def build(selected: str | None = None) -> typer.Typer:
     return app
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"cartwright {__version__}\n")
+        raise typer.Exit
+
+
 def _not_imported() -> None:
     """Stands in the overview for a command that this call does not run."""
 
@@ -79,7 +86,6 @@ def main() -> None:
     try:
         if selected is not None and selected not in COMMANDS:
             raise UserError(f"no command '{selected}'", hint=nearest(selected, COMMANDS))
-        # --version stands before any command, so the overview must be callable without one.
         build(selected)()
     except CartwrightError as error:
         if os.environ.get("CARTWRIGHT_DEBUG"):

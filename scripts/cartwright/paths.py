@@ -18,6 +18,6 @@ def cache_root() -> Path:
 
 
 def state_dir(root: Path) -> Path:
-    """The folder of what runs and of what may be thrown away: ``$CARTWRIGHT_STATE``, else ``.cartwright`` in ``root``."""
+    """The folder of what runs: ``$CARTWRIGHT_STATE``, else ``.cartwright`` in ``root``."""
     override = os.environ.get("CARTWRIGHT_STATE")
     return Path(override) if override else root / ".cartwright"

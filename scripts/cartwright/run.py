@@ -5,6 +5,7 @@ Long-lived ones (the embedded cluster's components) belong to the process superv
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -94,8 +95,6 @@ def run(
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill the program and its children, and reap it."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

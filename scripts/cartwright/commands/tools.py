@@ -1,0 +1,54 @@
+"""``cartwright tools``: build the pinned tools, or list them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from cartwright.errors import UserError, nearest
+from cartwright.output import stdout, write
+from cartwright.tools import load_catalogue, locate, require
+
+app = typer.Typer(no_args_is_help=True, help="Build and list the pinned tools.")
+
+_TIERS = ("check", "cluster", "test")
+
+
+@app.command()
+def build(
+    names: Annotated[list[str] | None, typer.Argument(help="Tools to build; all of them by default.")] = None,
+    tier: Annotated[str | None, typer.Option(help="Only the tools of this tier: check, cluster or test.")] = None,
+) -> None:
+    """Build what is missing into the cache and print where each tool is.
+
+    Examples: `cartwright tools build`, `cartwright tools build --tier check`, `cartwright tools build kustomize`.
+    """
+    catalogue = load_catalogue()
+    if tier is not None and tier not in _TIERS:
+        raise UserError(f"no tier '{tier}'", hint=nearest(tier, _TIERS))
+    chosen = names or [tool.name for tool in catalogue.values() if tier is None or tier in tool.tiers]
+    for name, path in require(chosen).items():
+        write(f"{name} {catalogue[name].version} {path}")
+
+
+@app.command("list")
+def list_tools(
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """List the pinned tools: version, who needs it, and where it is."""
+    rows = [
+        {"name": tool.name, "version": tool.version, "tiers": list(tool.tiers), "path": str(path) if path else None}
+        for tool in load_catalogue().values()
+        for path in [locate(tool)]
+    ]
+    if output == "json":
+        write(json.dumps({"version": 1, "tools": rows}, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table("tool", "version", "needed by", "where", box=None)
+    for row in rows:
+        table.add_row(str(row["name"]), str(row["version"]), ", ".join(row["tiers"] or []), row["path"] or "not built")
+    stdout().print(table)

