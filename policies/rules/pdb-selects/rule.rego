@@ -1,0 +1,34 @@
+# METADATA
+# title: A disruption budget selects pods
+# description: >-
+#   A PodDisruptionBudget whose selector matches nothing protects nothing, and nobody notices until a drain takes every
+#   replica at once. It happens when labels are renamed on one side.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
+#     description: Kubernetes on disruption budgets
+# custom:
+#   id: pdb-selects
+#   severity: error
+#   scope: environment
+#   kinds: [{group: policy, kind: PodDisruptionBudget}]
+#   remedy: Give the budget the selector of the workload that it protects.
+package cartwright.rules.pdb_selects
+
+import data.lib.inventory
+import data.lib.report
+import data.lib.selector
+import data.lib.values
+import data.lib.workload
+
+violation contains report.at(input.review.object, ["spec", "selector"], text) if {
+	not _selects_a_pod
+	text := "its selector matches no pod of its namespace; give it the selector of the workload that it protects"
+}
+
+_selects_a_pod if {
+	wanted := values.get(input.review.object, ["spec", "selector"], null)
+	some group, kinds in workload.pod_paths
+	some kind, _ in kinds
+	some object in inventory.beside(input.review.object, group, kind)
+	selector.matches(wanted, workload.pod_labels(object))
+}

@@ -1,0 +1,50 @@
+# METADATA
+# title: Images are pinned by tag and digest
+# description: >-
+#   A tag can be moved to other content after it was reviewed, so what was checked need not be what runs. A digest cannot,
+#   but says nothing to a reader: the tag beside it names the version.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
+#     description: Kubernetes on image names and digests
+# custom:
+#   id: pinned-image
+#   severity: error
+#   scope: object
+#   kinds: pod-carrying
+#   remedy: Write the image as name:tag@sha256:digest. An overlay's `images` entry holds both, `newTag` and `digest`.
+package cartwright.rules.pinned_image
+
+import data.lib.image
+import data.lib.report
+import data.lib.values
+import data.lib.workload
+
+violation contains report.in_container(input.review.object, container, ["image"], text) if {
+	some container in workload.containers(input.review.object)
+	text := _fault(values.get(container.spec, ["image"], ""))
+}
+
+_fault("") := "has no image; write name:tag@sha256:digest"
+
+_fault(reference) := sprintf("image %v is not a valid reference; write name:tag@sha256:digest", [reference]) if {
+	reference != ""
+	not image.parse(reference)
+}
+
+_fault(reference) := sprintf("image %s has no digest; pin it as name:tag@sha256:digest", [reference]) if {
+	parts := image.parse(reference)
+	parts.digest == ""
+	parts.tag != ""
+}
+
+_fault(reference) := sprintf("image %s has neither tag nor digest; pin it as name:tag@sha256:digest", [reference]) if {
+	parts := image.parse(reference)
+	parts.digest == ""
+	parts.tag == ""
+}
+
+_fault(reference) := sprintf("image %s has a digest but no tag that names its version", [reference]) if {
+	parts := image.parse(reference)
+	parts.digest != ""
+	parts.tag == ""
+}

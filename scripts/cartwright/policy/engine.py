@@ -1,0 +1,259 @@
+"""The rules, evaluated: objects in, findings out, one conftest process per call.
+
+conftest gets the objects as JSON and not the YAML files themselves: it overlooks documents behind a separator with a
+comment (``--- # second``), forgets the order of a file's documents, and needs longer for it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cartwright.errors import ToolError, UserError, nearest
+from cartwright.policy.documents import Document, read_documents
+from cartwright.policy.model import Rule, load_rules
+from cartwright.run import run
+
+__all__ = ["Evaluation", "ObjectRef", "PolicyFinding", "evaluate", "evaluate_documents"]
+
+
+@dataclass(frozen=True, order=True)
+class ObjectRef:
+    """The identity of an object; empty where it has no namespace or no name."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class PolicyFinding:
+    """One violation of one rule by one object."""
+
+    rule: str
+    severity: str
+    """``error`` or ``warning``."""
+    message: str
+    resource: ObjectRef
+    file: str
+    """The path that the document was given under."""
+    document: int
+    """Position of the YAML document in the file, from 0."""
+    field: tuple[str | int, ...]
+    """Path from the document's root to the field, or to where a missing one belongs; empty for the whole object."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was judged, and what was found."""
+
+    findings: tuple[PolicyFinding, ...]
+    """Sorted by file, document, rule, field."""
+    objects: int
+    """How many objects were judged, by conftest's own count."""
+    rules: int
+    """How many rules were loaded and asked, by conftest's own count."""
+
+
+def evaluate(
+    files: Sequence[Path],
+    parameters: Mapping[str, Mapping[str, Any]],
+    conftest: Path,
+    *,
+    policies: Path,
+    isolate: bool = False,
+    pss: str | None = None,
+    only: Collection[str] | None = None,
+) -> Evaluation:
+    """Judge the objects of YAML files. Arguments and errors are those of `evaluate_documents`."""
+    return evaluate_documents(
+        read_documents(files), parameters, conftest, policies=policies, isolate=isolate, pss=pss, only=only
+    )
+
+
+def evaluate_documents(
+    documents: Sequence[Document],
+    parameters: Mapping[str, Mapping[str, Any]],
+    conftest: Path,
+    *,
+    policies: Path,
+    isolate: bool = False,
+    pss: str | None = None,
+    only: Collection[str] | None = None,
+) -> Evaluation:
+    """Judge objects that may refer to each other: those of one environment.
+
+    Args:
+        documents: the objects.
+        parameters: values for rules' parameters, by rule id and name; the rest keep their defaults.
+        conftest: the program.
+        policies: the folder with ``rules``, ``lib`` and ``conftest``.
+        isolate: let only objects of the same file see each other.
+        pss: judge pods as if their namespace enforced this Pod Security level.
+        only: ids of the rules to ask; all by default.
+
+    Raises:
+        UserError: a rule, a parameter or a rule's Rego is wrong; names the file and, where known, the line.
+        ToolError: conftest failed, or did not judge everything it was given.
+    """
+    rules = _selected(load_rules(policies), only)
+    data = {"run": _run_data(rules, _with_pss(rules, parameters, pss))}
+    scopes: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for document in documents:
+        scopes[document.path if isolate else ""].append(_entry(document))
+    with tempfile.TemporaryDirectory(prefix="cartwright-policy-") as folder:
+        data_file, input_file = Path(folder, "data.json"), Path(folder, "input.json")
+        data_file.write_text(json.dumps(data), encoding="utf-8")
+        input_file.write_text(_to_json({"scopes": list(scopes.values())}), encoding="utf-8")
+        results = _conftest(conftest, _modules(policies, rules), data_file, input_file)
+    return _evaluation(results, documents=documents, rules=rules)
+
+
+def _selected(rules: Sequence[Rule], only: Collection[str] | None) -> list[Rule]:
+    known = {rule.id for rule in rules}
+    for wanted in only or ():
+        if wanted not in known:
+            raise UserError(f"no rule '{wanted}'", hint=nearest(wanted, known))
+    return [rule for rule in rules if only is None or rule.id in only]
+
+
+def _with_pss(
+    rules: Sequence[Rule], parameters: Mapping[str, Mapping[str, Any]], level: str | None
+) -> Mapping[str, Mapping[str, Any]]:
+    if level is None:
+        return parameters
+    forced = {rule.id: {**parameters.get(rule.id, {}), "level": level} for rule in rules if rule.id.startswith("pss-")}
+    return {**parameters, **forced}
+
+
+def _run_data(rules: Sequence[Rule], parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The data that the adapter asks for: the rules with their parameters, and which of them a kind concerns."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for rule in rules:
+        for kind in rule.kinds:
+            kinds[kind.key].append(rule.package)
+    return {
+        "rules": {
+            rule.package: {
+                "id": rule.id,
+                "severity": rule.severity,
+                "parameters": {**rule.defaults, **parameters.get(rule.id, {})},
+            }
+            for rule in rules
+        },
+        "kinds": kinds,
+    }
+
+
+def _entry(document: Document) -> dict[str, Any]:
+    return {
+        "path": document.path,
+        "index": document.index,
+        "item": document.item,
+        "kind": document.kind_key,
+        "object": document.object,
+    }
+
+
+def _to_json(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, default=str)
+    except ValueError as error:
+        raise UserError("a number is infinite or not a number: Kubernetes has no such value") from error
+
+
+def _modules(policies: Path, rules: Sequence[Rule]) -> list[Path]:
+    """The Rego to load, file by file: folders would bring the tests along, which only cost time here."""
+    lib = [file for file in sorted(policies.glob("lib/*.rego")) if not file.name.endswith("_test.rego")]
+    return [policies / "conftest" / "main.rego", *lib, *(rule.file for rule in rules)]
+
+
+def _conftest(conftest: Path, modules: Sequence[Path], data: Path, input_file: Path) -> list[dict[str, Any]]:
+    """The results of the adapter."""
+    arguments: list[str | Path] = [
+        conftest,
+        "test",
+        "--no-color",
+        "--no-fail",
+        "--show-builtin-errors",
+        "--output=json",
+    ]
+    for module in modules:
+        arguments += ["--policy", module]
+    done = run([*arguments, "--data", data, input_file], accept=(0, 1))
+    if done.returncode != 0:
+        raise _explain(done.stderr.strip())
+    return [failure for check in json.loads(done.stdout) for failure in check.get("failures") or []]
+
+
+_REGO_ERROR = re.compile(r"(?P<file>[^\s:]+\.rego):(?P<line>\d+): (?P<message>[^\n]+)")
+
+
+def _explain(stderr: str) -> UserError | ToolError:
+    """The error behind conftest's last words; one in the Rego names its file and line."""
+    found = _REGO_ERROR.search(stderr)
+    if found is None:
+        return ToolError(f"conftest: {stderr}")
+    return UserError(found["message"], file=found["file"], line=int(found["line"]))
+
+
+def _evaluation(
+    results: Sequence[Mapping[str, Any]], *, documents: Sequence[Document], rules: Sequence[Rule]
+) -> Evaluation:
+    summary: Mapping[str, Any] = {}
+    findings = []
+    for result in results:
+        metadata = result["metadata"]
+        if "evaluated" in metadata:
+            summary = metadata["evaluated"]
+        else:
+            findings.append(_finding(result["msg"], metadata))
+    if summary.get("objects") != len(documents):
+        raise ToolError(f"conftest judged {summary.get('objects', 0)} of {len(documents)} objects")
+    missing = {rule.id for rule in rules} - set(summary["rules"])
+    if missing:
+        raise ToolError(f"conftest did not ask these rules: {', '.join(sorted(missing))}")
+    findings.sort(key=_order)
+    return Evaluation(findings=tuple(findings), objects=summary["objects"], rules=len(summary["rules"]))
+
+
+def _finding(message: str, metadata: Mapping[str, Any]) -> PolicyFinding:
+    resource = metadata["resource"]
+    prefix = [part for number in metadata["item"] for part in ("items", _whole(number))]
+    return PolicyFinding(
+        rule=metadata["rule"],
+        severity=metadata["severity"],
+        message=message,
+        resource=ObjectRef(
+            api_version=str(resource["apiVersion"]),
+            kind=str(resource["kind"]),
+            namespace=str(resource["namespace"]),
+            name=str(resource["name"]),
+        ),
+        file=metadata["path"],
+        document=_whole(metadata["index"]),
+        field=(*prefix, *(_whole(part) for part in metadata["details"].get("path", []))),
+    )
+
+
+def _whole(part: Any) -> Any:
+    """Numbers leave conftest as floats."""
+    return math.trunc(part) if isinstance(part, float) else part
+
+
+def _order(finding: PolicyFinding) -> tuple[str, int, str, tuple[str, ...], str]:
+    return (
+        finding.file,
+        finding.document,
+        finding.rule,
+        tuple(f"{part:09}" if isinstance(part, int) else part for part in finding.field),
+        finding.message,
+    )
