@@ -1,0 +1,145 @@
+"""The bare Git repository that the embedded Argo CD syncs from, and what is pushed to it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cartwright.cluster.identities import ARGOCD_NAMESPACE
+from cartwright.cluster.state import Layout
+from cartwright.errors import ToolError, UserError
+from cartwright.run import run
+
+__all__ = ["BRANCH", "Remote", "uncommitted"]
+
+BRANCH = "refs/heads/main"
+"""The branch that manifests name as their target revision."""
+
+_OWN_CONFIGURATION = {
+    # A hook or template of the person's own must not run here, and the mirrors' settings are not wanted either.
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TEMPLATE_DIR": "",
+}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """The bare remote of one embedded cluster."""
+
+    path: Path
+    """Where it is."""
+
+    @property
+    def url(self) -> str:
+        """What Argo CD, and ``git push``, call it."""
+        return self.path.as_uri()
+
+    @classmethod
+    def open(cls, layout: Layout) -> Remote:
+        """The remote, made first where it is missing or half made."""
+        remote = cls(layout.remote)
+        if not (layout.remote / "HEAD").is_file():
+            run(["git", "init", "--quiet", "--bare", "--initial-branch=main", layout.remote], env=_OWN_CONFIGURATION)
+        return remote
+
+    def install_hook(self, *, kubectl: Path, kubeconfig: Path) -> None:
+        """Make every push ask Argo CD to look at once, rather than at its next round.
+
+        In production a webhook does the same.
+        """
+        base = f"{shlex.quote(str(kubectl))} --kubeconfig={shlex.quote(str(kubeconfig))} --request-timeout=10s"
+        annotate = f"{base} annotate --overwrite --all --namespace={ARGOCD_NAMESPACE}"
+        hook = self.path / "hooks" / "post-receive"
+        hook.parent.mkdir(exist_ok=True)
+        text = (
+            "#!/bin/sh\n"
+            "# Written by `cartwright up`: asks Argo CD to look at the new commit at once.\n"
+            "# A push succeeds even while the cluster is down, and does not wait.\n"
+            "(\n"
+            f"  {annotate} applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true\n"
+            f"  {annotate} applications.argoproj.io argocd.argoproj.io/refresh=normal\n"
+            ") >/dev/null 2>&1 </dev/null &\n"
+        )
+        side = hook.with_suffix(".new")
+        side.write_text(text, encoding="utf-8")
+        side.chmod(0o755)
+        side.replace(hook)
+
+    def head(self) -> str | None:
+        """The commit that Argo CD is to bring about; None before the first push."""
+        done = run(["git", "rev-parse", "--verify", "--quiet", BRANCH], cwd=self.path, accept=(0, 1, 128))
+        return done.stdout.strip() or None
+
+    def push(self, root: Path, *, include_uncommitted: bool) -> str:
+        """Make the repository's HEAD what Argo CD is to bring about; returns the commit.
+
+        Args:
+            root: the repository.
+            include_uncommitted: put the work tree's changes into one more commit, in the remote only: index, HEAD and
+                work tree of the repository stay as they are.
+
+        Raises:
+            UserError: the repository has no commit yet.
+            ToolError: Git fails.
+        """
+        done = run(["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"], cwd=root, accept=(0, 1, 128))
+        commit = done.stdout.strip()
+        if not commit:
+            raise UserError("the repository has no commit yet", hint="`git add --all && git commit` first")
+        # The objects first, under a name that Argo CD does not follow.
+        run(["git", "push", "--quiet", "--force", self.path, f"{commit}:refs/cartwright/head"], cwd=root)
+        if include_uncommitted and uncommitted(root):
+            commit = self._commit_work_tree(root, parent=commit)
+        if self.head() == commit:
+            return commit
+        # A second push moves the branch: only pushes run the hook.
+        run(
+            ["git", "push", "--quiet", "--force", self.path, f"{commit}:{BRANCH}"],
+            cwd=self.path,
+            env=_OWN_CONFIGURATION,
+        )
+        return commit
+
+    def _commit_work_tree(self, root: Path, *, parent: str) -> str:
+        """A commit of the work tree as it is, ignored files left out, written into the remote's objects alone."""
+        with tempfile.TemporaryDirectory(prefix="cartwright-index-") as side:
+            variables = {
+                "GIT_DIR": str(self.path),
+                "GIT_WORK_TREE": str(root),
+                "GIT_INDEX_FILE": str(Path(side) / "index"),
+                "GIT_AUTHOR_NAME": "cartwright",
+                "GIT_AUTHOR_EMAIL": "cartwright@localhost",
+                "GIT_COMMITTER_NAME": "cartwright",
+                "GIT_COMMITTER_EMAIL": "cartwright@localhost",
+            }
+            run(["git", "-c", "core.bare=false", "read-tree", parent], cwd=root, env=variables)
+            run(["git", "-c", "core.bare=false", "add", "--all"], cwd=root, env=variables)
+            tree = run(["git", "-c", "core.bare=false", "write-tree"], cwd=root, env=variables).stdout.strip()
+            current = run(["git", "rev-parse", f"{self.head() or parent}^{{tree}}"], cwd=self.path).stdout.strip()
+            head = self.head()
+            if tree == current and head:
+                return head  # the same changes as last time: no new commit
+            message = "Uncommitted changes of the work tree"
+            done = run(["git", "commit-tree", tree, "-p", parent, "-m", message], cwd=self.path, env=variables)
+            return done.stdout.strip()
+
+
+def uncommitted(root: Path) -> int:
+    """How many files of the work tree differ from HEAD, new ones included.
+
+    Raises:
+        UserError: ``root`` is not in a Git repository.
+    """
+    try:
+        done = run(["git", "status", "--porcelain", "--untracked-files=all"], cwd=root, env=_no_lock())
+    except ToolError as error:
+        raise UserError("not a Git repository", file=root, hint="`git init`, then commit") from error
+    return len(done.stdout.splitlines())
+
+
+def _no_lock() -> dict[str, str]:
+    """Looking must not write the index, which a commit may hold at the same time."""
+    return {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": os.environ.get("LC_ALL", "C.UTF-8")}

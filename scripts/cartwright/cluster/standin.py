@@ -1,0 +1,88 @@
+"""Runs a program in the place of a workload whose pods are only simulated.
+
+    python -m cartwright.cluster.standin --kubectl … --kubeconfig … --namespace platform \
+        deployment/prometheus-operator -- /path/to/operator --apiserver=…
+
+Waits until the workload is in the cluster, takes the variables and flags that its manifest gives the container, puts
+this command line's own flags and this process's own variables over them, and becomes the program. So what
+``argocd/install`` or an overlay configures holds for the process as it would for the pod.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cartwright.errors import ToolError
+from cartwright.run import run
+
+__all__ = ["container_flags", "container_variables", "main"]
+
+_POLL_SECONDS = 1.0
+
+
+def container_flags(container: Mapping[str, Any]) -> list[str]:
+    """The flags of a container, without the program that they are for."""
+    words = [*container.get("command", []), *container.get("args", [])]
+    first_flag = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+    return words[first_flag:]
+
+
+def container_variables(container: Mapping[str, Any], config_map: Callable[[str], Mapping[str, str]]) -> dict[str, str]:
+    """The variables of a container: literal ones, and those from ConfigMaps. Secrets and pod fields are left out.
+
+    Args:
+        container: from the workload's pod template.
+        config_map: returns the data of the ConfigMap with a name, empty where there is none.
+    """
+    variables = {}
+    for entry in container.get("env", []):
+        reference = entry.get("valueFrom", {}).get("configMapKeyRef")
+        value = config_map(reference["name"]).get(reference["key"]) if reference else entry.get("value")
+        if value is not None:
+            variables[entry["name"]] = value
+    return variables
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Become the program."""
+    parser = argparse.ArgumentParser(prog="python -m cartwright.cluster.standin")
+    parser.add_argument("--kubectl", required=True)
+    parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("workload")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args(arguments)
+    get = [options.kubectl, f"--kubeconfig={options.kubeconfig}", f"--namespace={options.namespace}", "get", "-o=json"]
+
+    def read(name: str) -> dict[str, Any] | None:
+        try:
+            text = run([*get, "--ignore-not-found", name], timeout=30).stdout
+        except ToolError:
+            return None  # the API server restarts; it will be back
+        return json.loads(text) if text else None
+
+    workload = read(options.workload)
+    while workload is None:
+        time.sleep(_POLL_SECONDS)
+        workload = read(options.workload)
+    container = workload["spec"]["template"]["spec"]["containers"][0]
+    found: dict[str, Mapping[str, str]] = {}
+
+    def config_map(name: str) -> Mapping[str, str]:
+        if name not in found:
+            found[name] = (read(f"configmap/{name}") or {}).get("data") or {}
+        return found[name]
+
+    program, *flags = options.command
+    environment = {**container_variables(container, config_map), **os.environ}
+    os.execve(program, [Path(program).name, *container_flags(container), *flags], environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
