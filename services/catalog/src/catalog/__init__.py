@@ -1,0 +1,1 @@
+"""Products of the shop, their prices and stock."""

@@ -1,0 +1,6 @@
+"""Alembic's entry into these migrations."""
+
+from cartwright_kit import run_environment
+from catalog.models import Base
+
+run_environment(Base.metadata)

@@ -1,0 +1,22 @@
+"""The orders application."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+import cartwright_kit as kit
+from orders.catalog import CatalogClient
+from orders.endpoints import router
+from orders.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, not yet connected to anything."""
+    return kit.create_app(
+        settings,
+        service="orders",
+        version=version("cartwright-orders"),
+        description="Orders of the shop: placed at catalog's prices, then paid, shipped or cancelled.",
+        routers=[router],
+        resources=[kit.Database(settings), CatalogClient(str(settings.catalog_url))],
+    )

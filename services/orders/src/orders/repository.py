@@ -1,0 +1,73 @@
+"""Every query of orders."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cartwright_kit import page_statement
+from orders.models import Order, OrderLine, OrderStatus
+from orders.schemas import OrderFilter
+
+
+class OrderRepository:
+    """Orders in the database of this session."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def release(self) -> None:
+        """End the transaction and give the connection back, before a wait for something else."""
+        await self._session.commit()
+
+    async def add(self, order: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Order | None:
+        """Store an order with its lines. None if the customer has used the idempotency key.
+
+        Of two that arrive at once with one key, the second waits here for the first and then gets None.
+        """
+        stored = await self._session.scalar(
+            insert(Order)
+            .values(**order)
+            .on_conflict_do_nothing(index_elements=[Order.customer, Order.idempotency_key])
+            .returning(Order.id)
+        )
+        if stored is None:
+            return None
+        await self._session.execute(
+            insert(OrderLine),
+            [{**line, "order_id": stored, "position": position} for position, line in enumerate(lines)],
+        )
+        return await self._session.get(Order, stored)
+
+    async def get(self, order_id: uuid.UUID) -> Order | None:
+        """The order with this id."""
+        return await self._session.get(Order, order_id)
+
+    async def get_by_key(self, customer: str, idempotency_key: str) -> Order | None:
+        """The order that this customer placed with this key."""
+        return await self._session.scalar(
+            select(Order).where(Order.customer == customer, Order.idempotency_key == idempotency_key)
+        )
+
+    async def list_page(self, parameters: OrderFilter) -> Sequence[Order]:
+        """One page of orders and, if there are more, one order of the next."""
+        statement = select(Order)
+        if parameters.customer is not None:
+            statement = statement.where(Order.customer == parameters.customer)
+        if parameters.status is not None:
+            statement = statement.where(Order.status == parameters.status)
+        return (await self._session.scalars(page_statement(statement, Order, parameters))).all()
+
+    async def lock(self, order_id: uuid.UUID) -> Order | None:
+        """The order with this id, held against changes by others until the transaction ends."""
+        return await self._session.get(Order, order_id, with_for_update=True, populate_existing=True)
+
+    async def set_status(self, order: Order, status: OrderStatus) -> None:
+        """Change the state of a locked order."""
+        order.status = status
+        order.updated_at = func.now()
+        await self._session.flush()
+        await self._session.refresh(order, ["updated_at"])
