@@ -8,18 +8,18 @@
 #   The last result is no finding: it counts what was evaluated, so that nothing evaluated cannot pass for nothing wrong.
 package main
 
+import data.lib.inventory
 import data.lib.report
-import data.lib.values
 
 deny contains result if {
 	run := data.run
 	some entries in input.scopes
-	inventory := _inventory(entries)
+	others := _inventory(entries)
 	some entry in entries
 	some name in run.kinds[entry.kind]
 	rule := run.rules[name]
 	request := {"review": {"object": entry.object}, "parameters": rule.parameters}
-	some violation in data.cartwright.rules[name].violation with input as request with data.inventory as inventory
+	some violation in data.cartwright.rules[name].violation with input as request with data.inventory as others
 	result := {
 		"msg": violation.msg,
 		"rule": rule.id,
@@ -46,15 +46,15 @@ deny contains {"msg": "evaluated", "evaluated": evaluated} if {
 # Positions are merged instead of objects: of two objects with one identity the last counts, never a blend of both.
 _inventory(entries) := {
 	"namespace": {namespace: _resolve(entries, versions) |
-		some namespace, versions in values.object_at(positions, ["namespace"])
+		some namespace, versions in positions.namespace
 	},
-	"cluster": _resolve(entries, values.object_at(positions, ["cluster"])),
+	"cluster": _resolve(entries, object.get(positions, "cluster", {})),
 } if {
 	positions := object.union_n([_place(entry.object, position) | some position, entry in entries])
 }
 
 _place(object, position) := {"cluster": _leaf(object, position)} if {
-	values.get(object, ["metadata", "namespace"], "") == ""
+	inventory.namespace(object) == ""
 } else := {"namespace": {object.metadata.namespace: _leaf(object, position)}}
 
 _leaf(object, position) := {object.apiVersion: {object.kind: {report.name(object): position}}}
@@ -70,6 +70,6 @@ _resolve(entries, versions) := {version: resolved |
 _identity(object) := {
 	"apiVersion": object.apiVersion,
 	"kind": object.kind,
-	"namespace": values.get(object, ["metadata", "namespace"], ""),
+	"namespace": inventory.namespace(object),
 	"name": report.name(object),
 }

@@ -5,38 +5,50 @@
 #   cluster[apiVersion][kind][name]. An object without a namespace stands under `cluster`, whatever its kind.
 package lib.inventory
 
-import data.lib.values
+import data.lib.workload
 
 # METADATA
 # description: The namespace that an object names; empty where it names none.
-namespace(object) := values.string_at(object, ["metadata", "namespace"])
+namespace(resource) := found if {
+	found := resource.metadata.namespace
+	is_string(found)
+} else := ""
 
 # METADATA
 # description: >-
 #   Objects of one group and kind, at any version, that share the namespace of `object`. Two objects that both
 #   leave their namespace out share one: whoever applies them gives them the same.
-beside(object, group, kind) := [found |
-	some api_version, kinds in _around(object)
-	_group(api_version) == group
+beside(resource, group, kind) := [found |
+	some version, kinds in _around(resource)
+	_is_of(version, group)
 	some found in kinds[kind]
 ]
 
 # METADATA
 # description: The one of these with that name; undefined where there is none.
-named_beside(object, group, kind, name) := found if {
-	some api_version, kinds in _around(object)
-	_group(api_version) == group
+named_beside(resource, group, kind, name) := found if {
+	some version, kinds in _around(resource)
+	_is_of(version, group)
 	found := kinds[kind][name]
 }
 
 # METADATA
+# description: Objects that carry pods and share the namespace of `object`.
+pods_beside(resource) := [found |
+	some version, kinds in _around(resource)
+	version in {"v1", "apps/v1", "batch/v1"}
+	some kind, _ in workload.spec_paths
+	some found in kinds[kind]
+]
+
+# METADATA
 # description: The Namespace that an object lives in; undefined where it is not known.
-namespace_of(object) := data.inventory.cluster.v1.Namespace[namespace(object)]
+namespace_of(resource) := data.inventory.cluster.v1.Namespace[resource.metadata.namespace]
 
-_around(object) := values.object_at(data.inventory, ["cluster"]) if {
-	namespace(object) == ""
-} else := values.object_at(data.inventory, ["namespace", namespace(object)])
+_around(resource) := data.inventory.cluster if {
+	namespace(resource) == ""
+} else := data.inventory.namespace[resource.metadata.namespace]
 
-_group(api_version) := split(api_version, "/")[0] if {
-	contains(api_version, "/")
-} else := ""
+_is_of(version, "") if not contains(version, "/")
+
+_is_of(version, group) if startswith(version, concat("", [group, "/"]))

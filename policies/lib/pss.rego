@@ -7,7 +7,6 @@
 package lib.pss
 
 import data.lib.inventory
-import data.lib.values
 
 # METADATA
 # description: The levels, each stricter than the one before.
@@ -21,15 +20,15 @@ enforce_label := "pod-security.kubernetes.io/enforce"
 # description: >-
 #   True where a control of `control_level` binds the pods of `object`. The parameter `level` decides if given, else the
 #   namespace's own label. A pod whose namespace is not known, or says nothing, is held to `restricted`.
-binds(control_level, object, parameters) if rank[level(object, parameters)] >= rank[control_level]
+binds(control_level, resource, parameters) if rank[level(resource, parameters)] >= rank[control_level]
 
 # METADATA
 # description: The level that the pods of `object` are held to.
-level(object, parameters) := chosen if {
-	chosen := values.string_at(parameters, ["level"])
+level(resource, parameters) := chosen if {
+	chosen := parameters.level
 	rank[chosen]
 } else := labelled if {
-	labelled := inventory.namespace_of(object).metadata.labels[enforce_label]
+	labelled := inventory.namespace_of(resource).metadata.labels[enforce_label]
 	rank[labelled]
 } else := "restricted"
 

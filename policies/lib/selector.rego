@@ -3,30 +3,35 @@
 # description: matchLabels and matchExpressions, as the API server reads them.
 package lib.selector
 
-import data.lib.values
-
 # METADATA
 # description: >-
 #   True if the selector matches the labels. An empty selector matches everything, a missing one (null) nothing, and one
-#   with an operator that does not exist nothing.
+#   that is malformed or has an operator that does not exist nothing.
 matches(selector, labels) if {
 	is_object(selector)
-	every key, value in values.object_at(selector, ["matchLabels"]) {
+	every key, value in _entries(selector, "matchLabels", {}) {
 		labels[key] == value
 	}
-	every expression in values.array_at(selector, ["matchExpressions"]) {
+	every expression in _entries(selector, "matchExpressions", []) {
 		_holds(expression, labels)
 	}
 }
 
+_entries(selector, field, empty) := found if {
+	found := selector[field]
+	found != null
+} else := empty
+
 _holds(expression, labels) if {
 	expression.operator == "In"
-	labels[expression.key] in values.array_at(expression, ["values"])
+	_has_one_of(labels, expression.key, expression.values)
 }
 
 _holds(expression, labels) if {
 	expression.operator == "NotIn"
-	not labels[expression.key] in values.array_at(expression, ["values"])
+	is_string(expression.key)
+	is_array(expression.values)
+	not _has_one_of(labels, expression.key, expression.values)
 }
 
 _holds(expression, labels) if {
@@ -36,7 +41,10 @@ _holds(expression, labels) if {
 
 _holds(expression, labels) if {
 	expression.operator == "DoesNotExist"
+	is_string(expression.key)
 	not _has(labels, expression.key)
 }
 
-_has(labels, key) if key in object.keys(labels)
+_has_one_of(labels, key, values) if labels[key] in values
+
+_has(labels, key) if labels[key] == labels[key]

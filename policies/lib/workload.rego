@@ -3,72 +3,59 @@
 # description: The only place that knows which kinds carry pods, and where.
 package lib.workload
 
-import data.lib.values
-
 # METADATA
-# description: The path from an object to its pod (metadata and spec), by API group and kind.
-pod_paths := {
-	"": {
-		"Pod": [],
-		"ReplicationController": ["spec", "template"],
-	},
-	"apps": {
-		"DaemonSet": ["spec", "template"],
-		"Deployment": ["spec", "template"],
-		"ReplicaSet": ["spec", "template"],
-		"StatefulSet": ["spec", "template"],
-	},
-	"batch": {
-		"CronJob": ["spec", "jobTemplate", "spec", "template"],
-		"Job": ["spec", "template"],
-	},
+# description: The path from an object of each pod-carrying kind to its pod's spec.
+spec_paths := {
+	"CronJob": ["spec", "jobTemplate", "spec", "template", "spec"],
+	"DaemonSet": ["spec", "template", "spec"],
+	"Deployment": ["spec", "template", "spec"],
+	"Job": ["spec", "template", "spec"],
+	"Pod": ["spec"],
+	"ReplicaSet": ["spec", "template", "spec"],
+	"ReplicationController": ["spec", "template", "spec"],
+	"StatefulSet": ["spec", "template", "spec"],
+}
+
+_label_paths := {
+	"CronJob": ["spec", "jobTemplate", "spec", "template", "metadata", "labels"],
+	"DaemonSet": ["spec", "template", "metadata", "labels"],
+	"Deployment": ["spec", "template", "metadata", "labels"],
+	"Job": ["spec", "template", "metadata", "labels"],
+	"Pod": ["metadata", "labels"],
+	"ReplicaSet": ["spec", "template", "metadata", "labels"],
+	"ReplicationController": ["spec", "template", "metadata", "labels"],
+	"StatefulSet": ["spec", "template", "metadata", "labels"],
 }
 
 # METADATA
-# description: The API group of an object; empty for the core group.
-group(object) := parts[0] if {
-	parts := split(values.string_at(object, ["apiVersion"]), "/")
-	count(parts) == 2
-} else := ""
+# description: The pod's spec, empty where there is none.
+pod_spec(resource) := spec if {
+	spec := object.get(resource, spec_paths[resource.kind], {})
+	is_object(spec)
+} else := {}
 
 # METADATA
-# description: The path to the pod that an object carries; undefined for an object that carries none.
-pod_path(object) := pod_paths[group(object)][values.string_at(object, ["kind"])]
-
-# METADATA
-# description: The path to the pod's spec; undefined for an object that carries no pod.
-spec_path(object) := array.concat(pod_path(object), ["spec"])
-
-# METADATA
-# description: The pod's spec, empty where it is missing; undefined for an object that carries no pod.
-pod_spec(object) := values.object_at(object, spec_path(object))
-
-# METADATA
-# description: The pod's labels, empty where there are none; undefined for an object that carries no pod.
-pod_labels(object) := values.object_at(object, array.concat(pod_path(object), ["metadata", "labels"]))
+# description: The pod's labels, empty where there are none.
+pod_labels(resource) := labels if {
+	labels := object.get(resource, _label_paths[resource.kind], {})
+	is_object(labels)
+} else := {}
 
 # METADATA
 # description: >-
 #   All containers of an object in the order of the API: init (sidecars among them), ordinary, ephemeral. Each is
-#   {list, name, path, spec}: the list it stands in, its name, the path to it from the object's root, and itself.
-containers(object) := [container |
-	path := spec_path(object)
-	spec := values.object_at(object, path)
+#   {list, index, spec}: the list it stands in, its place there, and itself, an empty object where it is none.
+containers(resource) := [{"list": list, "index": index, "spec": _as_object(item)} |
+	spec := pod_spec(resource)
 	some list in ["initContainers", "containers", "ephemeralContainers"]
-	some index, item in values.array_at(spec, [list])
-	container := {
-		"list": list,
-		"name": values.get(item, ["name"], sprintf("%s[%d]", [list, index])),
-		"path": array.concat(path, [list, index]),
-		"spec": values.as_object(item),
-	}
+	some index, item in spec[list]
 ]
 
 # METADATA
 # description: >-
 #   Containers that run as long as the pod does: the ordinary ones, and the sidecars among the init containers.
-long_running(object) := [container |
-	some container in containers(object)
+long_running(resource) := [container |
+	some container in containers(resource)
 	_runs_on(container)
 ]
 
@@ -85,4 +72,8 @@ is_sidecar(container) if {
 
 # METADATA
 # description: True for a pod that declares Windows as its operating system.
-is_windows(object) if pod_spec(object).os.name == "windows"
+is_windows(resource) if pod_spec(resource).os.name == "windows"
+
+_as_object(item) := item if {
+	is_object(item)
+} else := {}

@@ -22,13 +22,17 @@ package cartwright.rules.namespace_pod_security
 
 import data.lib.pss
 import data.lib.report
-import data.lib.values
 
 violation contains report.at(input.review.object, _path, text) if text := _fault(_level)
 
 _path := ["metadata", "labels", pss.enforce_label]
 
-_level := values.get(input.review.object, _path, "")
+default _level := ""
+
+_level := label if {
+	label := input.review.object.metadata.labels[pss.enforce_label]
+	label != null
+}
 
 _fault("") := sprintf("enforces no Pod Security level; set the label %s", [pss.enforce_label])
 

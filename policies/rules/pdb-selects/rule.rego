@@ -17,7 +17,6 @@ package cartwright.rules.pdb_selects
 import data.lib.inventory
 import data.lib.report
 import data.lib.selector
-import data.lib.values
 import data.lib.workload
 
 violation contains report.at(input.review.object, ["spec", "selector"], text) if {
@@ -26,9 +25,6 @@ violation contains report.at(input.review.object, ["spec", "selector"], text) if
 }
 
 _selects_a_pod if {
-	wanted := values.get(input.review.object, ["spec", "selector"], null)
-	some group, kinds in workload.pod_paths
-	some kind, _ in kinds
-	some object in inventory.beside(input.review.object, group, kind)
-	selector.matches(wanted, workload.pod_labels(object))
+	some object in inventory.pods_beside(input.review.object)
+	selector.matches(input.review.object.spec.selector, workload.pod_labels(object))
 }

@@ -16,12 +16,11 @@ package cartwright.rules.pinned_image
 
 import data.lib.image
 import data.lib.report
-import data.lib.values
 import data.lib.workload
 
 violation contains report.in_container(input.review.object, container, ["image"], text) if {
 	some container in workload.containers(input.review.object)
-	text := _fault(values.get(container.spec, ["image"], ""))
+	text := _fault(object.get(container.spec, "image", ""))
 }
 
 _fault("") := "has no image; write name:tag@sha256:digest"

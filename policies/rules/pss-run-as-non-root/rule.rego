@@ -22,19 +22,17 @@ package cartwright.rules.pss_run_as_non_root
 
 import data.lib.pss
 import data.lib.report
-import data.lib.values
 import data.lib.workload
 
-violation contains report.at(input.review.object, path, "runAsNonRoot is false for the pod; set it to true") if {
+violation contains report.in_pod(input.review.object, _field, "runAsNonRoot is false for the pod; set it to true") if {
 	_binds
-	values.get(_pod_spec, _field, null) == false
-	path := array.concat(workload.spec_path(input.review.object), _field)
+	_pod_spec.securityContext.runAsNonRoot == false
 }
 
 violation contains report.in_container(input.review.object, container, _field, text) if {
 	_binds
 	some container in workload.containers(input.review.object)
-	text := _fault(values.get(container.spec, _field, null))
+	text := _fault(object.get(container.spec, _field, null))
 }
 
 _field := ["securityContext", "runAsNonRoot"]
@@ -46,8 +44,10 @@ _binds if {
 	not pss.has_user_namespace(_pod_spec)
 }
 
+_pod_runs_as_non_root if _pod_spec.securityContext.runAsNonRoot == true
+
 _fault(null) := "may run as root; set securityContext.runAsNonRoot to true, for it or for the pod" if {
-	not _pod_spec.securityContext.runAsNonRoot == true
+	not _pod_runs_as_non_root
 }
 
 _fault(value) := sprintf("runAsNonRoot is %v; set it to true", [value]) if not value in {null, true}

@@ -1,1 +1,1 @@
-"""Policies: the rules under ``policies/``, the waivers, and their evaluation by conftest. Python holds no rule itself."""
+"""Policies: the rules under ``policies/``, their waivers, and their evaluation by conftest. Python holds no rule."""

@@ -1,0 +1,43 @@
+# METADATA
+# title: Quantities
+# description: Kubernetes quantities, which manifests write as numbers or as texts.
+package lib.quantity
+
+# METADATA
+# description: >-
+#   The amount of a quantity: `0.5`, `"500m"`, `"5e-1"` are 0.5, `"1Ki"` is 1024. Undefined for what is no quantity.
+amount(quantity) := quantity if is_number(quantity)
+
+amount(quantity) := to_number(number) * _factors[suffix] if {
+	is_string(quantity)
+	some [_, number, suffix] in regex.find_all_string_submatch_n(_decimal, quantity, 1)
+}
+
+amount(quantity) := to_number(normal) if {
+	is_string(quantity)
+	some [_, mantissa, exponent] in regex.find_all_string_submatch_n(_exponential, quantity, 1)
+	normal := sprintf("%se%s", [mantissa, exponent])
+}
+
+_decimal := `^([+-]?(?:[0-9]+(?:\.[0-9]+)?))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|)$`
+
+_exponential := `^([+-]?(?:[0-9]+(?:\.[0-9]+)?))[eE]([+-]?[0-9]{1,2})$`
+
+_factors := {
+	"n": 0.000000001,
+	"u": 0.000001,
+	"m": 0.001,
+	"": 1,
+	"k": 1000,
+	"M": 1000000,
+	"G": 1000000000,
+	"T": 1000000000000,
+	"P": 1000000000000000,
+	"E": 1000000000000000000,
+	"Ki": 1024,
+	"Mi": 1048576,
+	"Gi": 1073741824,
+	"Ti": 1099511627776,
+	"Pi": 1125899906842624,
+	"Ei": 1152921504606846976,
+}

@@ -1,0 +1,48 @@
+# METADATA
+# title: Containers can be asked how they are
+# description: >-
+#   Without a readiness probe a pod gets requests before it can answer them, and a rollout goes on although the new
+#   version does not work. Without a liveness probe a process that hangs hangs until somebody notices.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
+#     description: Kubernetes on probes
+# custom:
+#   id: require-probes
+#   severity: error
+#   scope: object
+#   # Jobs and CronJobs run to their end: the exit code says how they are.
+#   kinds:
+#     - {group: "", kind: Pod}
+#     - {group: "", kind: ReplicationController}
+#     - {group: apps, kind: DaemonSet}
+#     - {group: apps, kind: Deployment}
+#     - {group: apps, kind: ReplicaSet}
+#     - {group: apps, kind: StatefulSet}
+#   parameters:
+#     probes:
+#       description: The probes that each container, sidecars included, must have.
+#       type: array
+#       items: {type: string, enum: [startup, liveness, readiness]}
+#       default: [liveness, readiness]
+#   remedy: Add the probe, with one of httpGet, tcpSocket, grpc or exec.
+package cartwright.rules.require_probes
+
+import data.lib.report
+import data.lib.workload
+
+violation contains report.in_container(input.review.object, container, [field], text) if {
+	_keeps_running
+	some container in workload.long_running(input.review.object)
+	some probe in input.parameters.probes
+	field := sprintf("%sProbe", [probe])
+	not _asks(container.spec, field)
+	text := sprintf("has no %s probe; add a %s with httpGet, tcpSocket, grpc or exec", [probe, field])
+}
+
+# A pod that a Job made, or that stands for itself and ends, says so with its restartPolicy.
+_keeps_running if object.get(workload.pod_spec(input.review.object), "restartPolicy", null) in {null, "Always"}
+
+_asks(container, field) if {
+	some handler in ["httpGet", "tcpSocket", "grpc", "exec"]
+	is_object(container[field][handler])
+}
