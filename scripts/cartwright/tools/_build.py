@@ -27,6 +27,8 @@ from cartwright.tools._catalogue import Tool, load_catalogue, tools_folder
 __all__ = ["asset", "locate", "require"]
 
 _BUILD_LIMIT_SECONDS = 3600.0
+_BUILD_CACHE_BYTES = 6 * 2**30
+"""Above this Go's build cache is dropped between two tools: with the modules, the peak stays below 15 GB."""
 _GO_VERSION = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -65,8 +67,8 @@ def require(names: Iterable[str]) -> dict[str, Path]:
     return found
 
 
-def asset(name: str, folder: str) -> Path:
-    """A folder of the tool's Go module (manifests, CRDs), fetched and checked against go.sum where it is missing.
+def asset(name: str, path: str) -> Path:
+    """A file or folder of the tool's Go module (manifests, CRDs), fetched and checked against go.sum where it is missing.
 
     The tool itself is not built for it: `cartwright check` needs the operator's CRDs, not the operator.
 
@@ -77,13 +79,15 @@ def asset(name: str, folder: str) -> Path:
         ToolError: no such tool or asset, no Go that is new enough, or the module can't be fetched.
     """
     tool = load_catalogue().get(name)
-    if tool is None or folder not in tool.assets:
-        raise ToolError(f"tools.toml lists no asset '{folder}' of '{name}'")
+    if tool is None or path not in tool.assets:
+        raise ToolError(f"tools.toml lists no asset '{path}' of '{name}'")
     if not tool.asset_home.is_dir():
         with _lock():
             if not tool.asset_home.is_dir():
                 _fetch_assets(tool)
-    return tool.asset_home / folder
+                if all(tool.binary.is_file() for tool in load_catalogue().values()):
+                    _drop(cache_root() / "scratch")
+    return tool.asset_home / path
 
 
 @contextmanager
@@ -110,11 +114,12 @@ def _build(missing: list[Tool]) -> None:
             f"tools: {tool.name} {tool.version} ({number} of {len(todo)}) built in {now - start:.0f} s, "
             f"{now - began:.0f} s in all"
         )
+        _drop(cache_root() / "scratch" / "build", above=_BUILD_CACHE_BYTES)
     if all(locate(tool) for tool in load_catalogue().values()):
         for tool in load_catalogue().values():
             if tool.assets and not tool.asset_home.is_dir():
                 _fetch_assets(tool)
-        _remove_scratch()
+        _drop(cache_root() / "scratch")
 
 
 def _build_one(tool: Tool, go: Path) -> None:
@@ -141,8 +146,10 @@ def _fetch_assets(tool: Tool) -> None:
     source = Path(json.loads(done.stdout)["Dir"])
     tool.asset_home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".assets-", dir=tool.asset_home.parent) as side:
-        for folder in tool.assets:
-            shutil.copytree(source / folder, Path(side) / "home" / folder)
+        for name in tool.assets:
+            target = Path(side) / "home" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (source / name).is_dir() else shutil.copyfile)(source / name, target)
         (Path(side) / "home").rename(tool.asset_home)
 
 
@@ -164,13 +171,16 @@ def _advice(error: Exception) -> str:
     return ""
 
 
-def _remove_scratch() -> None:
-    """Drop Go's caches; what is built stays. Renamed first, so that a kill half way leaves no half cache in place."""
-    scratch = cache_root() / "scratch"
-    if scratch.exists():
-        doomed = scratch.with_name(f".scratch-{os.getpid()}")
-        scratch.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+def _drop(folder: Path, *, above: int = 0) -> None:
+    """Remove a folder of Go's where it holds more than so many bytes.
+
+    Renamed first, so that a kill half way leaves no half cache in its place.
+    """
+    if not folder.is_dir() or (above and sum(file.lstat().st_size for file in folder.rglob("*")) <= above):
+        return
+    doomed = folder.with_name(f".{folder.name}-{os.getpid()}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _find_go(least: str) -> Path:

@@ -45,7 +45,9 @@ class Tool:
     version_args: tuple[str, ...]
     """Arguments that make the binary print its version."""
     assets: tuple[str, ...]
-    """Folders of ``module`` that are kept too: manifests, CRDs."""
+    """Files and folders of ``module`` that are kept too: manifests, CRDs."""
+    asset_key: str
+    """Twelve hex digits over module, version and ``assets``."""
 
     @property
     def home(self) -> Path:
@@ -55,7 +57,7 @@ class Tool:
     @property
     def asset_home(self) -> Path:
         """The folder in the cache that holds its assets."""
-        return self.home.with_name(f"{self.home.name}-assets")
+        return self.home.with_name(f"assets-{self.version}-{self.asset_key}")
 
     @property
     def binary(self) -> Path:
@@ -101,6 +103,7 @@ def _tool(name: str, entry: dict[str, object], root: Path) -> Tool:
     go = _GO.search(mod)
     ldflags = str(entry.get("ldflags", "")).replace("{version}", version).replace("{number}", version.removeprefix("v"))
     digest = hashlib.sha256("\0".join([mod, sums, package, ldflags]).encode()).hexdigest()
+    assets = _words(entry.get("assets"))
     return Tool(
         name=name,
         folder=folder,
@@ -112,7 +115,8 @@ def _tool(name: str, entry: dict[str, object], root: Path) -> Tool:
         ldflags=f"-s -w {ldflags}".rstrip(),
         tiers=_words(entry.get("tiers")),
         version_args=_words(entry.get("version")),
-        assets=_words(entry.get("assets")),
+        assets=assets,
+        asset_key=hashlib.sha256("\0".join([module, version, *assets]).encode()).hexdigest()[:12],
     )
 
 

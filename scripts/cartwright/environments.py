@@ -1,0 +1,82 @@
+"""The environments: ``environments/<env>/environment.yaml`` as plain data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cartwright.errors import UserError, nearest
+from cartwright.repository import Tree
+from cartwright.schema import load_valid
+
+__all__ = ["Environment", "load_environments", "pick_environment"]
+
+SCHEMA = "environments/environment.schema.json"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment of the promotion order."""
+
+    name: str
+    """Its name, and that of its folder below ``environments/``."""
+    cluster: str
+    """Name of its cluster as Argo CD knows it, and of the folder below ``clusters/``."""
+    rank: int
+    """Place in the order: a higher rank is nearer to the customers."""
+    upstreams: tuple[str, ...]
+    """Environments that a version must have run in before it may come here."""
+    parameters: Mapping[str, Mapping[str, Any]]
+    """Policy parameters by rule id."""
+    content: Mapping[str, Any]
+    """All that the file says: gates, quotas and the rest."""
+
+    @property
+    def file(self) -> str:
+        """Path of its environment.yaml."""
+        return f"environments/{self.name}/environment.yaml"
+
+
+def load_environments(tree: Tree) -> dict[str, Environment]:
+    """Every environment by name, lowest rank first.
+
+    Raises:
+        UserError: a file is missing or does not fit the schema (a typo names the nearest key), a name that is not its
+            folder's, or an upstream that is none.
+    """
+    schema = json.loads(tree.text(SCHEMA))
+    found = []
+    for folder in sorted(path.name for path in (tree.root / "environments").iterdir() if path.is_dir()):
+        file = f"environments/{folder}/environment.yaml"
+        data = load_valid(tree.text(file), file, schema)
+        if data["name"] != folder:
+            raise UserError(f"name is '{data['name']}', its folder is '{folder}'", file=file, hint="make them the same")
+        found.append(
+            Environment(
+                name=folder,
+                cluster=data["cluster"],
+                rank=data["rank"],
+                upstreams=tuple(data.get("upstreams", ())),
+                parameters=data.get("policies", {}),
+                content=data,
+            )
+        )
+    by_name = {environment.name: environment for environment in sorted(found, key=lambda one: (one.rank, one.name))}
+    for environment in found:
+        for upstream in environment.upstreams:
+            if upstream not in by_name:
+                raise UserError(f"no environment '{upstream}'", file=environment.file, hint=nearest(upstream, by_name))
+    return by_name
+
+
+def pick_environment(environments: Mapping[str, Environment], name: str) -> Environment:
+    """The environment of that name.
+
+    Raises:
+        UserError: there is none; names the nearest.
+    """
+    if name not in environments:
+        raise UserError(f"no environment '{name}'", hint=nearest(name, environments))
+    return environments[name]

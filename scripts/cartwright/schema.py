@@ -1,0 +1,35 @@
+"""Validating our own YAML files against their JSON Schemas, with messages that name line and nearest key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cartwright.errors import UserError, nearest
+from cartwright.yamlfile import line_of, load, nodes
+
+__all__ = ["load_valid"]
+
+
+def load_valid(text: str, file: str, schema: dict[str, Any]) -> Any:
+    """The document of a YAML file that fits its schema.
+
+    Raises:
+        UserError: not YAML, or it doesn't fit: names the line, what is wrong, and the nearest known key for a typo.
+    """
+    import jsonschema
+
+    data = load(text, file)
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(data))
+    if error is None:
+        return data
+    place: list[str | int] = [part if isinstance(part, int) else str(part) for part in error.absolute_path]
+    message, hint = error.message, None
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in error.instance if key not in known)
+        place.append(str(unknown))
+        message, hint = f"unknown key '{unknown}'", nearest(str(unknown), known)
+    root = next(nodes(text, file), None)
+    line = line_of(root, place)[0] if root is not None else 1
+    where = ".".join(str(part) for part in place[: -1 if hint else None])
+    raise UserError(f"{where + ': ' if where else ''}{message}", file=file, line=line, hint=hint)
