@@ -1,0 +1,72 @@
+# `make` lists the targets. Every target depends on `setup`, which does nothing once its work is done.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CARTWRIGHT := .venv/bin/cartwright
+PYTHON_SOURCES := scripts tests services benchmarks
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/.ready ## the Python environment in .venv and, as root on Debian, the packages that are needed
+
+.venv/.ready: requirements.lock pyproject.toml $(wildcard services/*/pyproject.toml) tools/debian-packages.toml tools/setup.sh
+	@tools/setup.sh
+	@touch $@
+
+.PHONY: up
+up: setup ## start the embedded cluster with Argo CD and deploy the shop; ends when all is Synced and Healthy
+	@$(CARTWRIGHT) up
+
+.PHONY: down
+down: setup ## stop the embedded cluster and remove its data
+	@$(CARTWRIGHT) down
+
+.PHONY: status
+status: setup ## what runs where: sync, health, version
+	@$(CARTWRIGHT) status
+
+.PHONY: check
+check: setup ## render, validate and judge every environment
+	@$(CARTWRIGHT) check
+
+.PHONY: test
+test: setup lint ## every test that this machine can run, and one line on those it can't
+	@$(CARTWRIGHT) tools build --tier test > /dev/null
+	@.venv/bin/pytest -q
+
+.PHONY: lint
+lint: setup ## ruff, mypy, opa fmt and opa check, generated files current
+	@.venv/bin/ruff check $(PYTHON_SOURCES)
+	@.venv/bin/ruff format --check --quiet $(PYTHON_SOURCES)
+	@.venv/bin/mypy
+	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --fail --list policies
+	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest
+	@$(CARTWRIGHT) networkpolicies --check
+
+.PHONY: format
+format: setup ## rewrite Python and Rego in their standard form
+	@.venv/bin/ruff check --fix --quiet $(PYTHON_SOURCES) || true
+	@.venv/bin/ruff format --quiet $(PYTHON_SOURCES)
+	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --write policies
+
+.PHONY: generate
+generate: setup ## rewrite what is generated: the NetworkPolicies
+	@$(CARTWRIGHT) networkpolicies
+
+.PHONY: tools
+tools: setup ## build every pinned tool into the cache
+	@$(CARTWRIGHT) tools build
+
+.PHONY: images
+images: setup ## build the services' images
+	@$(CARTWRIGHT) images build
+
+.PHONY: bench
+bench: setup ## print the figures that the docs quote
+	@.venv/bin/python benchmarks/check.py
+
+.PHONY: lock
+lock: setup ## resolve the Python dependencies anew into requirements.lock
+	@tools/lock.sh
