@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cartwright.errors import UserError
+from cartwright.yamlfile import load_all
 
 __all__ = ["Document", "objects_in", "read_documents"]
 
@@ -36,7 +34,7 @@ class Document:
 
 
 def objects_in(path: str, index: int, contents: Any) -> Iterator[Document]:
-    """The objects of one YAML document: itself, or a List's items, however deep they are nested. Empty ones are skipped.
+    """The objects of one YAML document: itself, or a List's items, at any depth. An empty document has none.
 
     Raises:
         UserError: the document is no Kubernetes object.
@@ -86,33 +84,5 @@ def _read(file: Path) -> list[Document]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError("is not UTF-8", file=file, line=line) from error
-    try:
-        contents: Sequence[Any] = list(yaml.load_all(text, Loader=_Loader))  # noqa: S506: derived from the safe loader
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise UserError(f"is no valid YAML: {error.problem}", file=file, line=line) from error
-    except yaml.YAMLError as error:
-        raise UserError(f"is no valid YAML: {error}", file=file) from error
+    contents = load_all(text, str(file))
     return [document for index, found in enumerate(contents) for document in objects_in(str(file), index, found)]
-
-
-class _Loader(yaml.CSafeLoader):
-    """Reads plain scalars as the Kubernetes tools do: ``12:30`` and ``2026-01-31`` are texts, ``1e3`` is a number."""
-
-
-_SCALARS = {
-    "tag:yaml.org,2002:bool": (
-        r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
-        "yYnNtTfFoO",
-    ),
-    "tag:yaml.org,2002:int": (r"[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
-    "tag:yaml.org,2002:float": (
-        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-        "-+0123456789.",
-    ),
-    "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    "tag:yaml.org,2002:merge": (r"<<", "<"),
-}
-_Loader.yaml_implicit_resolvers = {}
-for _tag, (_pattern, _first) in _SCALARS.items():
-    _Loader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), list(_first))
