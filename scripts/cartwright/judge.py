@@ -96,6 +96,7 @@ class _Check:
         self.use_cache = use_cache
         self.today = today
         known = load_environments(tree)
+        self.known_environments = tuple(known)
         chosen = [pick_environment(known, name).name for name in environments] or list(known)
         self.environments = {name: known[name] for name in known if name in chosen}
         self.all_applications = find_applications(tree, known)
@@ -123,10 +124,20 @@ class _Check:
             judged = [one for step in pool.map(lambda step: step(), steps) for one in step]
         judged += [_Judged(_failure(failure), failure.application) for failure in failures]
         judged += [_Judged(finding, None) for finding in self._unreached()]
-        kept = [one.finding for one in judged if one.application is None or one.application in self.reported]
-        whole = len(self.reported) == len(self.all_applications)
+        kept = [
+            (one.application.environment if one.application else "", one.finding)
+            for one in judged
+            if one.application is None or one.application in self.reported
+        ]
+        in_part = {one.environment for one in self.applications if one not in self.reported}
+        in_part |= {failure.application.environment for failure in failures}
         findings = apply_waivers(
-            kept, self.tree.root, known_rules=[rule.id for rule in self.rules], today=self.today, complete=whole
+            kept,
+            self.tree.root,
+            known_rules=[rule.id for rule in self.rules],
+            known_environments=self.known_environments,
+            judged=[name for name in self.environments if name not in in_part],
+            today=self.today,
         )
         return CheckReport(
             coverage=Coverage(

@@ -42,7 +42,7 @@ for _tag in ("timestamp", "value"):
     _UniqueKeyLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _as_text)
 
 
-# Plain scalars as the Kubernetes tools read them, not as YAML 1.1 says: 12:30 and 2026-01-31 are texts, 1e3 is a number.
+# Plain scalars as the Kubernetes tools read them, not as in YAML 1.1: 12:30 and 2026-01-31 are texts, 1e3 is a number.
 _SCALARS = {
     "bool": (r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF", "yYnNtTfFoO"),
     "int": (r"[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),

@@ -9,7 +9,7 @@
 # custom:
 #   id: automount-token
 #   severity: error
-#   scope: object
+#   scope: environment
 #   kinds: pod-carrying
 #   parameters:
 #     serviceAccounts:

@@ -9,7 +9,7 @@
 # custom:
 #   id: pss-capabilities-restricted
 #   severity: error
-#   scope: object
+#   scope: environment
 #   kinds: pod-carrying
 #   parameters:
 #     level:

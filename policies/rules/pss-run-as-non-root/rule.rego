@@ -9,7 +9,7 @@
 # custom:
 #   id: pss-run-as-non-root
 #   severity: error
-#   scope: object
+#   scope: environment
 #   kinds: pod-carrying
 #   parameters:
 #     level:
