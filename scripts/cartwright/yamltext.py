@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][-A-Za-z0-9_./+]*(?::[-A-Za-z0-9_./+]+)*")
 """Strings without any character that means something to YAML, in block or flow style."""
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"})
-_resolver = yaml.SafeLoader("")
+_resolver: Any = yaml.SafeLoader("")
 
 
 def needs_quotes(value: str) -> bool:

@@ -148,8 +148,9 @@ def _app(key: str, entry: Mapping[str, Any]) -> App:
 
 
 def _addresses(outside: Mapping[str, Any]) -> list[tuple[list[str | int], str]]:
-    excepted = enumerate(outside.get("except", ()))
-    return [(["cidr"], outside["cidr"]), *((["except", index], cidr) for index, cidr in excepted)]
+    addresses: list[tuple[list[str | int], str]] = [(["cidr"], outside["cidr"])]
+    addresses += [(["except", index], cidr) for index, cidr in enumerate(outside.get("except", ()))]
+    return addresses
 
 
 def _app_folders(tree: Tree) -> list[str]:
