@@ -85,8 +85,10 @@ def unreached(tree: Tree, applications: Sequence[Application]) -> tuple[str, ...
 
 
 def _applicationsets(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
-    root = load_all(tree.text(ROOT), ROOT)[0]
-    pending = [str(root["spec"]["source"]["path"])]
+    roots = [one for one in load_all(tree.text(ROOT), ROOT) if one and one.get("kind") == "Application"]
+    if len(roots) != 1:
+        raise UserError(f"holds {len(roots)} Applications where the one root is meant", file=ROOT)
+    pending = [str(roots[0]["spec"]["source"]["path"])]
     while pending:
         folder = pending.pop()
         file = kustomization_file(tree, folder)

@@ -44,10 +44,14 @@ class SourceMap:
             return found
         if path and (found := self._patched(closure, kind, name, path)):
             return found
-        for file, node in self._objects(closure.resources):
-            if _text(node, "kind") == kind and _text(node, "metadata", "name") == name:
-                return file, line_of(node, path)[0]
-        return self._generated(closure, name) or (closure.kustomizations[0].path, 1)
+        of_kind = [(file, node) for file, node in self._objects(closure.resources) if _text(node, "kind") == kind]
+        named = [(file, node) for file, node in of_kind if _text(node, "metadata", "name") == name]
+        if not named and (found := self._generated(closure, name)):
+            return found
+        # A component's object takes its name from the app in the build; the only one of its kind is the one meant.
+        for file, node in named or (of_kind if len(of_kind) == 1 else []):
+            return file, line_of(node, path)[0]
+        return closure.kustomizations[0].path, 1
 
     def line(self, kustomization: Kustomization, path: Path) -> int:
         """One-based line of an entry of a kustomization."""

