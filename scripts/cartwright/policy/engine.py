@@ -21,7 +21,10 @@ from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.model import Rule, load_rules
 from cartwright.run import run
 
-__all__ = ["Evaluation", "ObjectRef", "PolicyFinding", "evaluate", "evaluate_documents"]
+__all__ = ["PSS_LEVELS", "Evaluation", "ObjectRef", "PolicyFinding", "evaluate", "evaluate_documents"]
+
+PSS_LEVELS = ("privileged", "baseline", "restricted")
+"""The levels of the Pod Security Standards, each stricter than the one before."""
 
 
 @dataclass(frozen=True, order=True)
@@ -104,7 +107,9 @@ def evaluate_documents(
         UserError: a rule, a parameter or a rule's Rego is wrong; names the file and, where known, the line.
         ToolError: conftest failed, or did not judge everything it was given.
     """
-    rules = _selected(load_rules(policies), only)
+    rules = load_rules(policies)
+    _check_parameters(rules, parameters)
+    rules = _selected(rules, only)
     data = {"run": _run_data(rules, _with_pss(rules, parameters, pss))}
     scopes: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for document in documents:
@@ -113,16 +118,39 @@ def evaluate_documents(
         data_file, input_file = Path(folder, "data.json"), Path(folder, "input.json")
         data_file.write_text(json.dumps(data), encoding="utf-8")
         input_file.write_text(_to_json({"scopes": list(scopes.values())}), encoding="utf-8")
-        results = _conftest(conftest, _modules(policies, rules), data_file, input_file)
+        results = _conftest(conftest, policies, rules, data=data_file, objects=input_file)
     return _evaluation(results, documents=documents, rules=rules)
 
 
-def _selected(rules: Sequence[Rule], only: Collection[str] | None) -> list[Rule]:
+def _check_parameters(rules: Sequence[Rule], parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse parameters that no rule has, or of another form than the rule's METADATA says."""
+    by_id = {rule.id: rule for rule in rules}
+    for rule_id, values in parameters.items():
+        if rule_id not in by_id:
+            raise UserError(f"parameters for '{rule_id}', which is no rule", hint=nearest(rule_id, by_id))
+        if not isinstance(values, Mapping):
+            raise UserError(f"parameters of {rule_id} must be a mapping of names to values")
+        schemas = {parameter.name: parameter.schema for parameter in by_id[rule_id].parameters}
+        for name, value in values.items():
+            if name not in schemas:
+                raise UserError(f"{rule_id} has no parameter '{name}'", hint=nearest(name, schemas))
+            _check_value(f"parameter {name} of {rule_id}", value, schemas[name])
+
+
+def _check_value(what: str, value: Any, schema: Mapping[str, Any]) -> None:
+    import jsonschema
+
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(dict(schema)).iter_errors(value))
+    if error is not None:
+        raise UserError(f"{what}: {error.message}")
+
+
+def _selected(rules: Sequence[Rule], only: Collection[str] | None) -> tuple[Rule, ...]:
     known = {rule.id for rule in rules}
     for wanted in only or ():
         if wanted not in known:
             raise UserError(f"no rule '{wanted}'", hint=nearest(wanted, known))
-    return [rule for rule in rules if only is None or rule.id in only]
+    return tuple(rule for rule in rules if only is None or rule.id in only)
 
 
 def _with_pss(
@@ -130,6 +158,8 @@ def _with_pss(
 ) -> Mapping[str, Mapping[str, Any]]:
     if level is None:
         return parameters
+    if level not in PSS_LEVELS:
+        raise UserError(f"no Pod Security level '{level}'", hint=nearest(level, PSS_LEVELS))
     forced = {rule.id: {**parameters.get(rule.id, {}), "level": level} for rule in rules if rule.id.startswith("pss-")}
     return {**parameters, **forced}
 
@@ -176,8 +206,11 @@ def _modules(policies: Path, rules: Sequence[Rule]) -> list[Path]:
     return [policies / "conftest" / "main.rego", *lib, *(rule.file for rule in rules)]
 
 
-def _conftest(conftest: Path, modules: Sequence[Path], data: Path, input_file: Path) -> list[dict[str, Any]]:
+def _conftest(
+    conftest: Path, policies: Path, rules: Sequence[Rule], *, data: Path, objects: Path
+) -> list[dict[str, Any]]:
     """The results of the adapter."""
+    # An error in a built-in function makes a rule undefined, which would pass for "nothing found": show it instead.
     arguments: list[str | Path] = [
         conftest,
         "test",
@@ -186,23 +219,25 @@ def _conftest(conftest: Path, modules: Sequence[Path], data: Path, input_file: P
         "--show-builtin-errors",
         "--output=json",
     ]
-    for module in modules:
+    for module in _modules(policies, rules):
         arguments += ["--policy", module]
-    done = run([*arguments, "--data", data, input_file], accept=(0, 1))
+    done = run([*arguments, "--data", data, objects], accept=(0, 1))
     if done.returncode != 0:
-        raise _explain(done.stderr.strip())
+        raise _explain(done.stderr.strip(), policies.parent)
     return [failure for check in json.loads(done.stdout) for failure in check.get("failures") or []]
 
 
 _REGO_ERROR = re.compile(r"(?P<file>[^\s:]+\.rego):(?P<line>\d+): (?P<message>[^\n]+)")
 
 
-def _explain(stderr: str) -> UserError | ToolError:
+def _explain(stderr: str, root: Path) -> UserError | ToolError:
     """The error behind conftest's last words; one in the Rego names its file and line."""
     found = _REGO_ERROR.search(stderr)
     if found is None:
         return ToolError(f"conftest: {stderr}")
-    return UserError(found["message"], file=found["file"], line=int(found["line"]))
+    file = Path(found["file"])
+    shown = file.relative_to(root) if file.is_relative_to(root) else file
+    return UserError(found["message"], file=shown, line=int(found["line"]))
 
 
 def _evaluation(

@@ -19,8 +19,8 @@ SEVERITIES = ("error", "warning")
 """An error blocks, a warning is reported."""
 
 SCOPES = ("object", "environment")
-"""Whether a rule judges an object by itself, or by the objects around it: those cannot be judged at admission, where
-objects arrive one by one."""
+"""What a rule's verdict depends on: the object alone, or other objects as well. A verdict of the first sort can be kept
+until the object changes."""
 
 
 @dataclass(frozen=True, order=True)
@@ -111,19 +111,21 @@ def load_rules(policies: Path) -> tuple[Rule, ...]:
     Raises:
         UserError: a rule's METADATA is missing or wrong (with file and line), or there is no rule at all.
     """
-    folder = policies / "rules"
+    folder, root = policies / "rules", policies.parent
     files = sorted(folder.glob("*/rule.rego"))
     if not files:
-        raise UserError("no rule found: nothing would be judged", file=folder, hint="expected <rule-id>/rule.rego")
+        raise UserError(
+            "no rule found: nothing would be judged", file=folder.relative_to(root), hint="expected <rule-id>/rule.rego"
+        )
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not (entry / "rule.rego").is_file():
-            raise UserError("a rule's folder has no rule.rego", file=entry)
-    return tuple(_load_rule(file) for file in files)
+            raise UserError("a rule's folder has no rule.rego", file=entry.relative_to(root))
+    return tuple(_load_rule(file, shown=file.relative_to(root)) for file in files)
 
 
-def _load_rule(file: Path) -> Rule:
-    metadata, start, package = _metadata(file)
-    reader = _Reader(file=file, line=start)
+def _load_rule(file: Path, *, shown: Path) -> Rule:
+    metadata, start, package = _metadata(file, shown=shown)
+    reader = _Reader(file=shown, line=start)
     custom = reader.mapping(metadata, "custom")
     rule = Rule(
         id=reader.text(custom, "id"),
@@ -138,35 +140,35 @@ def _load_rule(file: Path) -> Rule:
         file=file,
     )
     if rule.id != file.parent.name:
-        raise UserError(f"id {rule.id} is not the folder's name", file=file, line=start, hint=file.parent.name)
+        raise UserError(f"id {rule.id} is not the folder's name", file=shown, line=start, hint=file.parent.name)
     if package != f"cartwright.rules.{rule.package}":
         raise UserError(
-            f"package {package} does not fit the rule's id", file=file, hint=f"package cartwright.rules.{rule.package}"
+            f"package {package} does not fit the rule's id", file=shown, hint=f"package cartwright.rules.{rule.package}"
         )
     reader.no_others(metadata, ("title", "description", "related_resources", "custom"))
     reader.no_others(custom, ("id", "severity", "scope", "kinds", "parameters", "remedy"))
     return rule
 
 
-def _metadata(file: Path) -> tuple[Mapping[str, Any], int, str]:
+def _metadata(file: Path, *, shown: Path) -> tuple[Mapping[str, Any], int, str]:
     """The METADATA block of the package, the one-based line of its first key, and the package's name."""
     lines = file.read_text(encoding="utf-8").splitlines()
     end = next((number for number, line in enumerate(lines) if line.startswith("package ")), None)
     if end is None:
-        raise UserError("no package", file=file)
+        raise UserError("no package", file=shown)
     start = end
     while start > 0 and lines[start - 1].startswith("#"):
         start -= 1
     if start == end or lines[start].strip() != "# METADATA":
-        raise UserError("no METADATA block right above the package", file=file, line=end + 1)
+        raise UserError("no METADATA block right above the package", file=shown, line=end + 1)
     text = "\n".join(re.sub(r"^# ?", "", line) for line in lines[start + 1 : end])
     try:
-        metadata = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506: CSafeLoader is the safe loader
+        metadata = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 - CSafeLoader is the safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark.line if error.problem_mark else 0
-        raise UserError(f"METADATA is no valid YAML: {error.problem}", file=file, line=start + 2 + mark) from error
+        raise UserError(f"METADATA is no valid YAML: {error.problem}", file=shown, line=start + 2 + mark) from error
     if not isinstance(metadata, dict):
-        raise UserError("METADATA is not a mapping", file=file, line=start + 2)
+        raise UserError("METADATA is not a mapping", file=shown, line=start + 2)
     return metadata, start + 2, lines[end].removeprefix("package ").strip()
 
 
