@@ -101,7 +101,13 @@ def _tool(name: str, entry: dict[str, object], root: Path) -> Tool:
         raise UserError(f"[{name}] has no Go module: {error.strerror}", file=folder / "go.mod") from error
     module, version = _pinned(package, mod, folder)
     go = _GO.search(mod)
-    ldflags = str(entry.get("ldflags", "")).replace("{version}", version).replace("{number}", version.removeprefix("v"))
+    number = version.removeprefix("v")
+    ldflags = (
+        str(entry.get("ldflags", ""))
+        .replace("{version}", version)
+        .replace("{number}", number)
+        .replace("{minor}", number.split(".")[1])
+    )
     digest = hashlib.sha256("\0".join([mod, sums, package, ldflags]).encode()).hexdigest()
     assets = _words(entry.get("assets"))
     return Tool(
