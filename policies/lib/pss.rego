@@ -7,29 +7,22 @@
 package lib.pss
 
 import data.lib.inventory
-
-# METADATA
-# description: The levels, each stricter than the one before.
-rank := {"privileged": 0, "baseline": 1, "restricted": 2}
-
-# METADATA
-# description: The label of a namespace that makes the API server refuse pods below a level.
-enforce_label := "pod-security.kubernetes.io/enforce"
+import data.lib.levels
 
 # METADATA
 # description: >-
 #   True where a control of `control_level` binds the pods of `object`. The parameter `level` decides if given, else the
 #   namespace's own label. A pod whose namespace is not known, or says nothing, is held to `restricted`.
-binds(control_level, resource, parameters) if rank[level(resource, parameters)] >= rank[control_level]
+binds(control_level, resource, parameters) if levels.rank[level(resource, parameters)] >= levels.rank[control_level]
 
 # METADATA
 # description: The level that the pods of `object` are held to.
 level(resource, parameters) := chosen if {
 	chosen := parameters.level
-	rank[chosen]
+	levels.rank[chosen]
 } else := labelled if {
-	labelled := inventory.namespace_of(resource).metadata.labels[enforce_label]
-	rank[labelled]
+	labelled := inventory.namespace_of(resource).metadata.labels[levels.enforce_label]
+	levels.rank[labelled]
 } else := "restricted"
 
 # METADATA

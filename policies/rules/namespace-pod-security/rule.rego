@@ -20,27 +20,27 @@
 #   remedy: Label the namespace with pod-security.kubernetes.io/enforce, at the level of its environment or above.
 package cartwright.rules.namespace_pod_security
 
-import data.lib.pss
+import data.lib.levels
 import data.lib.report
 
 violation contains report.at(input.review.object, _path, text) if text := _fault(_level)
 
-_path := ["metadata", "labels", pss.enforce_label]
+_path := ["metadata", "labels", levels.enforce_label]
 
 default _level := ""
 
 _level := label if {
-	label := input.review.object.metadata.labels[pss.enforce_label]
+	label := input.review.object.metadata.labels[levels.enforce_label]
 	label != null
 }
 
-_fault("") := sprintf("enforces no Pod Security level; set the label %s", [pss.enforce_label])
+_fault("") := sprintf("enforces no Pod Security level; set the label %s", [levels.enforce_label])
 
-_fault(level) := sprintf("label %s is %v; it must be one of baseline, restricted", [pss.enforce_label, level]) if {
+_fault(level) := sprintf("label %s is %v; it must be one of baseline, restricted", [levels.enforce_label, level]) if {
 	level != ""
-	not pss.rank[level]
+	not levels.rank[level]
 }
 
 _fault(level) := sprintf("enforces %s; this environment asks for %s", [level, input.parameters.level]) if {
-	pss.rank[level] < pss.rank[input.parameters.level]
+	levels.rank[level] < levels.rank[input.parameters.level]
 }

@@ -1,0 +1,60 @@
+"""What the policy tests share: the real conftest, and short ways to ask the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cartwright.policy.documents import Document
+from cartwright.policy.engine import Evaluation, evaluate, evaluate_documents
+from cartwright.tools import require
+
+POLICIES = Path(__file__).parents[2] / "policies"
+
+Judge = Callable[..., Evaluation]
+
+
+@pytest.fixture(scope="session")
+def policies() -> Path:
+    """The repository's own policies."""
+    return POLICIES
+
+
+@pytest.fixture(scope="session")
+def conftest_binary() -> Path:
+    """The pinned conftest."""
+    return require(["conftest"])["conftest"]
+
+
+@pytest.fixture(scope="session")
+def judge(policies: Path, conftest_binary: Path) -> Judge:
+    """Judge objects; each stands in a file of its own, named by its position."""
+
+    def judge(
+        objects: Sequence[Mapping[str, Any]],
+        *,
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        isolate: bool = False,
+        pss: str | None = None,
+        only: Sequence[str] | None = None,
+    ) -> Evaluation:
+        documents = [Document(path=str(number), index=0, object=one) for number, one in enumerate(objects)]
+        return evaluate_documents(
+            documents, parameters or {}, conftest_binary, policies=policies, isolate=isolate, pss=pss, only=only
+        )
+
+    return judge
+
+
+@pytest.fixture(scope="session")
+def fixture_files(policies: Path) -> list[Path]:
+    """Every pass and fail fixture."""
+    return sorted(policies.glob("rules/*/*/*.yaml"))
+
+
+@pytest.fixture(scope="session")
+def fixture_verdicts(policies: Path, conftest_binary: Path, fixture_files: list[Path]) -> Evaluation:
+    """All fixtures judged in one process, each by itself."""
+    return evaluate(fixture_files, {}, conftest_binary, policies=policies, isolate=True)
