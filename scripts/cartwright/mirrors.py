@@ -19,7 +19,7 @@ from cartwright.paths import cache_root
 from cartwright.run import run
 from cartwright.tools import asset, load_catalogue
 
-__all__ = ["environment"]
+__all__ = ["environment", "mirror_key"]
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,18 @@ def environment() -> dict[str, str]:
     }
 
 
-def _mirror(upstream: _Upstream) -> Path:
+def mirror_key() -> str:
+    """What decides the content of the mirrors: equal keys, equal files."""
+    return " ".join(_name(upstream) for upstream in _UPSTREAMS)
+
+
+def _name(upstream: _Upstream) -> str:
     tool = load_catalogue()[upstream.tool]
-    home = cache_root() / "mirrors" / f"{upstream.tool}-{tool.version}-{tool.key}.git"
+    return f"{upstream.tool}-{tool.version}-{tool.key}"
+
+
+def _mirror(upstream: _Upstream) -> Path:
+    home = cache_root() / "mirrors" / f"{_name(upstream)}.git"
     if home.is_dir():
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -93,8 +102,9 @@ def _mirror(upstream: _Upstream) -> Path:
         run(["git", "init", "--quiet", "--bare", "--initial-branch=main", bare], env=git)
         work = {**git, "GIT_DIR": str(bare), "GIT_WORK_TREE": str(files)}
         run(["git", "add", "--all", "--force"], cwd=files, env=work)
-        run(["git", "commit", "--quiet", "--no-verify", f"--message={upstream.url} {tool.version}"], env=work)
-        run(["git", "tag", tool.version], env=work)
+        version = load_catalogue()[upstream.tool].version
+        run(["git", "commit", "--quiet", "--no-verify", f"--message={upstream.url} {version}"], env=work)
+        run(["git", "tag", version], env=work)
         (bare / "index").unlink(missing_ok=True)
         try:
             bare.rename(home)

@@ -46,18 +46,10 @@ def kwok_configuration() -> str:
     """
     stages = asset("kwok", "kustomize/stage")
     metrics = asset("kwok", "kustomize/metrics")
-    documents: list[dict[str, Any]] = [
-        {
-            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
-            "kind": "KwokConfiguration",
-            "options": {"cidr": "10.0.0.0/16", "enableProfilingHandler": False},
-        }
-    ]
+    documents: list[dict[str, Any]] = []
     for folder in [*(stages / stage for stage in _STAGES), metrics / "resource"]:
         documents += [
-            document
-            for document in _documents(folder)
-            if document.get("apiVersion", "").startswith("kwok.x-k8s.io/")
+            document for document in _documents(folder) if document.get("apiVersion", "").startswith("kwok.x-k8s.io/")
         ]
     documents.append(_USAGE)
     return yaml.safe_dump_all(documents, sort_keys=False)

@@ -116,7 +116,8 @@ class Authority:
             )
         )
         if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
+            names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+            builder = builder.add_extension(names, critical=False)
         _write_key(pair.key, key)
         _write(pair.certificate, builder.sign(signer, hashes.SHA256()))
         return pair
@@ -130,9 +131,7 @@ def signing_key(folder: Path, name: str) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
         _write_key(pair.key, key)
         pair.certificate.write_bytes(
-            key.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
+            key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
     return pair
 

@@ -270,6 +270,7 @@ def _kwok(plan: Plan, environment: str) -> Component:
             # Only nodes that ask for it are simulated: a real node may join the same cluster.
             "--manage-all-nodes=false",
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+            "--cidr=10.0.0.0/16",
             f"--node-ip={LOOPBACK}",
             f"--node-port={port}",
             f"--server-address={LOOPBACK}:{port}",
@@ -394,14 +395,18 @@ def _argocd(plan: Plan) -> list[Component]:
                 f"--metrics-port={ports['argocd-application-controller-metrics']}",
                 *redis,
             ),
-            variables={"GOMEMLIMIT": "512MiB"},
+            variables={
+                "GOMEMLIMIT": "512MiB",
+                "KUBECONFIG": str(identities.kubeconfigs["argocd-application-controller"]),
+                # There is no pod to take the destination `in-cluster` from: it is this kubeconfig's cluster.
+                "ARGOCD_FAKE_IN_CLUSTER": "true",
+            },
             listens=("argocd-application-controller-metrics",),
         ),
         controller(
             "argocd-applicationset-controller",
             workload="deployment/argocd-applicationset-controller",
             arguments=(
-                f"--kubeconfig={identities.kubeconfigs['argocd-applicationset-controller']}",
                 f"--namespace={ARGOCD_NAMESPACE}",
                 f"--argocd-repo-server={address}",
                 *repo_server,
@@ -409,7 +414,10 @@ def _argocd(plan: Plan) -> list[Component]:
                 f"--probe-addr={LOOPBACK}:{ports['argocd-applicationset-controller-probe']}",
                 f"--webhook-addr={LOOPBACK}:{ports['argocd-applicationset-controller-webhook']}",
             ),
-            variables={"GOMEMLIMIT": "128MiB"},
+            variables={
+                "GOMEMLIMIT": "128MiB",
+                "KUBECONFIG": str(identities.kubeconfigs["argocd-applicationset-controller"]),
+            },
             listens=(
                 "argocd-applicationset-controller-metrics",
                 "argocd-applicationset-controller-probe",

@@ -149,14 +149,15 @@ class Supervisor:
         states = self._states()
         return [name for name in names if states[name]["pid"] == 0 and states[name]["state"] != ProcessStates.BACKOFF]
 
-    def refuse_failed(self) -> None:
-        """Look for components that supervisord has given up on.
+    def refuse_failed(self, names: Iterable[str]) -> None:
+        """Look for components, among those named, that supervisord has given up on.
 
         Raises:
             ClusterError: names the first one, with the last lines of its log.
         """
-        for name, info in self._states().items():
-            if info["state"] == ProcessStates.FATAL:
+        states = self._states()
+        for name in names:
+            if states[name]["state"] == ProcessStates.FATAL:
                 raise ClusterError(f"{name} does not start:\n{self.log_tail(name)}\n({_log(self._layout, name)})")
 
     def log_tail(self, name: str) -> str:

@@ -1,0 +1,252 @@
+"""Argo CD in the hub: install it, register clusters, apply the root, read what it says of its Applications.
+
+Only ``argocd/install`` and ``argocd/root.yaml`` are applied, as on a real cluster. Two things differ in the embedded
+cluster, and neither touches Git: the clusters' registrations are completed with addresses and credentials, and the root
+is told to rewrite the repository's URL to the bare remote in what it syncs.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cartwright.cluster.certificates import Authority
+from cartwright.cluster.identities import ARGOCD_NAMESPACE, ClusterIdentities
+from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.ports import LOOPBACK
+from cartwright.errors import ToolError, UserError
+from cartwright.repository import Tree
+from cartwright.run import run
+from cartwright.yamlfile import load_all
+
+__all__ = ["AppStatus", "apply_install", "apply_root", "read_applications", "register_cluster", "root_objects"]
+
+ROOT_FILE = "argocd/root.yaml"
+_INSTALL = "argocd/install"
+_PATIENCE_SECONDS = 30.0
+"""How long new kinds may take to be served after their definitions are applied."""
+
+
+@dataclass(frozen=True)
+class AppStatus:
+    """What Argo CD says of one Application."""
+
+    name: str
+    """``metadata.name``."""
+    sync: str
+    """Synced, OutOfSync or Unknown."""
+    health: str
+    """Healthy, Progressing, Degraded, Suspended, Missing or Unknown."""
+    revision: str
+    """The commit that it was last compared with."""
+    synced_revision: str
+    """The commit of the last sync that succeeded; empty before the first."""
+    images: tuple[str, ...]
+    """The images of its live objects."""
+    message: str
+    """Argo CD's own words on why it is not Synced and Healthy; empty where it says nothing."""
+    age_seconds: float
+    """Since the Application was created."""
+
+    @property
+    def is_good(self) -> bool:
+        """Synced and Healthy."""
+        return self.sync == "Synced" and self.health == "Healthy"
+
+
+def apply_install(kubectl: Kubectl, kustomize: Path, tree: Tree, *, environment: Mapping[str, str]) -> None:
+    """Apply Argo CD itself.
+
+    Raises:
+        ToolError: kustomize can't render it, or the hub refuses it.
+    """
+    rendered = run([kustomize, "build", tree.root / _INSTALL], env=environment, timeout=120).stdout
+    _apply_patiently(kubectl, rendered)
+
+
+def register_cluster(kubectl: Kubectl, tree: Tree, *, cluster: str, port: int, identities: ClusterIdentities) -> None:
+    """Apply the cluster's registration with the address and credentials that Git does not hold.
+
+    Raises:
+        UserError: ``clusters/<cluster>/registration.yaml`` is missing or is not one Secret.
+    """
+    file = f"clusters/{cluster}/registration.yaml"
+    documents = load_all(tree.text(file), file)
+    if len(documents) != 1 or documents[0].get("kind") != "Secret":
+        raise UserError("is not one Secret, the cluster's registration in Argo CD", file=file)
+    registration = json.loads(json.dumps(documents[0]))
+    registration["metadata"]["namespace"] = ARGOCD_NAMESPACE
+    registration["stringData"] = {
+        **registration.get("stringData", {}),
+        "server": f"https://{LOOPBACK}:{port}",
+        "config": json.dumps({"tlsClientConfig": _credentials(identities.authority, identities)}),
+    }
+    kubectl.apply([registration])
+
+
+def apply_root(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> None:
+    """Apply what ``root_objects`` made of the root.
+
+    Raises:
+        ToolError: the hub refuses it.
+    """
+    _apply_patiently(kubectl, json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+
+def root_objects(
+    tree: Tree, kustomize: Path, *, url: str, clusters: Collection[str], environment: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """``argocd/root.yaml`` for the embedded hub.
+
+    Args:
+        tree: the files that Argo CD will see.
+        kustomize: the pinned kustomize.
+        url: the bare remote, in the place of the repository's own URL.
+        clusters: which clusters run; ApplicationSets of others are left out.
+        environment: variables for kustomize.
+
+    Raises:
+        UserError: root.yaml holds no Application, or names no repository.
+    """
+    objects = [json.loads(json.dumps(document)) for document in load_all(tree.text(ROOT_FILE), ROOT_FILE)]
+    root = next((one for one in objects if one.get("kind") == "Application"), None)
+    own_url = (root or {}).get("spec", {}).get("source", {}).get("repoURL")
+    if root is None or not own_url:
+        raise UserError("holds no Application with a spec.source.repoURL", file=ROOT_FILE)
+    path = root["spec"]["source"]["path"]
+    rendered = run([kustomize, "build", tree.root / path], env=environment, timeout=60).stdout
+    patches = [
+        patch
+        for document in yaml.safe_load_all(rendered)
+        if document
+        for patch in [_patch(document, own_url=own_url, url=url, clusters=clusters)]
+        if patch
+    ]
+    objects = [_replaced(one, own_url, url) for one in objects]
+    root = next(one for one in objects if one.get("kind") == "Application")
+    root["spec"]["source"]["kustomize"] = {"patches": patches}
+    return objects
+
+
+def read_applications(kubectl: Kubectl) -> dict[str, AppStatus]:
+    """What Argo CD says of every Application, by name; nothing before it is installed."""
+    return {
+        status.name: status
+        for item in kubectl.items(f"--namespace={ARGOCD_NAMESPACE}", "applications.argoproj.io")
+        for status in [_status(item)]
+    }
+
+
+def _status(item: Mapping[str, Any]) -> AppStatus:
+    status = item.get("status", {})
+    sync = status.get("sync", {})
+    history = status.get("history") or [{}]
+    created = datetime.datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
+    return AppStatus(
+        name=item["metadata"]["name"],
+        sync=sync.get("status", "Unknown"),
+        health=status.get("health", {}).get("status", "Unknown"),
+        revision=sync.get("revision", ""),
+        synced_revision=history[-1].get("revision", ""),
+        images=tuple(status.get("summary", {}).get("images", ())),
+        message=_message(status),
+        age_seconds=max(0.0, time.time() - created),
+    )
+
+
+def _message(status: Mapping[str, Any]) -> str:
+    """Why an Application is not well: conditions, then the sync's own message, then what its objects say."""
+    parts = [
+        f"{condition['type']}: {condition['message']}"
+        for condition in status.get("conditions", ())
+        if "Error" in condition["type"] or "Warning" in condition["type"]
+    ]
+    operation = status.get("operationState", {})
+    if operation.get("phase") in ("Failed", "Error", "Running"):
+        failed = [
+            f"{one.get('kind')} {one.get('name')}: {one.get('message')}"
+            for one in operation.get("syncResult", {}).get("resources") or ()
+            if one.get("status") == "SyncFailed" or one.get("hookPhase") in ("Failed", "Error")
+        ]
+        parts += failed or ([str(operation["message"])] if operation.get("message") else [])
+    for one in status.get("resources", ()):
+        health = one.get("health", {})
+        if health.get("status") in ("Degraded", "Missing", "Progressing"):
+            parts.append(f"{one.get('kind')} {one.get('name')}: {health.get('message') or health['status']}")
+        elif one.get("status") == "OutOfSync":
+            parts.append(f"{one.get('kind')} {one.get('name')}: OutOfSync")
+    return "; ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
+
+
+def _patch(document: Mapping[str, Any], *, own_url: str, url: str, clusters: Collection[str]) -> dict[str, Any] | None:
+    """What kustomize must change in one object that the root syncs."""
+    target = {
+        "group": str(document["apiVersion"]).partition("/")[0],
+        "kind": document["kind"],
+        "name": document["metadata"]["name"],
+    }
+    if document["kind"] == "ApplicationSet":
+        cluster = document["spec"]["template"]["spec"]["destination"].get("name", "")
+        if "{{" not in cluster and cluster not in clusters:
+            deletion = {
+                "apiVersion": document["apiVersion"],
+                "kind": document["kind"],
+                "metadata": {"name": document["metadata"]["name"]},
+                "$patch": "delete",
+            }
+            return {"target": target, "patch": yaml.safe_dump(deletion, sort_keys=False)}
+    operations = [{"op": "replace", "path": place, "value": url} for place in _places(document, own_url)]
+    return {"target": target, "patch": yaml.safe_dump(operations, sort_keys=False)} if operations else None
+
+
+def _places(node: object, wanted: str, pointer: str = "") -> Iterator[str]:
+    """JSON pointers to every string that equals ``wanted``."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            escaped = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _places(value, wanted, f"{pointer}/{escaped}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _places(value, wanted, f"{pointer}/{index}")
+    elif node == wanted:
+        yield pointer
+
+
+def _replaced(node: Any, old: str, new: str) -> Any:
+    """The same object with every string that equals ``old`` replaced."""
+    if isinstance(node, dict):
+        return {key: _replaced(value, old, new) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(value, old, new) for value in node]
+    return new if node == old else node
+
+
+def _credentials(authority: Authority, identities: ClusterIdentities) -> dict[str, str]:
+    files = {
+        "caData": authority.certificate,
+        "certData": identities.argocd.certificate,
+        "keyData": identities.argocd.key,
+    }
+    return {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
+
+
+def _apply_patiently(kubectl: Kubectl, text: str) -> None:
+    """Apply objects whose kinds may be defined by the very same objects, or by those applied just before."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            kubectl.apply(text)
+            return
+        except ToolError as error:
+            # Applying again is harmless: everything that was accepted stays as it is.
+            if "no matches for kind" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)

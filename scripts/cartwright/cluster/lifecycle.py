@@ -1,0 +1,431 @@
+"""``up`` and ``down``: the order in which the embedded cluster comes and goes.
+
+Every step may be repeated: it keeps what is there and adds what is missing. So a second ``up`` changes nothing, and the
+``up`` after a killed one goes on where that one ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cartwright import mirrors
+from cartwright.applications import Application, find_applications
+from cartwright.cluster import argocd, bootstrap, secrets
+from cartwright.cluster.components import (
+    TOOLS,
+    Component,
+    Phase,
+    Plan,
+    plan_components,
+    port_names,
+    service_range,
+)
+from cartwright.cluster.gitremote import Remote, uncommitted
+from cartwright.cluster.identities import cluster_identities, shared_identities
+from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.ports import LOOPBACK, allocate, refuse_taken
+from cartwright.cluster.processes import Supervisor, kill_all
+from cartwright.cluster.state import Layout, State, exclusive
+from cartwright.cluster.wait import Snapshot, wait_for
+from cartwright.environments import load_environments, pick_environment
+from cartwright.errors import ClusterError, UserError
+from cartwright.render import render
+from cartwright.repository import Tree, open_tree
+from cartwright.tools import load_catalogue, require
+
+__all__ = ["Options", "Outcome", "down", "up"]
+
+_READY_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``up`` is asked to do."""
+
+    environments: tuple[str, ...] = ()
+    """Environments to bring up; all of them where none is named."""
+    include_uncommitted: bool = False
+    """Sync the work tree's uncommitted changes too."""
+    timeout: float = 300.0
+    """Seconds to wait for the Applications."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How ``up`` ended."""
+
+    snapshot: Snapshot
+    """What Argo CD says at the end."""
+    state: State
+    """What runs."""
+    stages: Mapping[str, float]
+    """Seconds that each stage took, in order."""
+
+
+@dataclass
+class _Stages:
+    """Tells what happens, and how long each stage took."""
+
+    say: Callable[[str], None]
+    seconds: dict[str, float]
+    _began: float = 0.0
+    _current: str = ""
+
+    def begin(self, name: str, line: str) -> None:
+        self.end()
+        self._current, self._began = name, time.monotonic()
+        self.say(line)
+
+    def end(self) -> None:
+        if self._current:
+            self.seconds[self._current] = time.monotonic() - self._began
+        self._current = ""
+
+
+def up(
+    root: Path,
+    layout: Layout,
+    options: Options,
+    *,
+    say: Callable[[str], None],
+    show: Callable[[Snapshot], None],
+) -> Outcome:
+    """Start what does not run yet, push the repository's HEAD, wait until Argo CD has brought it about.
+
+    Args:
+        root: the repository.
+        layout: where the cluster's files are.
+        options: what is wanted.
+        say: told of every stage, in one line.
+        show: given what Argo CD says, about once a second.
+
+    Raises:
+        UserError: an unknown environment, or the repository can't be read.
+        ClusterError: something is missing on this machine, or a component does not start.
+    """
+    with exclusive(layout):
+        return _Up(root, layout, options, _Stages(say, {}), show).run()
+
+
+def down(layout: Layout, *, keep_data: bool) -> list[str]:
+    """Stop every process of the cluster and remove its data; returns what had to be killed.
+
+    Args:
+        layout: where the cluster's files are.
+        keep_data: leave what etcd holds, certificates and the bare remote, so that the next ``up`` goes on with them.
+    """
+    if not layout.root.is_dir():
+        return []
+    with exclusive(layout):
+        Supervisor(layout).shut_down()
+        killed = kill_all(layout)
+        layout.supervisor_socket.unlink(missing_ok=True)
+        shutil.rmtree(layout.scratch, ignore_errors=True)
+        layout.state_file.unlink(missing_ok=True)
+        if not keep_data:
+            # The lock goes last: it is held, and it is what keeps a second `up` out meanwhile.
+            for path in layout.root.iterdir():
+                if path != layout.lock_file:
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            layout.lock_file.unlink()
+            layout.root.rmdir()
+        return killed
+
+
+class _Up:
+    """One run of ``up``; its methods are its stages."""
+
+    def __init__(
+        self, root: Path, layout: Layout, options: Options, stages: _Stages, show: Callable[[Snapshot], None]
+    ) -> None:
+        self._root = root
+        self._layout = layout
+        self._options = options
+        self._stages = stages
+        self._show = show
+        self._supervisor = Supervisor(layout)
+
+    def run(self) -> Outcome:
+        self._stages.begin("tools", "tools: finding them …")
+        redis = _redis_server()
+        tools = {**require(TOOLS), "redis-server": redis}
+        git = mirrors.environment()
+        remote, commit = self._push(tools)
+        tree = open_tree(self._layout.remote, commit)
+        known = State.load(self._layout) or State()
+        environments, clusters = self._environments(tree, known)
+        hub = environments[0]
+
+        self._stages.begin("processes", f"processes: etcd, Redis and the control planes of {', '.join(environments)} …")
+        state = self._state(known, environments, hub)
+        plan = self._plan(state, tools, git)
+        components = plan_components(plan)
+        self._launch(plan, components)
+        self._save(state)
+        self._start_servers(components)
+        kubectls = {
+            environment: Kubectl(tools["kubectl"], self._layout.kubeconfig(environment)) for environment in environments
+        }
+        self._await_servers(kubectls)
+        self._stages.begin("clusters", "clusters: nodes in three zones, metrics, controllers …")
+        with ThreadPoolExecutor(len(environments)) as pool:
+            list(pool.map(lambda one: self._bootstrap(plan, kubectls[one], one), environments))
+        self._start(components, Phase.CONTROLLERS)
+
+        self._stages.begin("argocd", f"argocd: argocd/install, {argocd.ROOT_FILE} and the clusters' registrations …")
+        argocd.apply_install(kubectls[hub], tools["kustomize"], tree, environment=git)
+        self._start(components, Phase.ARGOCD)
+        for environment in environments:
+            argocd.register_cluster(
+                kubectls[hub],
+                tree,
+                cluster=clusters[environment],
+                port=plan.ports[f"kube-apiserver-{environment}"],
+                identities=plan.clusters[environment],
+            )
+        names = [clusters[environment] for environment in environments]
+        objects = argocd.root_objects(tree, tools["kustomize"], url=remote.url, clusters=names, environment=git)
+        argocd.apply_root(kubectls[hub], objects)
+
+        self._stages.begin("applications", f"applications: until every one is Synced and Healthy at {commit[:7]} …")
+        applications = _applications(tree, environments)
+        seeding = self._seeding(tree, applications, kubectls)
+
+        def between() -> None:
+            self._supervisor.refuse_failed(component.name for component in components)
+            seeding()
+
+        snapshot = wait_for(
+            applications,
+            commit,
+            read=lambda: argocd.read_applications(kubectls[hub]),
+            between=between,
+            show=self._show,
+            timeout=self._options.timeout,
+        )
+        self._stages.end()
+        return Outcome(snapshot=snapshot, state=self._save(state), stages=self._stages.seconds)
+
+    def _push(self, tools: Mapping[str, Path]) -> tuple[Remote, str]:
+        changed = uncommitted(self._root)
+        included = self._options.include_uncommitted
+        remote = Remote.open(self._layout)
+        known = State.load(self._layout)
+        if known:
+            remote.install_hook(kubectl=tools["kubectl"], kubeconfig=self._layout.kubeconfig(known.hub))
+        commit = remote.push(self._root, include_uncommitted=included)
+        if changed:
+            files = f"{changed} uncommitted file{'s' if changed > 1 else ''}"
+            self._stages.say(
+                f"git: {files} committed to the bare remote only, as {commit[:7]}"
+                if included
+                else f"git: {files} not included; `cartwright up --include-uncommitted` would"
+            )
+        return remote, commit
+
+    def _environments(self, tree: Tree, known: State) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Which environments are to run, the hub first, and the name of each one's cluster.
+
+        What runs already goes on running: `down` stops it, not another `up`.
+        """
+        declared = load_environments(tree)
+        for name in self._options.environments:
+            pick_environment(declared, name)
+        if not declared:
+            raise UserError("no environment is declared", file="environments", hint="add one with environment.yaml")
+        hub = next(iter(declared))
+        wanted = {hub, *(self._options.environments or declared), *known.environments}
+        chosen = tuple(name for name in declared if name in wanted)
+        return chosen, {name: declared[name].cluster for name in chosen}
+
+    def _state(self, known: State, environments: tuple[str, ...], hub: str) -> State:
+        if not self._supervisor.is_running():
+            for process in kill_all(self._layout):
+                self._stages.say(f"processes: ended {process}, left over from an earlier run")
+        ports = allocate(port_names(environments), known.ports)
+        catalogue = load_catalogue()
+        state = State(
+            environments=environments,
+            hub=hub,
+            ports=ports,
+            processes=known.processes,
+            versions={name: catalogue[name].version for name in TOOLS},
+        )
+        state.save(self._layout)
+        return state
+
+    def _plan(self, state: State, tools: Mapping[str, Path], git: Mapping[str, str]) -> Plan:
+        layout = self._layout
+        for folder in (layout.config, layout.logs, layout.scratch, layout.data, layout.pki):
+            folder.mkdir(parents=True, exist_ok=True)
+        layout.pki.chmod(0o700)
+        shared = shared_identities(layout)
+        clusters = {
+            environment: cluster_identities(
+                layout,
+                cluster=environment,
+                shared=shared,
+                port=state.ports[f"kube-apiserver-{environment}"],
+                service_address=str(service_range(index)[1]),
+                hub=environment == state.hub,
+            )
+            for index, environment in enumerate(state.environments)
+        }
+        kwok_config = layout.config / "kwok.yaml"
+        kwok_config.write_text(bootstrap.kwok_configuration(), encoding="utf-8")
+        return Plan(
+            layout=layout,
+            environments=state.environments,
+            hub=state.hub,
+            ports=state.ports,
+            tools=tools,
+            shared=shared,
+            clusters=clusters,
+            redis_password=secrets.derived(secrets.seed(layout), "redis", "password"),
+            python=sys.executable,
+            kwok_config=kwok_config,
+            git_environment=git,
+        )
+
+    def _launch(self, plan: Plan, components: Sequence[Component]) -> None:
+        _write_redis_configuration(plan)
+        _link_argocd_certificates(plan)
+        folders = dict.fromkeys(str(path.parent) for path in plan.tools.values())
+        path = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+        Remote.open(self._layout).install_hook(
+            kubectl=plan.tools["kubectl"], kubeconfig=self._layout.kubeconfig(plan.hub)
+        )
+        self._supervisor.launch(components, path=path)
+        stopped = set(self._supervisor.stopped(component.name for component in components))
+        idle = [component for component in components if component.name in stopped]
+        refuse_taken({port: plan.ports[port] for component in idle for port in component.ports})
+
+    def _start(self, components: Sequence[Component], *phases: Phase) -> None:
+        self._supervisor.start(component.name for component in components if component.phase in phases)
+
+    def _start_servers(self, components: Sequence[Component]) -> None:
+        # The API servers wait for etcd by themselves.
+        self._start(components, Phase.STORES)
+        self._start(components, Phase.SERVERS)
+
+    def _await_servers(self, kubectls: Mapping[str, Kubectl]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        waiting = dict(kubectls)
+        while waiting:
+            self._supervisor.refuse_failed(["etcd", "redis", *(f"kube-apiserver-{name}" for name in waiting)])
+            waiting = {name: kubectl for name, kubectl in waiting.items() if not kubectl.is_ready()}
+            if waiting and time.monotonic() > deadline:
+                name = next(iter(waiting))
+                raise ClusterError(
+                    f"kube-apiserver-{name} is not ready after {_READY_SECONDS:.0f} s:\n"
+                    f"{self._supervisor.log_tail(f'kube-apiserver-{name}')}"
+                )
+            if waiting:
+                time.sleep(0.3)
+
+    def _bootstrap(self, plan: Plan, kubectl: Kubectl, environment: str) -> None:
+        objects = bootstrap.cluster_objects(
+            plan.clusters[environment].authority, metrics_port=plan.ports[f"metrics-server-{environment}"]
+        )
+        kubectl.apply(objects)
+
+    def _seeding(
+        self, tree: Tree, applications: Sequence[Application], kubectls: Mapping[str, Kubectl]
+    ) -> Callable[[], None]:
+        """A function that creates Secrets as soon as their namespaces are there, as a secret store does."""
+        secret_seed = secrets.seed(self._layout)
+        rendered, _ = render(tree, applications)
+        pending = [
+            (environment, namespace, objects)
+            for environment in kubectls
+            for namespace, objects in secrets.secret_objects(
+                secrets.missing_secrets(one for one in rendered if one.application.environment == environment),
+                secret_seed,
+            ).items()
+        ]
+
+        def seed() -> None:
+            present = {
+                environment: {item["metadata"]["name"] for item in kubectls[environment].items("namespaces")}
+                for environment in {environment for environment, _, _ in pending}
+            }
+            for entry in list(pending):
+                environment, namespace, objects = entry
+                if namespace in present[environment]:
+                    kubectls[environment].apply(objects)
+                    pending.remove(entry)
+
+        return seed
+
+    def _save(self, state: State) -> State:
+        current = replace(state, processes=self._supervisor.processes())
+        current.save(self._layout)
+        return current
+
+
+def _applications(tree: Tree, environments: Sequence[str]) -> tuple[Application, ...]:
+    found = find_applications(tree, load_environments(tree))
+    return tuple(application for application in found if application.environment in environments)
+
+
+def _redis_server() -> Path:
+    found = shutil.which("redis-server") or shutil.which("redis-server", path="/usr/sbin:/usr/local/bin")
+    if not found:
+        raise ClusterError(
+            "redis-server is missing; install it with the system's package manager "
+            "(Debian: `sudo apt-get install redis-server`)"
+        )
+    return Path(found)
+
+
+def _write_redis_configuration(plan: Plan) -> None:
+    pair, authority = plan.shared.etcd, plan.shared.authority
+    folder = plan.layout.data / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(
+        [
+            "# Generated by `cartwright up`: Argo CD's cache, gone with the process.",
+            f"bind {LOOPBACK}",
+            "port 0",
+            f"tls-port {plan.ports['redis']}",
+            f'tls-cert-file "{pair.certificate}"',
+            f'tls-key-file "{pair.key}"',
+            f'tls-ca-cert-file "{authority.certificate}"',
+            "tls-auth-clients no",
+            f"requirepass {plan.redis_password}",
+            f'dir "{folder}"',
+            'save ""',
+            "appendonly no",
+            "maxmemory 128mb",
+            "maxmemory-policy allkeys-lru",
+            "",
+        ]
+    )
+    file = plan.layout.config / "redis.conf"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _link_argocd_certificates(plan: Plan) -> None:
+    """Argo CD's controllers look for their certificates below one folder, each under its own name."""
+    settings = plan.layout.config / "argocd"
+    for folder in ("tls", "ssh", "reposerver/tls", "controller/tls"):
+        (settings / folder).mkdir(parents=True, exist_ok=True)
+    files = {
+        "reposerver/tls/tls.crt": plan.shared.repo_server.certificate,
+        "reposerver/tls/tls.key": plan.shared.repo_server.key,
+        "reposerver/tls/ca.crt": plan.shared.authority.certificate,
+        "controller/tls/tls.crt": plan.shared.repo_server.certificate,
+        "controller/tls/ca.crt": plan.shared.authority.certificate,
+    }
+    for name, source in files.items():
+        target = settings / name
+        if not target.is_symlink():
+            target.symlink_to(source)

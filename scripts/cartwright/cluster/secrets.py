@@ -1,0 +1,121 @@
+"""The Secrets that manifests refer to and Git does not hold.
+
+In production the platform's secret store provides them. Here each value derives from one random seed and the Secret's
+name and key, so that a service and its database, which keep the same Secret in two namespaces, agree.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cartwright.cluster.state import Layout
+from cartwright.render import Rendered
+
+__all__ = ["SecretReference", "missing_secrets", "secret_objects", "seed"]
+
+_DEFAULT_KEY = "password"
+"""What a Secret holds that is mounted or taken over as a whole, so that no manifest names a key."""
+
+
+@dataclass(frozen=True, order=True)
+class SecretReference:
+    """A Secret that somebody needs."""
+
+    namespace: str
+    """Where it must be."""
+    name: str
+    """``metadata.name``."""
+    key: str
+    """One key of it."""
+
+
+def seed(layout: Layout) -> bytes:
+    """The random bytes that all values derive from; kept until ``down`` removes the data."""
+    try:
+        known = layout.seed_file.read_bytes()
+    except FileNotFoundError:
+        known = b""
+    if len(known) == 32:
+        return known
+    fresh = secrets.token_bytes(32)
+    side = layout.seed_file.with_suffix(".new")
+    with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(fresh)
+    side.replace(layout.seed_file)
+    return fresh
+
+
+def derived(secret_seed: bytes, name: str, key: str) -> str:
+    """The value of a key: the same in every namespace that holds the Secret."""
+    digest = hmac.new(secret_seed, f"{name}/{key}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def missing_secrets(rendered: Iterable[Rendered]) -> frozenset[SecretReference]:
+    """Every key of a Secret that these objects refer to and do not define; optional references are left out."""
+    needed: set[SecretReference] = set()
+    defined: set[tuple[str, str]] = set()
+    for one in rendered:
+        for resource in one.resources:
+            namespace = resource.identity.namespace or one.application.namespace
+            if resource.identity.kind == "Secret" and not resource.identity.group:
+                defined.add((namespace, resource.identity.name))
+            needed.update(SecretReference(namespace, name, key) for name, key in _references(resource.content))
+    return frozenset(one for one in needed if (one.namespace, one.name) not in defined)
+
+
+def secret_objects(references: Iterable[SecretReference], secret_seed: bytes) -> dict[str, list[dict[str, Any]]]:
+    """The Secrets to create, by namespace."""
+    keys: dict[tuple[str, str], set[str]] = {}
+    for one in references:
+        keys.setdefault((one.namespace, one.name), set()).add(one.key)
+    objects: dict[str, list[dict[str, Any]]] = {}
+    for (namespace, name), wanted in sorted(keys.items()):
+        objects.setdefault(namespace, []).append(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "labels": {"app.kubernetes.io/managed-by": "cartwright-up"},
+                },
+                "type": "Opaque",
+                "stringData": {key: derived(secret_seed, name, key) for key in sorted(wanted)},
+            }
+        )
+    return objects
+
+
+def _references(node: object) -> Iterator[tuple[str, str]]:
+    """Name and key of every Secret that a pod template, at any depth, refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+    elif isinstance(node, Mapping):
+        for field, value in node.items():
+            if isinstance(value, Mapping) and not value.get("optional"):
+                yield from _reference(field, value)
+            yield from _references(value)
+
+
+def _reference(field: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    name = value.get("secretName" if field == "secret" and "secretName" in value else "name")
+    if not isinstance(name, str):
+        return
+    if field == "secretKeyRef":
+        yield name, value.get("key", _DEFAULT_KEY)
+    elif field == "secretRef":
+        yield name, _DEFAULT_KEY
+    elif field == "secret":  # a volume, or a projected volume's source
+        items = value.get("items") or ()
+        yield from ((name, item["key"]) for item in items)
+        if not items:
+            yield name, value.get("key", _DEFAULT_KEY)

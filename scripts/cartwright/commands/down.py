@@ -1,0 +1,30 @@
+"""``cartwright down``: stop the embedded cluster and remove its data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cartwright.cluster.lifecycle import down as bring_down
+from cartwright.cluster.state import Layout
+from cartwright.output import stderr, stdout
+from cartwright.paths import state_dir
+from cartwright.repository import find_root
+
+
+def down(
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="Leave etcd's data, certificates and the bare remote for the next `up`.")
+    ] = False,
+) -> None:
+    """Stop the embedded cluster and remove its data.
+
+    Stops every process that `up` started, and only those, even if the supervisor itself was killed.
+
+    Examples: `cartwright down`, `cartwright down --keep-data`.
+    """
+    layout = Layout(state_dir(find_root()).resolve())
+    for process in bring_down(layout, keep_data=keep_data):
+        stderr().print(f"killed {process}, which did not end by itself", markup=False)
+    stdout().print("stopped; data kept" if keep_data else "stopped; data removed")
