@@ -31,51 +31,26 @@ from cartwright.repository import Tree
 from cartwright.resources import Identity
 from cartwright.schema_check import SchemaProblem, check_schemas
 from cartwright.sources import SourceMap
-from cartwright.tools import load_catalogue, require
+from cartwright.tools import require
 
-__all__ = ["check"]
+__all__ = ["judge"]
 
 _TOOLS = ("kustomize", "kubeconform", "conftest")
 
 
-def check(
+def judge(
     tree: Tree,
     *,
-    environments: Sequence[str] = (),
-    apps: Sequence[str] = (),
-    use_cache: bool = True,
-    today: datetime.date | None = None,
+    environments: Sequence[str],
+    apps: Sequence[str],
+    use_cache: bool,
+    today: datetime.date,
 ) -> CheckReport:
-    """Render, validate and judge.
+    """Do what `cartwright.verdict.check` promises, with renderings and partial verdicts from the cache at most.
 
-    Args:
-        tree: the files.
-        environments: names of those to judge; all by default.
-        apps: ``group/name`` or ``name`` of those to report on; all by default. Their environments are judged whole,
-            because objects refer to each other.
-        use_cache: reuse renderings and verdicts of unchanged content.
-        today: the day on which waivers are read; today by default.
-
-    Raises:
-        UserError: an unknown environment or app, or configuration that can't be read.
-        ToolError: a tool is missing or failed.
+    Arguments and errors are those of `cartwright.verdict.check`.
     """
-    day = today or datetime.datetime.now(tz=datetime.UTC).date()
-    key = memo.digest(
-        [
-            memo.code_hash(),
-            tree.content_hash,
-            *(load_catalogue()[tool].key for tool in _TOOLS),
-            day.isoformat(),
-            json.dumps([sorted(environments), sorted(apps)]),
-        ]
-    )
-    if use_cache and (stored := memo.load("reports", key)):
-        return CheckReport.from_cache(stored)
-    report = _Check(tree, environments, apps, use_cache, day).run()
-    memo.store("reports", key, report.to_cache())
-    memo.prune(["reports", "verdicts", "rendered", "lint"])
-    return report
+    return _Check(tree, environments, apps, use_cache, today).run()
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,9 @@ _FORMAT = 1
 _KUSTOMIZE_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rendered:
-    """What an application is, as it will be applied."""
+    """What an application is, as it will be applied. Two are equal where they are the same: `key` compares content."""
 
     application: Application
     closure: Closure

@@ -25,6 +25,7 @@ def write(tree: Tree, **files: str) -> None:
 
 
 def test_every_kind_of_reference_is_followed(tree: Tree) -> None:
+    names = "extra patch replacement names schema data other env secret generator"
     write(
         tree,
         overlay__kustomization="""
@@ -42,28 +43,9 @@ generators: [generator.yaml]
 """,
         base__kustomization="resources: [deployment.yaml]",
         component__kustomization="kind: Component\npatchesStrategicMerge: [old.yaml]",
-        **{
-            name: ""
-            for name in (
-                "base__deployment",
-                "component__old",
-                *(
-                    f"overlay__{file}"
-                    for file in (
-                        "extra",
-                        "patch",
-                        "replacement",
-                        "names",
-                        "schema",
-                        "data",
-                        "other",
-                        "env",
-                        "secret",
-                        "generator",
-                    )
-                ),
-            )
-        },
+        base__deployment="",
+        component__old="",
+        **{f"overlay__{name}": "" for name in names.split()},
     )
     closure = find_closure(tree, "overlay")
     assert set(closure.files) == {str(path.relative_to(tree.root)) for path in tree.root.rglob("*.yaml")}

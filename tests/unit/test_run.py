@@ -25,7 +25,7 @@ def test_a_code_that_is_not_accepted_names_the_program_and_its_last_words() -> N
 
 
 def test_a_missing_program_points_to_doctor() -> None:
-    with pytest.raises(ToolError, match="^no-such-program: not found; `cartwright doctor` says what to install$"):
+    with pytest.raises(ToolError, match=r"^no-such-program: not found; `cartwright doctor` says what to install$"):
         run(["no-such-program"])
 
 

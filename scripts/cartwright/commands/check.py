@@ -65,7 +65,7 @@ def check(  # noqa: PLR0917 - a command's options
 
         report = check_manifests(tree, paths, isolate=isolate, pss=pss)
     else:
-        from cartwright.judge import check as run_check
+        from cartwright.verdict import check as run_check
 
         report = run_check(tree, environments=env or (), apps=app or (), use_cache=not no_cache)
     write(RENDERERS[output](report))

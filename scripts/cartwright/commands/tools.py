@@ -39,7 +39,12 @@ def list_tools(
 ) -> None:
     """List the pinned tools: version, who needs it, and where it is."""
     rows = [
-        {"name": tool.name, "version": tool.version, "tiers": list(tool.tiers), "path": str(path) if path else None}
+        {
+            "name": tool.name,
+            "version": tool.version,
+            "needed_by": ", ".join(tool.tiers),
+            "path": str(path) if path else None,
+        }
         for tool in load_catalogue().values()
         for path in [locate(tool)]
     ]
@@ -50,5 +55,5 @@ def list_tools(
 
     table = Table("tool", "version", "needed by", "where", box=None)
     for row in rows:
-        table.add_row(str(row["name"]), str(row["version"]), ", ".join(row["tiers"] or []), row["path"] or "not built")
+        table.add_row(row["name"], row["version"], row["needed_by"], row["path"] or "not built")
     stdout().print(table)

@@ -6,6 +6,6 @@ PosixPath('~/.cache/cartwright/kustomize/v5.8.2-1a2b3c4d5e6f/kustomize')
 """
 
 from cartwright.tools._build import asset, locate, require
-from cartwright.tools._catalogue import Tool, load_catalogue
+from cartwright.tools._catalogue import Tool, catalogue_hash, load_catalogue
 
-__all__ = ["Tool", "asset", "load_catalogue", "locate", "require"]
+__all__ = ["Tool", "asset", "catalogue_hash", "load_catalogue", "locate", "require"]

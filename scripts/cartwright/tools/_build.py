@@ -68,7 +68,7 @@ def require(names: Iterable[str]) -> dict[str, Path]:
 
 
 def asset(name: str, path: str) -> Path:
-    """A file or folder of the tool's Go module (manifests, CRDs), fetched and checked against go.sum where it is missing.
+    """A file or folder of the tool's Go module (manifests, CRDs), fetched where it is missing; go.sum vouches for it.
 
     The tool itself is not built for it: `cartwright check` needs the operator's CRDs, not the operator.
 

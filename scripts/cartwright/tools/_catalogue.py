@@ -13,7 +13,7 @@ from pathlib import Path
 from cartwright.errors import UserError
 from cartwright.paths import cache_root
 
-__all__ = ["Tool", "load_catalogue", "tools_folder"]
+__all__ = ["Tool", "catalogue_hash", "load_catalogue", "tools_folder"]
 
 _REQUIRE = re.compile(r"^\s*(?:require\s+)?(?P<path>\S+\.\S+/\S+|\S+\.\S+) (?P<version>v\S+)", re.MULTILINE)
 _GO = re.compile(r"^go (?P<version>\S+)$", re.MULTILINE)
@@ -87,6 +87,15 @@ def load_catalogue(folder: Path | None = None) -> Mapping[str, Tool]:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"can't be read: {error}", file=file) from error
     return {name: _tool(name, entry, root) for name, entry in entries.items()}
+
+
+def catalogue_hash() -> str:
+    """Hash over everything that pins a tool: equal hashes mean equal tools."""
+    root = tools_folder()
+    total = hashlib.sha256((root / "tools.toml").read_bytes())
+    for file in sorted(root.glob("*/go.sum")):
+        total.update(file.read_bytes())
+    return total.hexdigest()
 
 
 def _tool(name: str, entry: dict[str, object], root: Path) -> Tool:
