@@ -299,6 +299,7 @@ def _metrics_server(plan: Plan, environment: str) -> Component:
             "--kubelet-use-node-status-port",
             f"--kubelet-certificate-authority={identities.authority.certificate}",
             "--metric-resolution=10s",
+            "--kubelet-request-timeout=5s",
         ),
         environment={"GOMEMLIMIT": "96MiB"},
         ports=(name,),

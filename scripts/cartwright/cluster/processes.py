@@ -185,16 +185,16 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """Stop all components at once, then supervisord. What does not end is left for ``kill_all``."""
+        deadline = time.monotonic() + _STOP_SECONDS
         try:
+            itself = psutil.Process(int(str(self._call("getPID"))))
             self._call("stopAllProcesses", False)
-            deadline = time.monotonic() + _STOP_SECONDS
             while any(info["pid"] for info in self._states().values()) and time.monotonic() < deadline:
                 time.sleep(0.1)
             self._call("shutdown")
-            while self.is_running() and time.monotonic() < deadline:
-                time.sleep(0.05)
-        except _GONE:
+        except (*_GONE, psutil.NoSuchProcess):
             return
+        psutil.wait_procs([itself], timeout=max(1.0, deadline - time.monotonic()))
 
     def _reload(self) -> None:
         """Take over a changed configuration: new and changed components are (re)defined, others go on untouched."""
