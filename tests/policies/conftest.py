@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import Evaluation, evaluate, evaluate_documents
 from cartwright.tools import require

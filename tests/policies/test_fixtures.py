@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 import pytest
+
 from cartwright.policy.documents import read_documents
 from cartwright.policy.engine import Evaluation
 from cartwright.policy.model import load_rules

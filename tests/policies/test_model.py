@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from cartwright.errors import UserError
 from cartwright.policy.model import POD_CARRYING, Kind, load_rules
 from cartwright.run import run

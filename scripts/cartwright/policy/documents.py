@@ -62,6 +62,8 @@ def _flatten(path: str, index: int, contents: Any, *, item: tuple[int, ...]) -> 
 
 
 def _kind_of(value: Any) -> str:
+    if value is None:
+        return "nothing"
     return {list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}.get(
         type(value), type(value).__name__
     )

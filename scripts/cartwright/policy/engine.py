@@ -227,12 +227,16 @@ def _conftest(
     return [failure for check in json.loads(done.stdout) for failure in check.get("failures") or []]
 
 
-_REGO_ERROR = re.compile(r"(?P<file>[^\s:]+\.rego):(?P<line>\d+): (?P<message>[^\n]+)")
+# How conftest reports an error of the compiler, and one of a built-in function.
+_REGO_ERRORS = (
+    re.compile(r"(?P<file>[^\s:]+\.rego):(?P<line>\d+): (?P<message>[^\n]+)"),
+    re.compile(r"Message:(?P<message>[^\n]+?) Location:(?P<file>[^\s:]+\.rego):(?P<line>\d+)"),
+)
 
 
 def _explain(stderr: str, root: Path) -> UserError | ToolError:
     """The error behind conftest's last words; one in the Rego names its file and line."""
-    found = _REGO_ERROR.search(stderr)
+    found = next((match for form in _REGO_ERRORS if (match := form.search(stderr))), None)
     if found is None:
         return ToolError(f"conftest: {stderr}")
     file = Path(found["file"])

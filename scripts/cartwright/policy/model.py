@@ -163,7 +163,7 @@ def _metadata(file: Path, *, shown: Path) -> tuple[Mapping[str, Any], int, str]:
         raise UserError("no METADATA block right above the package", file=shown, line=end + 1)
     text = "\n".join(re.sub(r"^# ?", "", line) for line in lines[start + 1 : end])
     try:
-        metadata = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506 - CSafeLoader is the safe loader
+        metadata = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark.line if error.problem_mark else 0
         raise UserError(f"METADATA is no valid YAML: {error.problem}", file=shown, line=start + 2 + mark) from error
