@@ -31,6 +31,8 @@ __all__ = ["AppStatus", "apply_install", "apply_root", "read_applications", "reg
 
 ROOT_FILE = "argocd/root.yaml"
 _INSTALL = "argocd/install"
+_IN_CLUSTER = "in-cluster"
+"""What Argo CD calls the cluster that its own pods run in."""
 _PATIENCE_SECONDS = 30.0
 """How long new kinds may take to be served after their definitions are applied."""
 
@@ -102,7 +104,7 @@ def apply_root(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> None:
 
 
 def root_objects(
-    tree: Tree, kustomize: Path, *, url: str, clusters: Collection[str], environment: Mapping[str, str]
+    tree: Tree, kustomize: Path, *, url: str, hub: str, clusters: Collection[str], environment: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """``argocd/root.yaml`` for the embedded hub.
 
@@ -110,6 +112,7 @@ def root_objects(
         tree: the files that Argo CD will see.
         kustomize: the pinned kustomize.
         url: the bare remote, in the place of the repository's own URL.
+        hub: the cluster that Argo CD runs in.
         clusters: which clusters run; ApplicationSets of others are left out.
         environment: variables for kustomize.
 
@@ -130,7 +133,8 @@ def root_objects(
         for patch in [_patch(document, own_url=own_url, url=url, clusters=clusters)]
         if patch
     ]
-    objects = [_replaced(one, own_url, url) for one in objects]
+    # The controllers run beside the hub, not in a pod of it, so they know it by its registration alone.
+    objects = [_replaced(one, {own_url: url, _IN_CLUSTER: hub}) for one in objects]
     root = next(one for one in objects if one.get("kind") == "Application")
     root["spec"]["source"]["kustomize"] = {"patches": patches}
     return objects
@@ -220,13 +224,13 @@ def _places(node: object, wanted: str, pointer: str = "") -> Iterator[str]:
         yield pointer
 
 
-def _replaced(node: Any, old: str, new: str) -> Any:
-    """The same object with every string that equals ``old`` replaced."""
+def _replaced(node: Any, replacements: Mapping[str, str]) -> Any:
+    """The same object with every string that equals one of these replaced."""
     if isinstance(node, dict):
-        return {key: _replaced(value, old, new) for key, value in node.items()}
+        return {key: _replaced(value, replacements) for key, value in node.items()}
     if isinstance(node, list):
-        return [_replaced(value, old, new) for value in node]
-    return new if node == old else node
+        return [_replaced(value, replacements) for value in node]
+    return replacements.get(node, node) if isinstance(node, str) else node
 
 
 def _credentials(authority: Authority, identities: ClusterIdentities) -> dict[str, str]:

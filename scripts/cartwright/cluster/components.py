@@ -210,7 +210,7 @@ def _apiserver(plan: Plan, environment: str, index: int) -> Component:
             *_pair("--kubelet-client-certificate", "--kubelet-client-key", identities.kubelet_client),
             "--profiling=false",
         ),
-        environment={"GOMEMLIMIT": "512MiB"},
+        environment={"GOMEMLIMIT": "768MiB"},
         ports=(name,),
     )
 
@@ -236,7 +236,7 @@ def _controller_manager(plan: Plan, environment: str) -> Component:
             "--horizontal-pod-autoscaler-cpu-initialization-period=10s",
             "--profiling=false",
         ),
-        environment={"GOMEMLIMIT": "128MiB"},
+        environment={"GOMEMLIMIT": "256MiB"},
     )
 
 
@@ -393,14 +393,17 @@ def _argocd(plan: Plan) -> list[Component]:
                 f"--namespace={ARGOCD_NAMESPACE}",
                 f"--repo-server={address}",
                 *repo_server,
+                # In the order of creation rather than all at once: two processors have no more to give.
+                "--operation-processors=4",
+                "--status-processors=4",
                 f"--metrics-port={ports['argocd-application-controller-metrics']}",
                 *redis,
             ),
             variables={
-                "GOMEMLIMIT": "512MiB",
-                "KUBECONFIG": str(identities.kubeconfigs["argocd-application-controller"]),
-                # There is no pod to take the destination `in-cluster` from: it is this kubeconfig's cluster.
-                "ARGOCD_FAKE_IN_CLUSTER": "true",
+                "GOMEMLIMIT": "768MiB",
+                # `up` and `status` quote what objects say of their own health.
+                "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true",
+                "ARGOCD_SYNC_WAVE_DELAY": "1",
             },
             listens=("argocd-application-controller-metrics",),
         ),

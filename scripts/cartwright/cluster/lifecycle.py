@@ -191,7 +191,9 @@ class _Up:
                 identities=plan.clusters[environment],
             )
         names = [clusters[environment] for environment in environments]
-        objects = argocd.root_objects(tree, tools["kustomize"], url=remote.url, clusters=names, environment=git)
+        objects = argocd.root_objects(
+            tree, tools["kustomize"], url=remote.url, hub=clusters[hub], clusters=names, environment=git
+        )
         argocd.apply_root(kubectls[hub], objects)
 
         self._stages.begin("applications", f"applications: until every one is Synced and Healthy at {commit[:7]} …")
