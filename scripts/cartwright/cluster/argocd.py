@@ -27,9 +27,19 @@ from cartwright.repository import Tree
 from cartwright.run import run
 from cartwright.yamlfile import load_all
 
-__all__ = ["AppStatus", "apply_install", "apply_root", "read_applications", "register_cluster", "root_objects"]
+__all__ = [
+    "ROOT_NAME",
+    "AppStatus",
+    "apply_install",
+    "apply_root",
+    "read_applications",
+    "register_cluster",
+    "root_objects",
+]
 
 ROOT_FILE = "argocd/root.yaml"
+ROOT_NAME = "root"
+"""The Application that syncs ``argocd/`` itself."""
 _INSTALL = "argocd/install"
 _IN_CLUSTER = "in-cluster"
 """What Argo CD calls the cluster that its own pods run in."""

@@ -13,7 +13,7 @@ from cartwright.cluster.state import Layout
 from cartwright.errors import ToolError, UserError
 from cartwright.run import run
 
-__all__ = ["BRANCH", "Remote", "uncommitted"]
+__all__ = ["BRANCH", "Remote", "head_of", "uncommitted"]
 
 BRANCH = "refs/heads/main"
 """The branch that manifests name as their target revision."""
@@ -85,8 +85,7 @@ class Remote:
             UserError: the repository has no commit yet.
             ToolError: Git fails.
         """
-        done = run(["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"], cwd=root, accept=(0, 1, 128))
-        commit = done.stdout.strip()
+        commit = head_of(root)
         if not commit:
             raise UserError("the repository has no commit yet", hint="`git add --all && git commit` first")
         # The objects first, under a name that Argo CD does not follow.
@@ -125,6 +124,12 @@ class Remote:
             message = "Uncommitted changes of the work tree"
             done = run(["git", "commit-tree", tree, "-p", parent, "-m", message], cwd=self.path, env=variables)
             return done.stdout.strip()
+
+
+def head_of(root: Path) -> str:
+    """The commit of the repository's HEAD; empty before the first one."""
+    done = run(["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"], cwd=root, accept=(0, 1, 128))
+    return done.stdout.strip()
 
 
 def uncommitted(root: Path) -> int:

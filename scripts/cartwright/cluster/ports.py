@@ -67,7 +67,8 @@ def is_free(port: int) -> bool:
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            address = tuple(connection.laddr)
+            if connection.status == psutil.CONN_LISTEN and address[1:] == (port,) and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass  # without rights, systems tell only about one's own processes

@@ -149,6 +149,10 @@ class Supervisor:
         states = self._states()
         return [name for name in names if states[name]["pid"] == 0 and states[name]["state"] != ProcessStates.BACKOFF]
 
+    def not_running(self) -> tuple[str, ...]:
+        """Every component without a process."""
+        return tuple(name for name, info in self._states().items() if not info["pid"])
+
     def refuse_failed(self, names: Iterable[str]) -> None:
         """Look for components, among those named, that supervisord has given up on.
 

@@ -11,9 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cartwright.cluster.argocd import ROOT_NAME
 from cartwright.cluster.lifecycle import Outcome
 from cartwright.cluster.state import Layout
-from cartwright.cluster.wait import ROOT_NAME, Snapshot
+from cartwright.cluster.wait import Snapshot
 
 __all__ = ["Progress", "age", "coloured", "progress_table", "summary"]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,13 +25,22 @@ from cartwright.run import run
 __all__ = ["container_flags", "container_variables", "main"]
 
 _POLL_SECONDS = 1.0
+_REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][\w.-]*)\)")
 
 
-def container_flags(container: Mapping[str, Any]) -> list[str]:
-    """The flags of a container, without the program that they are for."""
+def container_flags(container: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
+    """The flags of a container, without the program that they are for, with ``$(NAME)`` expanded as a kubelet does.
+
+    >>> container_flags({"command": ["/bin/x"], "args": ["--image=$(IMAGE)", "--all"]}, {"IMAGE": "busybox"})
+    ['--image=busybox', '--all']
+    """
     words = [*container.get("command", []), *container.get("args", [])]
     first_flag = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
-    return words[first_flag:]
+
+    def expanded(word: str) -> str:
+        return _REFERENCE.sub(lambda match: variables.get(match[1], match[0]), word)
+
+    return [expanded(word) for word in words[first_flag:]]
 
 
 def container_variables(container: Mapping[str, Any], config_map: Callable[[str], Mapping[str, str]]) -> dict[str, str]:
@@ -80,8 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return found[name]
 
     program, *flags = options.command
-    environment = {**container_variables(container, config_map), **os.environ}
-    os.execve(program, [Path(program).name, *container_flags(container), *flags], environment)  # noqa: S606
+    variables = container_variables(container, config_map)
+    words = [Path(program).name, *container_flags(container, variables), *flags]
+    os.execve(program, words, {**variables, **os.environ})  # noqa: S606
 
 
 if __name__ == "__main__":

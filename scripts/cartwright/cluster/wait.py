@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cartwright.applications import Application
-from cartwright.cluster.argocd import AppStatus
+from cartwright.cluster.argocd import ROOT_NAME, AppStatus
 
-__all__ = ["ROOT_NAME", "Snapshot", "wait_for"]
-
-ROOT_NAME = "root"
-"""The Application that syncs ``argocd/`` itself."""
+__all__ = ["Snapshot", "wait_for"]
 
 _POLL_SECONDS = 1.0
 

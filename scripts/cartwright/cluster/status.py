@@ -1,0 +1,227 @@
+"""What runs in the embedded cluster: per environment and app, as Argo CD says, against what the remote asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from cartwright.applications import Application, find_applications
+from cartwright.cluster.argocd import ROOT_NAME, AppStatus, read_applications
+from cartwright.cluster.components import TOOLS
+from cartwright.cluster.gitremote import Remote, head_of, uncommitted
+from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.processes import Supervisor
+from cartwright.cluster.progress import coloured
+from cartwright.cluster.state import Layout, State
+from cartwright.environments import load_environments
+from cartwright.errors import ClusterError
+from cartwright.repository import open_tree
+from cartwright.tools import require
+
+__all__ = ["AppReport", "ClusterReport", "Image", "read_status"]
+
+_VERSION = 1
+_FOOTNOTE = (
+    "Nodes and pods are simulated by KWOK, Argo CD's and the Prometheus operator's own among them: "
+    "processes on this machine do their work."
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as a manifest names it."""
+
+    name: str
+    """Registry and repository."""
+    tag: str
+    """Tag; empty where it has none."""
+    digest: str
+    """Digest with its algorithm; empty where it has none."""
+
+    @classmethod
+    def parse(cls, text: str) -> Image:
+        """
+        >>> Image.parse("localhost:5000/shop/orders:1.2@sha256:ab")
+        Image(name='localhost:5000/shop/orders', tag='1.2', digest='sha256:ab')
+        >>> Image.parse("localhost:5000/orders")
+        Image(name='localhost:5000/orders', tag='', digest='')
+        """
+        rest, _, digest = text.partition("@")
+        folder, slash, last = rest.rpartition("/")
+        base, _, tag = last.partition(":")
+        return cls(name=f"{folder}{slash}{base}", tag=tag, digest=digest)
+
+    def __str__(self) -> str:
+        name = self.name.rsplit("/", 1)[-1]
+        digest = f"@{self.digest[:19]}" if self.digest else ""
+        return f"{name}:{self.tag}{digest}" if self.tag else f"{name}{digest}"
+
+
+@dataclass(frozen=True)
+class AppReport:
+    """One Application."""
+
+    name: str
+    """Its name in Argo CD."""
+    environment: str
+    """Empty for the root."""
+    app: str
+    """``group/name``, ``cluster``, or ``root``."""
+    sync: str
+    health: str
+    revision: str
+    """The commit that Argo CD last compared it with; empty before that."""
+    images: tuple[Image, ...]
+    """Images of its live objects."""
+    outdated: str
+    """Why it is not what the remote's HEAD asks for; empty where it is."""
+    message: str
+    """Argo CD's own words where it is not well."""
+
+    @property
+    def is_good(self) -> bool:
+        """Synced, Healthy and at the remote's HEAD."""
+        return self.sync == "Synced" and self.health == "Healthy" and not self.outdated
+
+
+@dataclass(frozen=True)
+class ClusterReport:
+    """The whole embedded cluster."""
+
+    remote: str
+    """URL of the bare remote."""
+    commit: str
+    """What Argo CD is to bring about."""
+    local_commit: str
+    """The repository's HEAD."""
+    uncommitted: int
+    """Files of the work tree that differ from HEAD."""
+    stopped: tuple[str, ...]
+    """Components that do not run at this moment."""
+    applications: tuple[AppReport, ...]
+    """Every Application, by environment and name, the root first."""
+
+    @property
+    def is_good(self) -> bool:
+        """Every Application Synced and Healthy, every component running."""
+        return not self.stopped and all(application.is_good for application in self.applications)
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented shape of ``cartwright status --format json``."""
+        return {
+            "version": _VERSION,
+            "good": self.is_good,
+            "remote": {"url": self.remote, "commit": self.commit},
+            "repository": {"commit": self.local_commit, "uncommitted": self.uncommitted},
+            "stopped": list(self.stopped),
+            "applications": [
+                {
+                    "name": one.name,
+                    "environment": one.environment or None,
+                    "app": one.app,
+                    "sync": one.sync,
+                    "health": one.health,
+                    "revision": one.revision or None,
+                    "images": [
+                        {"name": image.name, "tag": image.tag or None, "digest": image.digest or None}
+                        for image in one.images
+                    ],
+                    "outdated": one.outdated or None,
+                    "message": one.message or None,
+                }
+                for one in self.applications
+            ],
+            "simulated": True,
+        }
+
+    def to_table(self) -> Group:
+        """For people."""
+        table = Table("environment", "app", "sync", "health", "revision", "image", "out of date", box=None)
+        last = None
+        for one in self.applications:
+            table.add_row(
+                "" if one.environment == last else one.environment,
+                one.app,
+                coloured(one.sync),
+                coloured(one.health),
+                one.revision[:7] or "–",
+                "\n".join(str(image) for image in one.images) or "–",
+                Text(one.outdated, style="yellow"),
+            )
+            last = one.environment
+        messages = [Text(f"{one.name}: {one.message}") for one in self.applications if one.message and not one.is_good]
+        stopped = [Text(f"{name} does not run; supervisord restarts it", style="red") for name in self.stopped]
+        return Group(table, Text(), *messages, *stopped, *self._git_lines(), Text(_FOOTNOTE, style="dim"))
+
+    def _git_lines(self) -> list[Text]:
+        lines = [f"remote {self.remote} at {self.commit[:7]}"]
+        if self.local_commit != self.commit:
+            lines.append(f"HEAD is {self.local_commit[:7]}: `cartwright up` or `git push` brings it to the remote")
+        if self.uncommitted:
+            lines.append(f"{self.uncommitted} uncommitted files in the work tree")
+        return [Text(line) for line in lines]
+
+
+def read_status(root: Path, layout: Layout) -> ClusterReport:
+    """Ask Argo CD, Git and the supervisor.
+
+    Raises:
+        ClusterError: the embedded cluster does not run.
+    """
+    state = State.load(layout)
+    supervisor = Supervisor(layout)
+    remote = Remote(layout.remote)
+    commit = remote.head() if layout.remote.is_dir() else None
+    if state is None or commit is None or not supervisor.is_running():
+        raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
+    kubectl = Kubectl(require(TOOLS)["kubectl"], layout.kubeconfig(state.hub))
+    if not kubectl.is_ready():
+        raise ClusterError(
+            f"the hub's API server does not answer; its log is {layout.logs}/kube-apiserver-{state.hub}.log"
+        )
+    tree = open_tree(layout.remote, commit)
+    expected = [
+        one for one in find_applications(tree, load_environments(tree)) if one.environment in state.environments
+    ]
+    statuses = read_applications(kubectl)
+    return ClusterReport(
+        remote=remote.url,
+        commit=commit,
+        local_commit=head_of(root),
+        uncommitted=uncommitted(root),
+        stopped=supervisor.not_running(),
+        applications=(
+            _report(ROOT_NAME, None, statuses, commit),
+            *(_report(one.name, one, statuses, commit) for one in expected),
+        ),
+    )
+
+
+def _report(name: str, application: Application | None, statuses: Mapping[str, AppStatus], commit: str) -> AppReport:
+    status = statuses.get(name)
+    label = application.app if application and "/" in application.app else "cluster" if application else ROOT_NAME
+    return AppReport(
+        name=name,
+        environment=application.environment if application else "",
+        app=label,
+        sync=status.sync if status else "Missing",
+        health=status.health if status else "Missing",
+        revision=status.revision if status else "",
+        images=tuple(Image.parse(image) for image in status.images) if status else (),
+        outdated=_outdated(status, commit),
+        message=status.message if status else "",
+    )
+
+
+def _outdated(status: AppStatus | None, commit: str) -> str:
+    if status is None:
+        return "not generated yet"
+    if status.revision != commit:
+        return f"remote is at {commit[:7]}"
+    return "" if status.sync == "Synced" else "live objects differ from Git"
