@@ -35,8 +35,8 @@ def write_repository(root: Path, *, apps: int, environments: Sequence[str], poli
     _write_components(root)
     schema = _REPOSITORY / "environments" / "environment.schema.json"
     _write(root / "environments" / "environment.schema.json", schema.read_text(encoding="utf-8"))
-    for rank, environment in enumerate(environments):
-        _write_environment(root, environment, rank, environments[:rank][-1:])
+    for rank, environment in enumerate(environments, start=1):
+        _write_environment(root, environment, rank, environments[: rank - 1][-1:])
         _write_cluster(root, environment)
         for name in names:
             _write_overlay(root, environment, name, largest=environment == environments[-1])
@@ -119,6 +119,11 @@ def _write_environment(root: Path, environment: str, rank: int, upstreams: Seque
         cluster: {environment}
         rank: {rank}
         upstreams: [{", ".join(upstreams)}]
+        gates:
+          soak: 0s
+          health: false
+          approvals: 0
+          freezes: []
         podSecurity: restricted
         """,
     )

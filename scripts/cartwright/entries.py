@@ -15,19 +15,19 @@ __all__ = ["idle_entries"]
 
 
 def idle_entries(rendered: Rendered, sources: SourceMap) -> Iterator[Finding]:
-    """Findings for each ``patches``, ``images`` and ``replicas`` entry that matches no object."""
+    """Findings for each ``patches`` and ``images`` entry that matches no object; of ``replicas`` kustomize itself
+    complains."""
     objects: list[Mapping[str, Any]] = [resource.content for resource in rendered.resources]
     # A patch may delete its target, so the objects before any patch count too.
     targets = [*objects, *sources.objects(rendered.closure)]
     images = {image for content in objects for image in _images(content)}
-    names = {str(content.get("metadata", {}).get("name")) for content in objects}
+    if any(kustomization.content.get("configurations") for kustomization in rendered.closure.kustomizations):
+        # A transformer configuration may name further fields that hold images, of any kind but a definition's.
+        images |= {text for content in objects if content.get("kind") != "CustomResourceDefinition" for text in _texts(content)}
     for kustomization in rendered.closure.kustomizations:
         for index, entry in enumerate(kustomization.content.get("images") or ()):
             if not any(_is_image(image, entry) for image in images):
                 yield _finding(kustomization, sources, "images", index, f"no container has the image '{entry['name']}'")
-        for index, entry in enumerate(kustomization.content.get("replicas") or ()):
-            if str(entry.get("name")) not in names:
-                yield _finding(kustomization, sources, "replicas", index, f"no object is named '{entry.get('name')}'")
         for index, entry in enumerate(kustomization.content.get("patches") or ()):
             target = entry.get("target")
             if target and not any(_is_target(content, target) for content in targets):
@@ -56,6 +56,15 @@ def _images(content: Any) -> Iterator[str]:
     elif isinstance(content, list):
         for item in content:
             yield from _images(item)
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """Every string value, however deep."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, Mapping | list):
+        for value in content.values() if isinstance(content, Mapping) else content:
+            yield from _texts(value)
 
 
 def _is_image(image: str, entry: Mapping[str, Any]) -> bool:

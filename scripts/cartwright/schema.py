@@ -19,9 +19,12 @@ def load_valid(text: str, file: str, schema: dict[str, Any]) -> Any:
     import jsonschema
 
     data = load(text, file)
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(data))
-    if error is None:
+    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(data))
+    if not errors:
         return data
+    # A misspelt key is the cause where the right one is then said to be missing.
+    unknown_keys = [error for error in errors if error.validator == "additionalProperties"]
+    error = unknown_keys[0] if unknown_keys else jsonschema.exceptions.best_match(errors)
     place: list[str | int] = [part if isinstance(part, int) else str(part) for part in error.absolute_path]
     message, hint = error.message, None
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
