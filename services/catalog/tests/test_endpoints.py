@@ -50,7 +50,9 @@ class TestCreate:
             pytest.param({"price": {"amount": True, "currency": "EUR"}}, "/price/amount", id="price as boolean"),
             pytest.param({"price": {"amount": -1, "currency": "EUR"}}, "/price/amount", id="negative price"),
             pytest.param({"price": {"amount": 10**12 + 1, "currency": "EUR"}}, "/price/amount", id="price too large"),
-            pytest.param({"price": {"amount": 1, "currency": "eur"}}, "/price/currency", id="currency in small letters"),
+            pytest.param(
+                {"price": {"amount": 1, "currency": "eur"}}, "/price/currency", id="currency in small letters"
+            ),
             pytest.param({"price": {"amount": 1}}, "/price/currency", id="no currency"),
         ],
     )

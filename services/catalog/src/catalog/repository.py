@@ -41,7 +41,8 @@ class ProductRepository:
 
     async def list_page(self, parameters: PageParameters) -> Sequence[Product]:
         """One page of products and, if there are more, one product of the next."""
-        return (await self._session.scalars(page_statement(select(Product), Product, parameters))).all()
+        statement = page_statement(select(Product), parameters, created_at=Product.created_at, identifier=Product.id)
+        return (await self._session.scalars(statement)).all()
 
     async def update(self, product_id: uuid.UUID, changes: ProductUpdate) -> Product | None:
         """Change the fields that `changes` sets, in one statement. None if there is no such product."""
@@ -59,7 +60,7 @@ class ProductRepository:
         )
 
     async def adjust_stock(self, product_id: uuid.UUID, delta: int) -> Product | None:
-        """Add `delta` to the stock, in one statement. None if there is no such product or the result is out of range."""
+        """Add `delta` to the stock, in one statement. None if no such product exists or the sum is out of range."""
         return await self._session.scalar(
             update(Product)
             .where(Product.id == product_id, (Product.stock + delta).between(0, MAX_STOCK))

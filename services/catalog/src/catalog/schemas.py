@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from cartwright_kit import Money, Schema
 from catalog.models import Product
@@ -29,11 +29,21 @@ class ProductCreate(Schema):
 
 
 class ProductUpdate(Schema):
-    """The fields to change; those left out stay. Stock changes by adjustments, so that two never overwrite each other."""
+    """The fields to change; those left out stay, and none can be emptied.
 
-    name: Name = Field(default=None, validate_default=False)
-    description: Description = Field(default=None, validate_default=False)
-    price: Money = Field(default=None, validate_default=False)
+    Stock is not among them: it changes by adjustments, so that two of them never overwrite each other.
+    """
+
+    name: Name | None = None
+    description: Description | None = None
+    price: Money | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_null(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("cannot be null; leave the field out to keep it")
+        return value
 
 
 class StockAdjustment(Schema):

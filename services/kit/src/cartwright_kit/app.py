@@ -5,12 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from cartwright_kit.errors import VALIDATION_RESPONSE, ProblemDocument, install_handlers
 from cartwright_kit.health import Lifecycle, health_router
 from cartwright_kit.metrics import Metrics, metrics_router
-from cartwright_kit.middleware import QUIET_PATHS, RequestMiddleware
+from cartwright_kit.middleware import QUIET_PATHS, BodyLimitMiddleware, RequestMiddleware
 from cartwright_kit.resources import Resource, Runtime
 from cartwright_kit.settings import ServiceSettings
 from cartwright_kit.tracing import create_tracer_provider
@@ -32,9 +31,7 @@ def create_app(
     """
     metrics = Metrics()
     lifecycle = Lifecycle()
-    provider = create_tracer_provider(
-        service=service, version=version, endpoint=settings.otel_exporter_otlp_endpoint
-    )
+    provider = create_tracer_provider(service=service, version=version, endpoint=settings.otel_exporter_otlp_endpoint)
     runtime = Runtime(service=service, metrics=metrics, tracer_provider=provider)
     for opened in resources:
         opened.bind(runtime)
@@ -68,7 +65,7 @@ def create_app(
     app.state.lifecycle = lifecycle
     app.state.resources = tuple(resources)
     install_handlers(app)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     app.include_router(health_router(lifecycle, resources))
     app.include_router(metrics_router(metrics))

@@ -39,7 +39,7 @@ class HttpClient(Resource):
         *,
         attempts: int = 3,
         connect_seconds: float = 1.0,
-        deadline: float = 8.0,
+        deadline: float = 5.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base_url = base_url
@@ -95,14 +95,12 @@ class HttpClient(Resource):
         sent = httpx.Headers(headers)
         if identifier := request_id():
             sent[REQUEST_ID_HEADER] = identifier
-        request = self._opened().build_request(
-            method, path, params=params, json=json, content=content, headers=sent
-        )
+        request = self._opened().build_request(method, path, params=params, json=json, content=content, headers=sent)
         repeatable = method in _IDEMPOTENT or "Idempotency-Key" in sent
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((_NotSent, _MayRepeat) if repeatable else _NotSent),
             stop=stop_after_attempt(self._attempts),
-            wait=wait_exponential_jitter(initial=0.05, max=1.0, jitter=0.05),
+            wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.05),
             retry_error_callback=_last_problem,
         )
         try:

@@ -23,23 +23,33 @@ from cartwright_kit.context import request_id
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:cartwright:problem:"
+_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "request_id", "trace_id"})
 
 
 class Problem(Exception):
     """A domain error. A subclass states `status`, `slug` (the tail of the problem type) and `title` once.
 
-    `detail` explains this occurrence; `extensions` are further members of the document.
+    `detail` explains this occurrence; `extensions` are further members of the document, `headers` of the response.
     """
 
     status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
     slug: ClassVar[str | None] = None
     title: ClassVar[str] = "Internal Server Error"
-    headers: ClassVar[Mapping[str, str]] = {}
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which a repetition has a chance, where that can be said."""
 
-    def __init__(self, detail: str, *, extensions: Mapping[str, JsonValue] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        extensions: Mapping[str, JsonValue] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extensions = extensions or {}
+        retry = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        self.headers: Mapping[str, str] = {**retry, **(headers or {})}
 
 
 class ServiceUnavailable(Problem):
@@ -48,7 +58,7 @@ class ServiceUnavailable(Problem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "service-unavailable"
     title = "Service unavailable"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}
+    retry_after = 5
 
 
 class UpstreamUnavailable(Problem):
@@ -57,7 +67,7 @@ class UpstreamUnavailable(Problem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "upstream-unavailable"
     title = "Upstream unavailable"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}
+    retry_after = 5
 
 
 class UpstreamFailed(Problem):
@@ -140,8 +150,10 @@ def problem_response(
         document["request_id"] = identifier
     if (span := trace.get_current_span().get_span_context()).is_valid:
         document["trace_id"] = trace.format_trace_id(span.trace_id)
+    if taken := _STANDARD_MEMBERS.intersection(extensions or ()):
+        raise ValueError(f"extensions of a problem cannot replace its own members: {', '.join(sorted(taken))}")
     document.update(extensions or {})
-    return JSONResponse(document, status_code=status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
+    return JSONResponse(document, status_code=int(status), headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def install_handlers(app: FastAPI) -> None:

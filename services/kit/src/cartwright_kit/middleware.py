@@ -4,6 +4,7 @@ import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cartwright_kit.context import REQUEST_ID_HEADER, begin_request, end_request, request_id
@@ -12,6 +13,35 @@ from cartwright_kit.metrics import Metrics, route_template
 
 QUIET_PATHS = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
 _log = structlog.stdlib.get_logger(__name__)
+
+
+class BodyLimitMiddleware:
+    """Refuses a body above `max_bytes` with 413, whether its length is announced or not."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        detail = f"A body may have at most {self._max_bytes} bytes."
+        announced = Headers(scope=scope).get("Content-Length", "")
+        if announced.isdecimal() and int(announced) > self._max_bytes:
+            await problem_response(path=scope["path"], status=413, detail=detail)(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise HTTPException(413, detail)
+            return message
+
+        await self._app(scope, receive_limited, send)
 
 
 class RequestMiddleware:

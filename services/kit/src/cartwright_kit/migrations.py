@@ -27,7 +27,7 @@ def migrate(
 ) -> int:
     """The command `python -m <package>.migrate`: bring the database to the newest revision, or as the arguments say.
 
-    Returns the exit code: 0 done, 1 the migration failed or the models differ, 2 the settings or arguments are unusable.
+    Returns the exit code: 0 done, 1 the migration failed or the models differ, 2 settings or arguments unusable.
     Waits for a database that is still starting, for at most `wait_seconds`.
     """
     arguments = _parser(package).parse_args(argv)
@@ -94,7 +94,9 @@ def _await_database(settings: DatabaseSettings, *, wait_seconds: float) -> None:
 
 
 def _parser(package: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m {package}.migrate", description=f"Migrate the {package} database.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {package}.migrate", description=f"Migrate the {package} database."
+    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     parser.set_defaults(action="upgrade", revision="head")
     actions.add_parser("upgrade", help="to the newest revision (the default)").add_argument(

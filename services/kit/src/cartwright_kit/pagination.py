@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,6 +69,7 @@ class PageParameters(BaseModel):
 PageQuery = Annotated[PageParameters, Query()]
 
 ItemT = TypeVar("ItemT")
+RowT = TypeVar("RowT")
 
 
 class Page(Schema, Generic[ItemT]):
@@ -78,23 +79,25 @@ class Page(Schema, Generic[ItemT]):
     next_cursor: str | None
 
 
-class Keyed(Protocol):
-    """A mapped class whose rows are listed in order of creation."""
+def page_statement(
+    statement: Select[RowT],
+    parameters: PageParameters,
+    *,
+    created_at: InstrumentedAttribute[datetime],
+    identifier: InstrumentedAttribute[uuid.UUID],
+) -> Select[RowT]:
+    """The statement limited to one page, oldest first, with one row more to tell whether another page follows.
 
-    created_at: InstrumentedAttribute[datetime] | Any
-    id: InstrumentedAttribute[uuid.UUID] | Any
-
-
-def page_statement(statement: Select[Any], model: type[Keyed], parameters: PageParameters) -> Select[Any]:
-    """The statement limited to one page, oldest first, with one row more to tell whether another page follows."""
+    An index over both columns, in this order, makes every page equally fast.
+    """
     if parameters.cursor is not None:
         after = (parameters.cursor.created_at, parameters.cursor.id)
-        statement = statement.where(tuple_(model.created_at, model.id) > after)
-    return statement.order_by(model.created_at, model.id).limit(parameters.limit + 1)
+        statement = statement.where(tuple_(created_at, identifier) > after)
+    return statement.order_by(created_at, identifier).limit(parameters.limit + 1)
 
 
 def make_page(rows: Sequence[Any], parameters: PageParameters, render: Callable[[Any], ItemT]) -> Page[ItemT]:
-    """A page from the rows that `page_statement` selected."""
+    """A page from the rows that `page_statement` selected; each has `created_at` and `id`."""
     shown = rows[: parameters.limit]
     more = len(rows) > parameters.limit
     return Page(

@@ -1,6 +1,5 @@
 """What an application opens at start and closes at its end: a database, a client, a cache."""
 
-from abc import ABC
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -21,7 +20,7 @@ class Runtime:
     tracer_provider: TracerProvider
 
 
-class Resource(ABC):  # noqa: B024  every method has a useful default
+class Resource:
     """Something with a life as long as the application's. Nothing connects before `open`."""
 
     name: ClassVar[str] = "resource"

@@ -114,6 +114,20 @@ class RedisServer:
         """The settings, by field name, of a service that uses this server."""
         return {"redis_host": "127.0.0.1", "redis_port": str(self.port), "redis_password": self.password}
 
+    def command(self, *words: str) -> int:
+        """Send one command whose answer is a number, and return it."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as connection, connection.makefile("rb") as answers:
+            connection.sendall(f"AUTH {self.password}\r\n{' '.join(words)}\r\n".encode())
+            answers.readline()
+            answer = answers.readline().decode().strip()
+        if not answer.startswith((":", "+OK")):
+            raise ValueError(f"{words[0]}: {answer}")
+        return int(answer.removeprefix(":")) if answer.startswith(":") else 0
+
+    def flush(self) -> None:
+        """Forget everything, so that a test begins with an empty server."""
+        self.command("FLUSHALL")
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
@@ -162,7 +176,12 @@ def postgres() -> Iterator[PostgresServer]:
         }
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                [server, "-D", str(data), *(part for key, value in options.items() for part in ("-c", f"{key}={value}"))],
+                [
+                    server,
+                    "-D",
+                    str(data),
+                    *(part for key, value in options.items() for part in ("-c", f"{key}={value}")),
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 user=account,
@@ -194,7 +213,19 @@ def redis_server() -> Iterator[RedisServer]:
         log = Path(home) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", home, "--save", "", "--requirepass", password],
+                [
+                    program,
+                    "--bind",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                    "--dir",
+                    home,
+                    "--save",
+                    "",
+                    "--requirepass",
+                    password,
+                ],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+import httpx
 from fastapi import FastAPI
 
 import cartwright_kit as kit
@@ -10,13 +11,13 @@ from orders.endpoints import router
 from orders.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application, not yet connected to anything."""
+def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """The application, not yet connected to anything. A transport replaces the network on the way to catalog."""
     return kit.create_app(
         settings,
         service="orders",
         version=version("cartwright-orders"),
         description="Orders of the shop: placed at catalog's prices, then paid, shipped or cancelled.",
         routers=[router],
-        resources=[kit.Database(settings), CatalogClient(str(settings.catalog_url))],
+        resources=[kit.Database(settings), CatalogClient(str(settings.catalog_url), transport=transport)],
     )

@@ -43,8 +43,7 @@ Service = Annotated[OrderService, Depends(_service)]
 @router.post(
     "",
     status_code=201,
-    responses={200: {"model": OrderPublic, "description": "Placed by an earlier request with this key"}}
-    | problem_responses(
+    responses=problem_responses(
         OutOfStock,
         ProductsUnknown,
         CurrenciesMixed,
@@ -53,7 +52,8 @@ Service = Annotated[OrderService, Depends(_service)]
         UpstreamUnavailable,
         DatabaseUnavailable,
         UpstreamTimeout,
-    ),
+    )
+    | {200: {"model": OrderPublic, "description": "Placed by an earlier request with this key"}},
 )
 async def place_order(
     new: OrderCreate, idempotency_key: IdempotencyKey, service: Service, response: Response

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -59,7 +59,8 @@ class OrderRepository:
             statement = statement.where(Order.customer == parameters.customer)
         if parameters.status is not None:
             statement = statement.where(Order.status == parameters.status)
-        return (await self._session.scalars(page_statement(statement, Order, parameters))).all()
+        statement = page_statement(statement, parameters, created_at=Order.created_at, identifier=Order.id)
+        return (await self._session.scalars(statement)).all()
 
     async def lock(self, order_id: uuid.UUID) -> Order | None:
         """The order with this id, held against changes by others until the transaction ends."""
@@ -67,7 +68,7 @@ class OrderRepository:
 
     async def set_status(self, order: Order, status: OrderStatus) -> None:
         """Change the state of a locked order."""
-        order.status = status
-        order.updated_at = func.now()
-        await self._session.flush()
-        await self._session.refresh(order, ["updated_at"])
+        await self._session.execute(
+            update(Order).where(Order.id == order.id).values(status=status, updated_at=func.now())
+        )
+        await self._session.refresh(order, ["status", "updated_at"])

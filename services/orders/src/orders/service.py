@@ -5,6 +5,8 @@ import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from pydantic import JsonValue
+
 from cartwright_kit import Page, Problem, make_page
 from orders.catalog import CatalogClient, CatalogProduct
 from orders.models import Order, OrderStatus
@@ -79,7 +81,7 @@ class OrderService:
     async def place(self, new: OrderCreate, idempotency_key: str) -> Placed:
         """Place an order at catalog's present prices; once, however often it is repeated with the same key.
 
-        Stock is checked, not taken: what is shipped is settled when the order is.
+        Stock is checked but not reserved: catalog's figure changes when goods leave, by a stock adjustment.
         Raises ProductsUnknown, CurrenciesMixed, OutOfStock, IdempotencyKeyReused and the upstream problems of catalog.
         """
         digest = hashlib.sha256(new.model_dump_json().encode()).hexdigest()
@@ -133,9 +135,10 @@ class OrderService:
             raise _not_found(order_id)
         if status != order.status:
             if status not in order.status.successors:
+                possible: list[JsonValue] = [state.value for state in sorted(order.status.successors)]
                 raise TransitionRefused(
                     f"An order that is {order.status} cannot become {status}.",
-                    extensions={"status": order.status, "possible": sorted(order.status.successors)},
+                    extensions={"current": order.status.value, "possible": possible},
                 )
             await self._orders.set_status(order, status)
         return OrderPublic.of(order)

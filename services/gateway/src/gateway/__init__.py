@@ -1,0 +1,1 @@
+"""The public API of the shop, in front of catalog and orders."""
