@@ -23,7 +23,9 @@ def idle_entries(rendered: Rendered, sources: SourceMap) -> Iterator[Finding]:
     images = {image for content in objects for image in _images(content)}
     if any(kustomization.content.get("configurations") for kustomization in rendered.closure.kustomizations):
         # A transformer configuration may name further fields that hold images, of any kind but a definition's.
-        images |= {text for content in objects if content.get("kind") != "CustomResourceDefinition" for text in _texts(content)}
+        images |= {
+            text for content in objects if content.get("kind") != "CustomResourceDefinition" for text in _texts(content)
+        }
     for kustomization in rendered.closure.kustomizations:
         for index, entry in enumerate(kustomization.content.get("images") or ()):
             if not any(_is_image(image, entry) for image in images):
