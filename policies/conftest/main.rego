@@ -2,7 +2,7 @@
 # title: The rules under conftest
 # description: >-
 #   Gives each rule what Gatekeeper would: the object as `input.review.object`, the rule's parameters, and the other
-#   objects as `data.inventory`. `cartwright.policy.engine` writes both documents read here:
+#   objects as `data.inventory`. `cartwright.policy.adapter` makes both documents read here:
 #     input.scopes   arrays of {path, index, item, kind, object}; the objects of a scope see each other, and no others
 #     data.run       {rules: {package: {id, severity, parameters}}, kinds: {"group/Kind": [package]}}
 #   The last result is no finding: it counts what was evaluated, so that nothing evaluated cannot pass for nothing wrong.

@@ -8,7 +8,7 @@ package lib.quantity
 #   The amount of a quantity: `0.5`, `"500m"`, `"5e-1"` are 0.5, `"1Ki"` is 1024. Undefined for what is no quantity.
 amount(quantity) := quantity if is_number(quantity)
 
-amount(quantity) := to_number(number) * _factors[suffix] if {
+amount(quantity) := (to_number(number) * _multipliers[suffix]) / _divisors[suffix] if {
 	is_string(quantity)
 	some [_, number, suffix] in regex.find_all_string_submatch_n(_decimal, quantity, 1)
 }
@@ -23,10 +23,13 @@ _decimal := `^([+-]?(?:[0-9]+(?:\.[0-9]+)?))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei
 
 _exponential := `^([+-]?(?:[0-9]+(?:\.[0-9]+)?))[eE]([+-]?[0-9]{1,2})$`
 
-_factors := {
-	"n": 0.000000001,
-	"u": 0.000001,
-	"m": 0.001,
+# Small units divide instead of multiplying by 0.001: only so is "100m" exactly 0.1.
+_divisors := object.union({suffix: 1 | some suffix, _ in _multipliers}, {"n": 1000000000, "u": 1000000, "m": 1000})
+
+_multipliers := {
+	"n": 1,
+	"u": 1,
+	"m": 1,
 	"": 1,
 	"k": 1000,
 	"M": 1000000,

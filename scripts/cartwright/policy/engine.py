@@ -10,13 +10,13 @@ import json
 import math
 import re
 import tempfile
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cartwright.errors import ToolError, UserError, nearest
+from cartwright.policy.adapter import data_document, input_document
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.model import Rule, load_rules
 from cartwright.run import run
@@ -110,14 +110,12 @@ def evaluate_documents(
     rules = load_rules(policies)
     _check_parameters(rules, parameters)
     rules = _selected(rules, only)
-    data = {"run": _run_data(rules, _with_pss(rules, parameters, pss))}
-    scopes: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for document in documents:
-        scopes[document.path if isolate else ""].append(_entry(document))
+    data = data_document(rules, _with_pss(rules, parameters, pss))
+    objects = input_document(documents, isolate=isolate)
     with tempfile.TemporaryDirectory(prefix="cartwright-policy-") as folder:
         data_file, input_file = Path(folder, "data.json"), Path(folder, "input.json")
         data_file.write_text(json.dumps(data), encoding="utf-8")
-        input_file.write_text(_to_json({"scopes": list(scopes.values())}), encoding="utf-8")
+        input_file.write_text(_to_json(objects), encoding="utf-8")
         results = _conftest(conftest, policies, rules, data=data_file, objects=input_file)
     return _evaluation(results, documents=documents, rules=rules)
 
@@ -162,35 +160,6 @@ def _with_pss(
         raise UserError(f"no Pod Security level '{level}'", hint=nearest(level, PSS_LEVELS))
     forced = {rule.id: {**parameters.get(rule.id, {}), "level": level} for rule in rules if rule.id.startswith("pss-")}
     return {**parameters, **forced}
-
-
-def _run_data(rules: Sequence[Rule], parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The data that the adapter asks for: the rules with their parameters, and which of them a kind concerns."""
-    kinds: dict[str, list[str]] = defaultdict(list)
-    for rule in rules:
-        for kind in rule.kinds:
-            kinds[kind.key].append(rule.package)
-    return {
-        "rules": {
-            rule.package: {
-                "id": rule.id,
-                "severity": rule.severity,
-                "parameters": {**rule.defaults, **parameters.get(rule.id, {})},
-            }
-            for rule in rules
-        },
-        "kinds": kinds,
-    }
-
-
-def _entry(document: Document) -> dict[str, Any]:
-    return {
-        "path": document.path,
-        "index": document.index,
-        "item": document.item,
-        "kind": document.kind_key,
-        "object": document.object,
-    }
 
 
 def _to_json(value: Any) -> str:

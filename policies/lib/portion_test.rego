@@ -1,0 +1,22 @@
+package lib.portion_test
+
+import data.lib.portion
+
+test_numbers_are_themselves if {
+	portion.of(0, 10) == 0
+	portion.of(3, 10) == 3
+}
+
+test_percentages_are_rounded_up if {
+	portion.of("0%", 10) == 0
+	portion.of("25%", 10) == 3
+	portion.of("100%", 3) == 3
+}
+
+test_other_values_mean_nothing if {
+	every value in ["", "25", "%", "-5%", "2.5%", null, true, {}] {
+		not _is_portion(value)
+	}
+}
+
+_is_portion(value) if _ := portion.of(value, 10)

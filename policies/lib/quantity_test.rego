@@ -1,0 +1,35 @@
+package lib.quantity_test
+
+import data.lib.quantity
+
+test_quantities_as_numbers_and_texts if {
+	amounts := {
+		"1": 1,
+		"0.5": 0.5,
+		"500m": 0.5,
+		"1k": 1000,
+		"1Ki": 1024,
+		"0.5Gi": 536870912,
+		"2M": 2000000,
+		"1e3": 1000,
+		"5E-1": 0.5,
+		"-1": -1,
+		"+2": 2,
+		"1E": 1000000000000000000,
+		"3n": 0.000000003,
+	}
+	every text, amount in amounts {
+		quantity.amount(text) == amount
+	}
+	quantity.amount(0.1) == 0.1
+	quantity.amount("100m") == quantity.amount("0.1")
+	quantity.amount("1100m") == quantity.amount(1.1)
+}
+
+test_other_values_are_no_quantities if {
+	every value in ["", "1GB", "1 Gi", "Gi", "1.", ".5.", "1mi", "0x10", "1e", "1e999", null, true, [], {}] {
+		not _is_quantity(value)
+	}
+}
+
+_is_quantity(value) if _ := quantity.amount(value)
