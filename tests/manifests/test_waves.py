@@ -1,0 +1,92 @@
+"""The order inside a sync: namespaces, then what pods need, migrations, workloads, and what watches them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cartwright.applications import Application
+
+Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
+WAVES = {
+    "Namespace": -3,
+    "PriorityClass": -3,
+    "CustomResourceDefinition": -3,
+    "ConfigMap": -2,
+    "ServiceAccount": -2,
+    "NetworkPolicy": -2,
+    "ResourceQuota": -2,
+    "LimitRange": -2,
+    "Role": -2,
+    "RoleBinding": -2,
+    "ClusterRole": -2,
+    "ClusterRoleBinding": -2,
+    "Deployment": 0,
+    "StatefulSet": 0,
+    "Service": 0,
+    "Prometheus": 0,
+    "HorizontalPodAutoscaler": 1,
+    "PodDisruptionBudget": 1,
+    "ServiceMonitor": 1,
+    "PrometheusRule": 1,
+}
+CONFIRMED = {"Namespace", "CustomResourceDefinition"}
+OF_THE_OPERATOR = {"Prometheus", "ServiceMonitor", "PrometheusRule"}
+
+
+def _annotations(one: Mapping[str, Any]) -> Mapping[str, str]:
+    return one["metadata"].get("annotations") or {}
+
+
+def test_every_kind_has_its_wave(objects: Objects) -> None:
+    for application, one in objects():
+        if one["kind"] != "Job":
+            wave = int(_annotations(one).get("argocd.argoproj.io/sync-wave", "0"))
+            assert wave == WAVES[one["kind"]], f"{application.name}: {one['kind']} {one['metadata']['name']}"
+
+
+def test_migrations_run_in_the_sync_between_settings_and_pods(objects: Objects) -> None:
+    migrations = [one for _, one in objects("Job") if one["metadata"]["namespace"] == "shop"]
+    assert {one["metadata"]["name"] for one in migrations} == {"catalog-migration", "orders-migration"}
+    for one in migrations:
+        assert _annotations(one)["argocd.argoproj.io/hook"] == "Sync"
+        assert _annotations(one)["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
+        assert _annotations(one)["argocd.argoproj.io/sync-wave"] == "-1"
+
+
+def test_a_migration_runs_the_image_of_the_release_it_belongs_to(objects: Objects) -> None:
+    for environment in ("dev", "staging", "prod"):
+        images = {
+            one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]["image"]
+            for kind in ("Deployment", "Job")
+            for _, one in objects(kind, environment=environment)
+            if one["metadata"]["namespace"] == "shop"
+        }
+        for service in ("catalog", "orders"):
+            assert images[f"{service}-migration"] == images[service]
+
+
+def test_databases_are_created_once_postgresql_runs(objects: Objects) -> None:
+    for _, one in objects("Job"):
+        if one["metadata"]["namespace"] == "data":
+            assert _annotations(one)["argocd.argoproj.io/hook"] == "Sync"
+            assert int(_annotations(one)["argocd.argoproj.io/sync-wave"]) > WAVES["StatefulSet"]
+
+
+def test_a_person_confirms_before_a_namespace_a_kind_or_a_volume_goes(objects: Objects) -> None:
+    wanted = "Prune=confirm,Delete=confirm"
+    key = "argocd.argoproj.io/sync-options"
+    for application, one in objects():
+        if one["kind"] in CONFIRMED:
+            assert _annotations(one)[key] == wanted, f"{application.name}: {one['metadata']['name']}"
+    claims = [claim for _, one in objects("StatefulSet") for claim in one["spec"]["volumeClaimTemplates"]]
+    claims += [one["spec"]["storage"]["volumeClaimTemplate"] for _, one in objects("Prometheus")]
+    assert len(claims) == 6
+    assert [claim["metadata"]["annotations"][key] for claim in claims] == [wanted] * len(claims)
+
+
+def test_the_first_sync_may_come_before_the_operators_kinds(objects: Objects) -> None:
+    for application, one in objects():
+        options = _annotations(one).get("argocd.argoproj.io/sync-options", "")
+        skips = "SkipDryRunOnMissingResource=true" in options
+        assert skips == (one["kind"] in OF_THE_OPERATOR), f"{application.name}: {one['kind']}"
