@@ -10,13 +10,20 @@ if TYPE_CHECKING:
 
 __all__ = ["stderr", "stdout", "write"]
 
+_PIPE_COLUMNS = 200
+
 
 @cache
 def stdout() -> Console:
-    """The console for results: tables and text for people."""
+    """The console for results: tables and text for people.
+
+    In a pipe or a CI log there is no terminal whose width could be asked: tables get room, so that no cell is cut.
+    """
+    import sys
+
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
 
 
 @cache
