@@ -8,6 +8,7 @@ configuration, serve kustomize without network, the same bytes in `cartwright ch
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -130,8 +131,9 @@ def _git_configuration(mirrors: dict[str, Path]) -> Path:
     for url, mirror in mirrors.items():
         lines.append(f"[url {_quoted(mirror.as_uri())}]\n\tinsteadOf = {url}.git\n\tinsteadOf = {url}\n")
     text = "".join(lines)
-    file = cache_root() / "mirrors" / "gitconfig"
-    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+    # Named by its content: a running repo-server keeps the one that it was started with.
+    file = cache_root() / "mirrors" / f"gitconfig-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    if not file.is_file():
         with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as side:
             side.write(text)
         Path(side.name).replace(file)

@@ -41,7 +41,7 @@ def test_a_state_that_cannot_be_read_says_how_to_go_on(tmp_path: Path, text: str
 def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.state_file.write_text('{"version": 99}')
-    with pytest.raises(ClusterError, match="version 99, not 1; `cartwright down` removes it$"):
+    with pytest.raises(ClusterError, match=r"version 99, not 1; `cartwright down` removes it$"):
         State.load(layout)
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "read_applications",
     "register_cluster",
     "root_objects",
+    "status_of",
 ]
 
 ROOT_FILE = "argocd/root.yaml"
@@ -59,8 +60,6 @@ class AppStatus:
     """Healthy, Progressing, Degraded, Suspended, Missing or Unknown."""
     revision: str
     """The commit that it was last compared with."""
-    synced_revision: str
-    """The commit of the last sync that succeeded; empty before the first."""
     images: tuple[str, ...]
     """The images of its live objects."""
     message: str
@@ -155,21 +154,20 @@ def read_applications(kubectl: Kubectl) -> dict[str, AppStatus]:
     return {
         status.name: status
         for item in kubectl.items(f"--namespace={ARGOCD_NAMESPACE}", "applications.argoproj.io")
-        for status in [_status(item)]
+        for status in [status_of(item)]
     }
 
 
-def _status(item: Mapping[str, Any]) -> AppStatus:
+def status_of(item: Mapping[str, Any]) -> AppStatus:
+    """What an Application's own status says."""
     status = item.get("status", {})
     sync = status.get("sync", {})
-    history = status.get("history") or [{}]
     created = datetime.datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
     return AppStatus(
         name=item["metadata"]["name"],
         sync=sync.get("status", "Unknown"),
         health=status.get("health", {}).get("status", "Unknown"),
         revision=sync.get("revision", ""),
-        synced_revision=history[-1].get("revision", ""),
         images=tuple(status.get("summary", {}).get("images", ())),
         message=_message(status),
         age_seconds=max(0.0, time.time() - created),

@@ -304,10 +304,10 @@ class _Up:
         Remote.open(self._layout).install_hook(
             kubectl=plan.tools["kubectl"], kubeconfig=self._layout.kubeconfig(plan.hub)
         )
-        self._supervisor.launch(components, path=path)
-        stopped = set(self._supervisor.stopped(component.name for component in components))
-        idle = [component for component in components if component.name in stopped]
+        running = self._supervisor.processes()
+        idle = [component for component in components if component.name not in running]
         refuse_taken({port: plan.ports[port] for component in idle for port in component.ports})
+        self._supervisor.launch(components, path=path)
 
     def _start(self, components: Sequence[Component], *phases: Phase) -> None:
         self._supervisor.start(component.name for component in components if component.phase in phases)

@@ -57,12 +57,13 @@ def configuration(layout: Layout, components: Iterable[Component]) -> str:
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
     ]
     for component in components:
-        variables = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(component.environment.items()))
+        # supervisord's own `environment=` has no way to write a quote, its command lines have.
+        variables = [f"{key}={value}" for key, value in sorted(component.environment.items())]
+        words = (*(["/usr/bin/env", *variables] if variables else []), *component.command)
         sections += [
             "",
             f"[program:{component.name}]",
-            f"command={' '.join(_quoted(word) for word in component.command)}",
-            *([f"environment={variables}"] if variables else []),
+            f"command={' '.join(_quoted(word) for word in words)}",
             f"directory={_escaped(layout.root)}",
             f"stdout_logfile={_escaped(_log(layout, component.name))}",
             "stdout_logfile_maxbytes=5MB",
@@ -71,7 +72,7 @@ def configuration(layout: Layout, components: Iterable[Component]) -> str:
             "autostart=false",
             "autorestart=true",
             "startsecs=2",
-            "startretries=8",
+            "startretries=4",
             "stopwaitsecs=5",
             # The repo-server starts git and kustomize: they go with it.
             "stopasgroup=true",
@@ -143,11 +144,6 @@ class Supervisor:
         for name in stopped:
             self._call("startProcess", name, False)
         return stopped
-
-    def stopped(self, names: Iterable[str]) -> list[str]:
-        """Those of the components that neither run nor are about to."""
-        states = self._states()
-        return [name for name in names if states[name]["pid"] == 0 and states[name]["state"] != ProcessStates.BACKOFF]
 
     def not_running(self) -> tuple[str, ...]:
         """Every component without a process."""
