@@ -41,8 +41,7 @@ default _account := "default"
 
 _account := name if {
 	name := _pod_spec.serviceAccountName
-	is_string(name)
-	name != ""
+	not name in {"", null}
 }
 
 # What the pod says counts; the ServiceAccount is asked only where the pod says nothing.

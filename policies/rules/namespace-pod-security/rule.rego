@@ -29,10 +29,7 @@ _path := ["metadata", "labels", levels.enforce_label]
 
 default _level := ""
 
-_level := label if {
-	label := input.review.object.metadata.labels[levels.enforce_label]
-	label != null
-}
+_level := input.review.object.metadata.labels[levels.enforce_label]
 
 _fault("") := sprintf("enforces no Pod Security level; set the label %s", [levels.enforce_label])
 

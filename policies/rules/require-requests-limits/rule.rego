@@ -56,7 +56,6 @@ _stated(container, side, resource) := stated if {
 	stated != null
 } else := stated if {
 	stated := workload.pod_spec(input.review.object).resources[side][resource]
-	stated != null
 } else := null
 
 _nouns := {"requests": "request", "limits": "limit"}
