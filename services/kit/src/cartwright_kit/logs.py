@@ -2,16 +2,18 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 from opentelemetry import trace
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from cartwright_kit.context import request_id
 
 
-def configure_logging(*, service: str, level: str) -> None:
-    """Send structlog's and the standard library's records, uvicorn's included, to stdout as JSON.
+def configure_logging(*, service: str, level: str, stream: TextIO | None = None) -> None:
+    """Send structlog's and the standard library's records, uvicorn's included, as JSON to a stream, by default stdout.
 
     Called once by the process's entry; importing or building an application changes no logging.
     """
@@ -28,7 +30,8 @@ def configure_logging(*, service: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
         add_request_ids,
-        structlog.processors.dict_tracebacks,
+        # Without local variables: they hold secrets and personal data, and take a second to render.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
     ]
     structlog.configure(
         processors=[
@@ -40,7 +43,7 @@ def configure_logging(*, service: str, level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -35,10 +35,13 @@ Secret = Annotated[SecretStr, AfterValidator(_refuse_placeholder)]
 """A secret setting: never printed, never defaulted, refused when it is a placeholder such as `changeme`."""
 
 
-class ServiceSettings(BaseSettings):
-    """What every service reads. An empty variable counts as unset."""
-
+class _Environment(BaseSettings):
+    # Shared by every mix of settings: the configuration of the last base wins, so all bases must have the same.
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore")
+
+
+class ServiceSettings(_Environment):
+    """What every service reads. An empty variable counts as unset."""
 
     host: str = "0.0.0.0"  # noqa: S104  a container listens on every address; NetworkPolicies decide who may call
     port: int = Field(default=8080, ge=1, le=65535)
@@ -54,7 +57,7 @@ class ServiceSettings(BaseSettings):
     pod's terminationGracePeriodSeconds."""
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(_Environment):
     """Where a service's own PostgreSQL database is."""
 
     database_host: str
