@@ -211,7 +211,8 @@ def test_a_killed_component_is_started_again(cluster: Sandbox, name: str) -> Non
 
 def test_promotion_moves_the_digest_to_staging_and_changes_nothing_else(restored: Sandbox) -> None:
     set_catalog_digest(restored.repository, "dev", DIGEST)
-    restored.commit("catalog: a new digest in dev")
+    set_catalog_digest(restored.repository, "staging", "sha256:" + "4" * 64)
+    restored.commit("catalog: a new digest in dev, an older one in staging")
     restored.push()
     assert until(lambda: catalog_image(restored, "dev").endswith(DIGEST), seconds=60)
     assert until(lambda: restored.status()["good"], seconds=60)

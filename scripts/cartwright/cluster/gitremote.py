@@ -58,10 +58,9 @@ class Remote:
             "#!/bin/sh\n"
             "# Written by `cartwright up`: asks Argo CD to look at the new commit at once.\n"
             "# A push succeeds even while the cluster is down, and does not wait.\n"
-            "(\n"
-            f"  {annotate} applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true\n"
-            f"  {annotate} applications.argoproj.io argocd.argoproj.io/refresh=normal\n"
-            ") >/dev/null 2>&1 </dev/null &\n"
+            "exec >/dev/null 2>&1 </dev/null\n"
+            f"{annotate} applications.argoproj.io argocd.argoproj.io/refresh=normal &\n"
+            f"{annotate} applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true &\n"
         )
         side = hook.with_suffix(".new")
         side.write_text(text, encoding="utf-8")
