@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cartwright.paths import cache_root
+from cartwright.tools import load_catalogue
+
 __all__ = ["cache_with_tools", "compare", "seconds"]
 
 
@@ -31,9 +34,6 @@ def compare(name: str, ours: Callable[[], float], plain: Callable[[], float], *,
 
 def cache_with_tools(folder: Path) -> dict[str, str]:
     """A cache that holds the built tools and schemas and nothing else, as the environment that selects it."""
-    from cartwright.paths import cache_root
-    from cartwright.tools import load_catalogue
-
     folder.mkdir(parents=True)
     for name in [*load_catalogue(), "schemas", "mirrors"]:
         if (cache_root() / name).exists():

@@ -179,33 +179,28 @@ class _Check:
         )
 
     def _policies(self, environment: Environment, rendered: Sequence[Rendered]) -> list[_Judged]:
-        parameters = dict(environment.parameters)
+        """Rules of scope object are remembered per overlay; those of scope environment see all of its objects."""
+        parameters = environment.parameters
         base = [memo.code_hash(), self._rules_hash(), json.dumps(parameters, sort_keys=True)]
-        judged: list[_Judged] = []
-        alone = {one: memo.digest(["object", one.key, *base]) for one in rendered}
-        stored = {one: memo.load("verdicts", key) if self.use_cache else None for one, key in alone.items()}
-        missing = [one for one in rendered if stored[one] is None]
-        fresh = self._evaluate(missing, parameters, scope="object") if missing else {}
-        for one in rendered:
-            known = stored[one]
-            findings = fresh.get(one, []) if known is None else list(findings_from_cache(known))
-            if known is None:
-                memo.store("verdicts", alone[one], [asdict(finding) for finding in findings])
-            judged += [_Judged(finding, one.application) for finding in findings]
-        together = memo.digest(["environment", *(one.key for one in rendered), *base])
-        known = memo.load("verdicts", together) if self.use_cache else None
-        if known is None:
-            across = self._evaluate(rendered, parameters, scope="environment")
-            by_name = {one.application.name: findings for one, findings in across.items()}
-            memo.store(
-                "verdicts",
-                together,
-                {name: [asdict(finding) for finding in findings] for name, findings in by_name.items()},
-            )
+        keys = {("object", one): memo.digest(["object", one.key, *base]) for one in rendered}
+        across = memo.digest(["environment", *(one.key for one in rendered), *base])
+        keys |= {("environment", one): memo.digest([across, one.application.name]) for one in rendered}
+        stored = {place: memo.load("verdicts", key) if self.use_cache else None for place, key in keys.items()}
+        alone = [one for one in rendered if stored["object", one] is None]
+        together = [one for one in rendered if stored["environment", one] is None]
+        fresh: dict[tuple[str, Rendered], list[Finding]] = {}
+        if alone and together and len(alone) == len(rendered):
+            fresh = self._evaluate(rendered, parameters, scopes=("object", "environment"))
         else:
-            by_name = {name: list(findings_from_cache(entries)) for name, entries in known.items()}
-        applications = {one.application.name: one.application for one in rendered}
-        judged += [_Judged(finding, applications[name]) for name, findings in by_name.items() for finding in findings]
+            fresh |= self._evaluate(alone, parameters, scopes=("object",)) if alone else {}
+            fresh |= self._evaluate(rendered, parameters, scopes=("environment",)) if together else {}
+        judged: list[_Judged] = []
+        for place, key in keys.items():
+            known = stored[place]
+            findings = fresh[place] if known is None else list(findings_from_cache(known))
+            if known is None:
+                memo.store("verdicts", key, [asdict(finding) for finding in findings])
+            judged += [_Judged(finding, place[1].application) for finding in findings]
         return judged
 
     @cache  # noqa: B019 - one check lives as long as its process
@@ -218,12 +213,13 @@ class _Check:
         return memo.digest(f"{path} {self.tree.hash(path)}" for path in files)
 
     def _evaluate(
-        self, rendered: Sequence[Rendered], parameters: Mapping[str, Mapping[str, Any]], *, scope: str
-    ) -> dict[Rendered, list[Finding]]:
-        rules = [rule for rule in self.rules if rule.scope == scope]
+        self, rendered: Sequence[Rendered], parameters: Mapping[str, Mapping[str, Any]], *, scopes: Sequence[str]
+    ) -> dict[tuple[str, Rendered], list[Finding]]:
+        """Findings of the rules of these scopes, by scope and application; one conftest process."""
+        scope_of = {rule.id: rule.scope for rule in self.rules if rule.scope in scopes}
         by_name = {one.application.name: one for one in rendered}
-        found: dict[Rendered, list[Finding]] = {one: [] for one in rendered}
-        if not rules:
+        found: dict[tuple[str, Rendered], list[Finding]] = {(scope, one): [] for scope in scopes for one in rendered}
+        if not scope_of:
             return found
         documents = [
             Document(path=name, index=resource.index, object=resource.content)
@@ -235,11 +231,11 @@ class _Check:
             _known(parameters, self.rules),
             require(["conftest"])["conftest"],
             policies=self.tree.root / "policies",
-            only=[rule.id for rule in rules],
+            only=list(scope_of),
         )
-        for policy_finding in evaluation.findings:
-            one = by_name[policy_finding.file]
-            found[one].append(self._policy_finding(one, policy_finding))
+        for one in evaluation.findings:
+            owner = by_name[one.file]
+            found[scope_of[one.rule], owner].append(self._policy_finding(owner, one))
         return found
 
     def _policy_finding(self, rendered: Rendered, found: PolicyFinding) -> Finding:

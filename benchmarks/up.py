@@ -1,0 +1,131 @@
+"""`cartwright up` from nothing, with the tools built: time of each stage, memory, and how soon a push is live.
+
+    .venv/bin/python benchmarks/up.py [--pushes N]
+
+Runs on a copy of the work tree, in a state folder of its own, and leaves nothing behind. Memory is the sum over all of
+the cluster's processes: RSS counts pages that processes share once for each, PSS divides them among those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from cartwright.cluster.lifecycle import Options, Outcome, down, up
+from cartwright.cluster.processes import own_processes
+from cartwright.cluster.state import Layout
+from tests.cluster.sandbox import Sandbox, make_sandbox, until
+
+_TARGET_SECONDS, _TARGET_GIB, _TARGET_PUSH_SECONDS = 120, 4.0, 10
+_MARK = "benchmark"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pushes", type=int, default=5, help="how many commits to push and wait for")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cartwright-bench-") as folder:
+        sandbox = make_sandbox(Path(folder))
+        try:
+            _measure(sandbox, options.pushes)
+        finally:
+            down(sandbox.layout, keep_data=False)
+
+
+def _measure(sandbox: Sandbox, pushes: int) -> None:
+    load = os.getloadavg()[0]
+    peak = _Peak(sandbox.layout)
+    with peak:
+        outcome = _up(sandbox)
+    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.stages.items())
+    total = sum(outcome.stages.values())
+    count = len(outcome.snapshot.names)
+    print(
+        f"up, {count} Applications            {total:6.1f} s   target {_TARGET_SECONDS} s, {total / _TARGET_SECONDS:.2f} of it"
+    )
+    print(f"  stages                         {stages} (load before: {load:.1f} on {os.cpu_count()} processors)")
+    print(f"up again, nothing to do        {sum(_up(sandbox).stages.values()):6.1f} s")
+    rss, pss = _memory(sandbox.layout)
+    print(f"memory, {len(own_processes(sandbox.layout))} processes           {rss:6.2f} GiB RSS, {pss:.2f} GiB PSS")
+    print(
+        f"  peak during up               {peak.rss:6.2f} GiB RSS   target {_TARGET_GIB} GiB, {peak.rss / _TARGET_GIB:.2f} of it"
+    )
+    times = [_push(sandbox, number) for number in range(pushes)]
+    middle = statistics.median(times)
+    print(
+        f"push until live in dev         {middle:6.1f} s   median of {pushes}, longest {max(times):.1f} s, "
+        f"target {_TARGET_PUSH_SECONDS} s, {middle / _TARGET_PUSH_SECONDS:.2f} of it"
+    )
+
+
+def _up(sandbox: Sandbox) -> Outcome:
+    outcome = up(sandbox.repository, sandbox.layout, Options(), say=lambda _: None, show=lambda _: None)
+    assert not outcome.snapshot.unfinished, [outcome.snapshot.reason(name) for name in outcome.snapshot.unfinished]
+    return outcome
+
+
+def _push(sandbox: Sandbox, number: int) -> float:
+    """Seconds from a push to the changed Deployment in dev."""
+    overlay = sandbox.repository / "environments/dev/shop/catalog/kustomization.yaml"
+    text = overlay.read_text(encoding="utf-8").split(f"\ncommonAnnotations: {{{_MARK}")[0].rstrip("\n")
+    overlay.write_text(f'{text}\ncommonAnnotations: {{{_MARK}: "{number}"}}\n', encoding="utf-8")
+    sandbox.commit("benchmark: a change")
+    began = time.monotonic()
+    sandbox.push()
+
+    def is_live() -> bool:
+        deployment: Mapping[str, Mapping[str, Mapping[str, str]]] = sandbox.get(
+            "dev", "--namespace=shop", "deployment", "catalog"
+        )
+        return deployment["metadata"].get("annotations", {}).get(_MARK) == str(number)
+
+    assert until(is_live, seconds=120)
+    taken = time.monotonic() - began
+    assert until(lambda: sandbox.status()["good"], seconds=120)
+    return taken
+
+
+class _Peak:
+    """The largest sum of resident memory while the block runs."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.rss = 0.0
+        self._layout = layout
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._over.wait(2.0):
+            self.rss = max(self.rss, _memory(self._layout, with_pss=False)[0])
+
+
+def _memory(layout: Layout, *, with_pss: bool = True) -> tuple[float, float]:
+    """GiB of all processes: resident, and with shared pages divided (reading that takes a while)."""
+    rss = pss = 0
+    for process in own_processes(layout):
+        try:
+            rss += process.memory_info().rss
+            pss += process.memory_full_info().pss if with_pss else 0
+        except psutil.NoSuchProcess:
+            continue
+    return rss / 2**30, pss / 2**30
+
+
+if __name__ == "__main__":
+    main()
