@@ -48,23 +48,21 @@ def _measure(sandbox: Sandbox, pushes: int) -> None:
         outcome = _up(sandbox)
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.stages.items())
     total = sum(outcome.stages.values())
-    count = len(outcome.snapshot.names)
-    print(
-        f"up, {count} Applications            {total:6.1f} s   target {_TARGET_SECONDS} s, {total / _TARGET_SECONDS:.2f} of it"
-    )
-    print(f"  stages                         {stages} (load before: {load:.1f} on {os.cpu_count()} processors)")
-    print(f"up again, nothing to do        {sum(_up(sandbox).stages.values()):6.1f} s")
+    _line(f"up, {len(outcome.snapshot.names)} Applications", total, "s", target=_TARGET_SECONDS)
+    print(f"  stages: {stages} (load before: {load:.1f} on {os.cpu_count()} processors)")
+    _line("up again, nothing to do", sum(_up(sandbox).stages.values()), "s")
+    _line("memory, peak RSS during up", peak.rss, "GiB", target=_TARGET_GIB)
     rss, pss = _memory(sandbox.layout)
-    print(f"memory, {len(own_processes(sandbox.layout))} processes           {rss:6.2f} GiB RSS, {pss:.2f} GiB PSS")
-    print(
-        f"  peak during up               {peak.rss:6.2f} GiB RSS   target {_TARGET_GIB} GiB, {peak.rss / _TARGET_GIB:.2f} of it"
-    )
+    _line(f"memory after it, {len(own_processes(sandbox.layout))} processes", rss, "GiB", target=_TARGET_GIB)
+    print(f"  with shared pages divided (PSS): {pss:.2f} GiB")
     times = [_push(sandbox, number) for number in range(pushes)]
-    middle = statistics.median(times)
-    print(
-        f"push until live in dev         {middle:6.1f} s   median of {pushes}, longest {max(times):.1f} s, "
-        f"target {_TARGET_PUSH_SECONDS} s, {middle / _TARGET_PUSH_SECONDS:.2f} of it"
-    )
+    _line(f"push until live in dev, median of {pushes}", statistics.median(times), "s", target=_TARGET_PUSH_SECONDS)
+    print(f"  longest: {max(times):.1f} s")
+
+
+def _line(name: str, value: float, unit: str, *, target: float | None = None) -> None:
+    ratio = f"   {value / target:.2f} of the target of {target:g} {unit}" if target else ""
+    print(f"{name:<40} {value:7.2f} {unit:<3}{ratio}", flush=True)
 
 
 def _up(sandbox: Sandbox) -> Outcome:
