@@ -29,6 +29,8 @@ _REMOVED = (
     "/etc/hostname",
     "/etc/resolv.conf",
 )
+# Debian calls it python3 alone; the service images say `python`, as other bases do.
+_LINK = 'ln -s python3 "$1/usr/bin/python"'
 BASE_EPOCH = 1767225600
 """Time of every file of the base, in seconds since 1970: one fixed moment, since packages carry their own versions."""
 
@@ -39,7 +41,7 @@ def ensure_base(buildah: Buildah) -> str:
     Its name ends in a hash of what it is made from, so that another list of packages is another base.
     Raises ToolError without root, and if mmdebstrap or buildah is missing or fails.
     """
-    recipe = json.dumps([_SUITE, _PACKAGES, _LEFT_OUT, _REMOVED, BASE_EPOCH, "python"])
+    recipe = json.dumps([_SUITE, _PACKAGES, _LEFT_OUT, _REMOVED, BASE_EPOCH, _LINK])
     name = f"localhost/cartwright-base:{_SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     present = json.loads(buildah("images", "--json") or "[]") or []
     if any(name in (image.get("names") or []) for image in present):
@@ -56,8 +58,7 @@ def ensure_base(buildah: Buildah) -> str:
                 f"--include={','.join(_PACKAGES)}",
                 *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
                 *(f'--customize-hook=rm -rf "$1{path}"' for path in _REMOVED),
-                # Debian calls it python3 alone; the service images say `python`, as other bases do.
-                '--customize-hook=ln -s python3 "$1/usr/bin/python"',
+                f"--customize-hook={_LINK}",
                 _SUITE,
                 archive,
             ],

@@ -46,7 +46,10 @@ def run(create_app: Callable[[SettingsT], FastAPI], settings_type: type[Settings
         lifecycle=app.state.lifecycle,
         drain_seconds=settings.shutdown_drain_seconds,
     )
-    server.run()
+    try:
+        server.run()
+    except SystemExit:  # how uvicorn ends when it cannot listen; it has logged why
+        return 1
     return 0 if server.started else 1
 
 

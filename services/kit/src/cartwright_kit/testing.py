@@ -286,6 +286,67 @@ async def client_of(app: "FastAPI", *, headers: Mapping[str, str] | None = None)
         yield client
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServiceProcess:
+    """A service that runs as a process of its own, on loopback."""
+
+    port: int
+    log: Path
+    """What it wrote to stdout and stderr."""
+    _process: "subprocess.Popen[bytes]" = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Base address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for its end and return the exit code."""
+        return self._process.wait(_START_SECONDS)
+
+    def accepts(self) -> bool:
+        """Whether it accepts connections."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition; an error counts as no. Raises RuntimeError with the log when it takes too long."""
+
+        def check() -> None:
+            if not condition():
+                raise TimeoutError("the condition did not come about")
+
+        _await_server(self._process, check, log=self.log)
+
+
+@contextlib.contextmanager
+def start_service(command: list[str], environment: Mapping[str, str], *, log: Path) -> Iterator[ServiceProcess]:
+    """Run a service until the block ends, having waited until it is live. Its settings are the given ones alone."""
+    port = free_port()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**kept, "HOST": "127.0.0.1", "PORT": str(port), **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    found = ServiceProcess(port=port, log=log, _process=process)
+    try:
+        found.wait_until(found.accepts)
+        yield found
+    finally:
+        process.kill()
+        process.wait(10)
+
+
 def free_port() -> int:
     """A port of loopback that nothing listens on now."""
     with socket.socket() as probe:
