@@ -87,7 +87,12 @@ def test_every_service_port_is_a_named_port_of_its_pods(objects: Objects, enviro
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_service_monitor_selects_one_service_that_has_its_port(objects: Objects, environment: str) -> None:
     services = [one for _, one in objects("Service", environment=environment)]
-    monitors = objects("ServiceMonitor", environment=environment)
+    monitors = [
+        (application, one)
+        for application, one in objects("ServiceMonitor", environment=environment)
+        # What stands in a namespace of its own is no app of this repository.
+        if "namespaceSelector" not in one["spec"]
+    ]
     assert len(monitors) == 5
     for _, monitor in monitors:
         wanted = monitor["spec"]["selector"]["matchLabels"]
@@ -227,3 +232,15 @@ def _configmap_references(spec: Mapping[str, Any]) -> Iterator[str]:
         for source in volume.get("projected", {}).get("sources", ()):
             if "configMap" in source and source["configMap"]["name"] not in FROM_THE_CLUSTER:
                 yield source["configMap"]["name"]
+
+
+def test_prometheus_may_reach_every_neighbour_that_it_monitors(
+    objects: Objects, documents: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    (declared,) = documents("apps/dependencies.yaml")
+    monitored = {
+        namespace
+        for _, one in objects("ServiceMonitor")
+        for namespace in one["spec"].get("namespaceSelector", {}).get("matchNames", ())
+    }
+    assert {one["namespace"] for one in declared["neighbours"].values()} == monitored == {"argocd"}

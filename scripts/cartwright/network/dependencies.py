@@ -15,7 +15,7 @@ from cartwright.repository import Tree
 from cartwright.schema import load_valid
 from cartwright.yamlfile import line_of, nodes
 
-__all__ = ["FILE", "SCHEMA", "App", "Call", "DependencyMap", "load_dependencies", "parse_dependencies"]
+__all__ = ["FILE", "SCHEMA", "App", "Call", "DependencyMap", "Neighbour", "load_dependencies", "parse_dependencies"]
 
 FILE = "apps/dependencies.yaml"
 SCHEMA = "apps/dependencies.schema.json"
@@ -67,6 +67,19 @@ class App:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """Pods beside ours that the scraper reads and that are no app of this repository."""
+
+    name: str
+    """A name for people."""
+    namespace: str
+    labels: Mapping[str, str]
+    """Labels of its pods."""
+    metrics: int
+    """Port of its pods that the scraper reads."""
+
+
+@dataclass(frozen=True)
 class DependencyMap:
     """All of the file."""
 
@@ -81,6 +94,8 @@ class DependencyMap:
     api_server_ports: tuple[int, ...]
     scraper: str
     """Key of the app that reads metrics."""
+    neighbours: tuple[Neighbour, ...]
+    """What it reads beside the apps, in the order of the file."""
     apps: Mapping[str, App]
     """Every app by key, in the order of the file."""
 
@@ -132,6 +147,7 @@ def parse_dependencies(text: str, file: str, schema: dict[str, Any]) -> Dependen
         outside_except=tuple(outside.get("except", ())),
         api_server_ports=tuple(data["apiServer"]["ports"]),
         scraper=data["scraper"],
+        neighbours=tuple(Neighbour(name=name, **entry) for name, entry in data.get("neighbours", {}).items()),
         apps=apps,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cartwright.network.dependencies import App, DependencyMap
 from cartwright.yamltext import scalar
@@ -57,8 +57,7 @@ def _ingress(dependencies: DependencyMap, app: App) -> Iterator[list[str]]:
 
 
 def _egress(dependencies: DependencyMap, app: App) -> Iterator[list[str]]:
-    labels = [f"{key}: {scalar(value)}" for key, value in dependencies.dns_labels.items()]
-    resolvers = _peer(dependencies.dns_namespace, ["matchLabels:", *_indent(2, labels)])
+    resolvers = _labelled(dependencies.dns_namespace, dependencies.dns_labels)
     yield _rule(
         "name resolution", "to", resolvers, [_port("UDP", dependencies.dns_port), _port("TCP", dependencies.dns_port)]
     )
@@ -67,6 +66,9 @@ def _egress(dependencies: DependencyMap, app: App) -> Iterator[list[str]]:
     for call in app.calls:
         yield _rule(call.to, "to", _pods(dependencies.apps[call.to]), _tcp([call.port]))
     if app.key == dependencies.scraper:
+        for neighbour in dependencies.neighbours:
+            peer = _labelled(neighbour.namespace, neighbour.labels)
+            yield _rule(f"{neighbour.name}: metrics", "to", peer, _tcp([neighbour.metrics]))
         for read in sorted(dependencies.apps.values(), key=lambda one: one.key):
             if read.metrics is not None:
                 yield _rule(f"{read.key}: metrics", "to", _pods(read), _tcp([read.metrics]))
@@ -92,6 +94,11 @@ def _rule(comment: str, direction: str, peer: Sequence[str], ports: Sequence[str
 
 def _pods(app: App) -> list[str]:
     return _peer(app.namespace, _match_labels(app.pods))
+
+
+def _labelled(namespace: str, labels: Mapping[str, str]) -> list[str]:
+    written = [f"{scalar(key)}: {scalar(value)}" for key, value in labels.items()]
+    return _peer(namespace, ["matchLabels:", *_indent(2, written)])
 
 
 def _peer(namespace: str, selector: Sequence[str]) -> list[str]:
