@@ -51,7 +51,7 @@ def test_a_sound_repository_has_no_findings_and_states_its_coverage(repository: 
     report = run_check(repository)
     assert report.findings == ()
     seen = report.coverage
-    # Per overlay: Deployment, Service, ServiceAccount, ConfigMap; in prod a PodDisruptionBudget; a Namespace per cluster.
+    # Deployment, Service, ServiceAccount, ConfigMap; in prod a PodDisruptionBudget; and a Namespace per cluster.
     assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 4 + 2 * 5 + 2)
     assert seen.rules == len(list((repository / "policies" / "rules").iterdir()))
     assert seen.files > 20
@@ -116,7 +116,7 @@ def test_a_duplicate_key(repository: Path) -> None:
     ids=["image", "patch"],
 )
 def test_an_entry_that_matches_nothing(repository: Path, entry: str, message: str) -> None:
-    key = entry.split(":")[0]
+    key = entry.split(":", maxsplit=1)[0]
     base = "apps/shop/app-000/kustomization.yaml"
     append(repository, base, entry)
     findings = run_check(repository).findings

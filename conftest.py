@@ -1,0 +1,69 @@
+"""What every test shares: tests that need what this machine lacks are skipped, and one line says which and why."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import pytest
+
+_POSTGRESQL = "/usr/lib/postgresql/*/bin/initdb"
+
+
+def _lacks_services() -> str:
+    missing = [
+        package
+        for package, present in (
+            ("postgresql", bool(glob.glob(_POSTGRESQL) or shutil.which("initdb"))),  # noqa: PTH207
+            ("redis-server", bool(shutil.which("redis-server"))),
+        )
+        if not present
+    ]
+    return f"install {' '.join(missing)}" if missing else ""
+
+
+def _lacks_cluster() -> str:
+    return "" if shutil.which("redis-server") else "install redis-server"
+
+
+def _lacks_node() -> str:
+    return "" if os.geteuid() == 0 and shutil.which("containerd") else "needs root and containerd"
+
+
+def _lacks_browser() -> str:
+    return "" if shutil.which("chromium") else "install chromium"
+
+
+_NEEDS: Mapping[str, Callable[[], str]] = {
+    "services": _lacks_services,
+    "cluster": _lacks_cluster,
+    "node": _lacks_node,
+    "browser": _lacks_browser,
+}
+"""Marker → what is lacking for it here; empty where nothing is."""
+
+_NOT_RUN = pytest.StashKey[Counter[str]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what can't run here, and count it."""
+    lacking = {marker: text for marker, find in _NEEDS.items() if (text := find())}
+    not_run = config.stash.setdefault(_NOT_RUN, Counter())
+    for item in items:
+        for marker, text in lacking.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{marker}: {text}"))
+                not_run[f"{marker} ({text})"] += 1
+                break
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """One line on what was not run and why; or that nothing was left out."""
+    not_run = config.stash.get(_NOT_RUN, Counter())
+    what = ", ".join(f"{number} of {reason}" for reason, number in not_run.items())
+    terminalreporter.write_line(
+        f"not run: {what}" if what else "not run: nothing, this machine has all that the tests need"
+    )
