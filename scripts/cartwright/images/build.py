@@ -127,8 +127,10 @@ def _install(root: Path, service: str, *, site: Path, epoch: str) -> None:
     packages = [f"cartwright-{service}", "cartwright-kit"]
     for package in ("kit", service):
         run(
-            [uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable]
-            + ["--out-dir", str(wheels), str(root / "services" / package)],
+            [
+                *(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable),
+                *("--out-dir", wheels, root / "services" / package),
+            ],
             env={"SOURCE_DATE_EPOCH": epoch},
         )
     # From a wheel by name, not from the folder: an installed folder remembers the path of this machine.

@@ -3,6 +3,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import pytest
+import structlog
 from fastapi import APIRouter, Depends
 
 from cartwright_kit import Problem, Schema, problem_responses
@@ -104,9 +105,12 @@ async def test_refused_input_is_located_and_not_repeated(serve, body: bytes, loc
 
 @pytest.mark.parametrize("path", ["/bug", "/commit"])
 async def test_an_unexpected_error_is_a_bare_500_with_ids(serve, path: str) -> None:
-    async with serve(router) as client:
-        response = await client.get(path)
-        metrics = (await client.get("/metrics")).text
+    # Captured, because structlog's own format for a terminal takes seconds to draw a traceback.
+    with structlog.testing.capture_logs() as logged:
+        async with serve(router) as client:
+            response = await client.get(path)
+            metrics = (await client.get("/metrics")).text
+    assert [line["log_level"] for line in logged if line["event"] == "unexpected error"] == ["error"]
     assert response.status_code == 500
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json()["detail"] == "An unexpected error occurred."
