@@ -1,9 +1,10 @@
 #!/bin/sh
-# Creates a role and a database for each folder under /run/secrets/databases, and sets the role's password to the Secret's value.
+# Creates a role and a database for each folder under /run/secrets/databases (or the argument), and sets the role's password to
+# the Secret's value.
 # Runs at every sync (job.yaml): a service added later is served too, and a changed password arrives. Doing it twice changes nothing.
 set -eu
 
-for folder in /run/secrets/databases/*/; do
+for folder in "${1:-/run/secrets/databases}"/*/; do
   name=$(basename "$folder")
   password=$(cat "$folder/password")
 
