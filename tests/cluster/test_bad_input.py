@@ -119,3 +119,13 @@ def test_a_state_of_a_newer_cartwright_is_refused_and_down_removes_it(sandbox: S
 def test_down_without_a_cluster_is_fine(sandbox: Sandbox) -> None:
     done = sandbox.cartwright("down")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_down_removes_what_up_made_and_leaves_strangers_files_alone(sandbox: Sandbox) -> None:
+    layout = sandbox.layout
+    for folder in (layout.pki, layout.data, layout.logs, layout.remote):
+        folder.mkdir(parents=True)
+    layout.kubeconfig("dev").write_text("{}")
+    (sandbox.state / "notes.txt").write_text("mine")
+    assert sandbox.cartwright("down").returncode == 0
+    assert [path.name for path in sandbox.state.iterdir()] == ["notes.txt"]

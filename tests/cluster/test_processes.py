@@ -50,18 +50,27 @@ def pid_of(supervisor: Supervisor, name: str) -> int | None:
     return record.pid if record else None
 
 
-def test_words_and_variables_arrive_as_they_were(layout: Layout) -> None:
+@pytest.mark.parametrize("variable", ["a 'b%c,d;e=f\\g", 'a "b%c,d;e=f\\g', ""], ids=["single", "double", "empty"])
+def test_words_and_variables_arrive_as_they_were(layout: Layout, variable: str) -> None:
     code = "import os, sys, time; print(sys.argv[1:], [os.environ['AWKWARD']], flush=True); time.sleep(600)"
     odd = Component(
         name="odd",
         phase=Phase.STORES,
         command=(sys.executable, "-c", code, AWKWARD, "", "--flag=x y"),
-        environment={"AWKWARD": AWKWARD},
+        environment={"AWKWARD": variable, "NEXT": "1"},
     )
     launched(layout, odd)
     log = layout.logs / "odd.log"
-    expected = f"{[AWKWARD, '', '--flag=x y']} {[AWKWARD]}\n"
+    expected = f"{[AWKWARD, '', '--flag=x y']} {[variable]}\n"
     assert until(lambda: log.is_file() and log.read_text(), seconds=10) == expected
+
+
+def test_a_password_is_on_no_command_line_and_in_no_file_that_others_can_read(layout: Layout) -> None:
+    launched(layout, component("sleeper", "import time; time.sleep(600)", PASSWORD="hunter2"))
+    assert "hunter2" in layout.supervisor_config.read_text()
+    assert layout.supervisor_config.stat().st_mode & 0o077 == 0
+    assert until(lambda: len(own_processes(layout)) == 2, seconds=10)
+    assert not any("hunter2" in word for process in own_processes(layout) for word in process.cmdline())
 
 
 def test_variables_of_the_persons_shell_do_not_leak_in(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,14 +127,10 @@ def down(layout: Layout, *, keep_data: bool) -> list[str]:
         Supervisor(layout).shut_down()
         killed = kill_all(layout)
         layout.supervisor_socket.unlink(missing_ok=True)
-        shutil.rmtree(layout.scratch, ignore_errors=True)
-        layout.state_file.unlink(missing_ok=True)
-        if not keep_data:
-            # The lock goes last: it is held, and it is what keeps a second `up` out meanwhile.
-            for path in layout.root.iterdir():
-                if path != layout.lock_file:
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-            layout.lock_file.unlink()
+        doomed = [layout.scratch, layout.state_file, *([] if keep_data else layout.content())]
+        for path in doomed:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+        if not keep_data and not any(layout.root.iterdir()):
             layout.root.rmdir()
         return killed
 

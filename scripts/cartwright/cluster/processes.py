@@ -57,13 +57,13 @@ def configuration(layout: Layout, components: Iterable[Component]) -> str:
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
     ]
     for component in components:
-        # supervisord's own `environment=` has no way to write a quote, its command lines have.
-        variables = [f"{key}={value}" for key, value in sorted(component.environment.items())]
-        words = (*(["/usr/bin/env", *variables] if variables else []), *component.command)
+        # Not on the command line, where every user of the machine could read them.
+        variables = ",".join(f"{key}={_variable(value)}" for key, value in sorted(component.environment.items()))
         sections += [
             "",
             f"[program:{component.name}]",
-            f"command={' '.join(_quoted(word) for word in words)}",
+            f"command={' '.join(_quoted(word) for word in component.command)}",
+            *([f"environment={variables}"] if variables else []),
             f"directory={_escaped(layout.root)}",
             f"stdout_logfile={_escaped(_log(layout, component.name))}",
             "stdout_logfile_maxbytes=5MB",
@@ -268,6 +268,14 @@ def _escaped(value: Path) -> str:
 
 
 def _quoted(value: str) -> str:
-    """One word for supervisord's own reading, which is that of a shell."""
+    """One word of a command line for supervisord, which reads it as a shell does."""
     text = value.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
+
+
+def _variable(value: str) -> str:
+    """The value of a variable for supervisord, which knows quotes there but nothing to escape them with."""
+    quote = "'" if '"' in value else '"'
+    if quote in value:
+        raise ClusterError(f"both sorts of quotes in {value}: supervisord can't pass that on; use another folder")
+    return f"{quote}{value.replace('%', '%%')}{quote}"

@@ -87,6 +87,15 @@ class Layout:
         name = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"cartwright-{os.getuid()}-{name}.sock"
 
+    def content(self) -> list[Path]:
+        """All that ``up`` keeps here. Nothing else in the folder is ours to remove."""
+        return [
+            *(self.pki, self.data, self.config, self.logs, self.scratch, self.remote),
+            *(self.seed_file, self.state_file, self.lock_file, self.root / "supervisord.pid"),
+            *self.root.glob("kubeconfig-*.yaml"),
+            *self.root.glob("*.new"),
+        ]
+
     def kubeconfig(self, environment: str) -> Path:
         """The administrator's kubeconfig for one environment's cluster."""
         return self.root / f"kubeconfig-{environment}.yaml"
