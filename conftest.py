@@ -48,6 +48,7 @@ _NEEDS: Mapping[str, Callable[[], str]] = {
 _NOT_RUN = pytest.StashKey[Counter[str]]()
 
 
+@pytest.hookimpl(trylast=True)  # after the services' plugin, which marks tests by the servers they ask for
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what can't run here, and count it."""
     lacking = {marker: text for marker, find in _NEEDS.items() if (text := find())}
