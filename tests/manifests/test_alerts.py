@@ -61,7 +61,7 @@ def rule_files(objects: Objects, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_prometheus_reads_every_rule(rule_files: Path, promtool: Path) -> None:
     files = sorted(rule_files.glob("*.yaml"))
-    assert len(files) == 5
+    assert len(files) >= 5
     checked = subprocess.run([promtool, "check", "rules", *files], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr + checked.stdout
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cartwright.applications import Application
+from cartwright.repository import find_root
 
 from .conftest import containers, pod_template
 
 Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
-SERVICES = {"catalog", "orders", "gateway"}
+SERVICES = {path.name for path in (find_root(Path(__file__)) / "apps" / "shop").iterdir()}
+"""Every service; a new one is held to the same sizes."""
 
 
 def _shop(objects: Objects, kind: str, environment: str) -> dict[str, Mapping[str, Any]]:

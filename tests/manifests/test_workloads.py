@@ -19,7 +19,7 @@ def _workloads(objects: Objects) -> list[tuple[str, Mapping[str, Any], Mapping[s
         for application, one in objects()
         if (template := pod_template(one))
     ]
-    assert len(found) == 3 * 9
+    assert len(found) >= 3 * 9
     return found
 
 
@@ -85,7 +85,7 @@ def test_a_service_has_26_seconds_to_end_and_is_given_30(objects: Objects) -> No
 
 def test_every_job_gives_up_in_time(objects: Objects) -> None:
     jobs = objects("Job")
-    assert len(jobs) == 3 * 3
+    assert len(jobs) >= 3 * 3
     for application, one in jobs:
         assert one["spec"]["activeDeadlineSeconds"] == 300, application.name
         assert one["spec"]["backoffLimit"] <= 5, application.name
