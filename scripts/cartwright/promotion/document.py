@@ -56,6 +56,14 @@ class _Composer(yaml.SafeLoader):
         self.alias_places: set[tuple[int, int]] = set()
         super().__init__(text)
 
+    def scan_to_next_token(self) -> None:
+        """Pass over tabs where YAML lets them separate, as Go's reader does and PyYAML's does not."""
+        super().scan_to_next_token()
+        while self.peek() == "\t" and (self.flow_level or not self.allow_simple_key):
+            while self.peek() in {" ", "\t"}:
+                self.forward()
+            super().scan_to_next_token()
+
     def get_token(self) -> Any:
         token = super().get_token()  # type: ignore[no-untyped-call]
         if isinstance(token, yaml.ScalarToken):
@@ -66,7 +74,8 @@ class _Composer(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         node: Any = super().compose_node(parent, index)
         if isinstance(event, yaml.AliasEvent):
-            self.uses.setdefault(id(node), []).append(event.start_mark.line + 1)
+            mark: Any = event.start_mark
+            self.uses.setdefault(id(node), []).append(mark.line + 1)
             self.alias_places.add((id(parent), index if isinstance(index, int) else id(index)))
         elif getattr(event, "anchor", None):
             self.anchored[id(node)] = event.anchor
