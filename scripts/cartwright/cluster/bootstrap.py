@@ -23,6 +23,7 @@ NODES_PER_ZONE = 2
 """More than one, so that spreading over hosts and spreading over zones are two things."""
 
 _STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast")
+_POD_READY = "pod-ready"
 _NODE_CAPACITY = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "200Gi", "pods": "110"}
 _USAGE: dict[str, Any] = {
     "apiVersion": "kwok.x-k8s.io/v1alpha1",
@@ -51,6 +52,9 @@ def kwok_configuration() -> str:
         documents += [
             document for document in _documents(folder) if document.get("apiVersion", "").startswith("kwok.x-k8s.io/")
         ]
+    for document in documents:
+        if document["metadata"]["name"] == _POD_READY:
+            _heal_running_pods(document)
     documents.append(_USAGE)
     return yaml.safe_dump_all(documents, sort_keys=False)
 
@@ -75,6 +79,18 @@ def cluster_objects(authority: Authority, *, metrics_port: int) -> list[dict[str
         _cluster_admin("argocd-manager", {"kind": "User", "name": "argocd-manager"}),
         _cluster_admin("kube-apiserver-kubelet-client", {"kind": "Group", "name": "kubeadm:cluster-admins"}),
     ]
+
+
+def _heal_running_pods(stage: dict[str, Any]) -> None:
+    """Let the stage that makes pods ready do so again for running ones.
+
+    While nobody renews a node's lease (after a crash, or between `down --keep-data` and the next `up`), the node
+    lifecycle controller takes readiness from its pods. A kubelet reports them ready again; KWOK's stage, as shipped,
+    looks at pending pods alone and would leave them so for ever.
+    """
+    for expression in stage["spec"]["selector"]["matchExpressions"]:
+        if expression["key"] == ".status.phase":
+            expression["values"] = ["Pending", "Running"]
 
 
 def _nodes() -> Iterator[dict[str, Any]]:

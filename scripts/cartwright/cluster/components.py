@@ -210,7 +210,7 @@ def _apiserver(plan: Plan, environment: str, index: int) -> Component:
             *_pair("--kubelet-client-certificate", "--kubelet-client-key", identities.kubelet_client),
             "--profiling=false",
         ),
-        environment={"GOMEMLIMIT": "768MiB"},
+        environment={"GOMEMLIMIT": "640MiB"},
         ports=(name,),
     )
 

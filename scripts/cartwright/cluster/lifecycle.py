@@ -6,6 +6,7 @@ Every step may be repeated: it keeps what is there and adds what is missing. So 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -276,8 +277,10 @@ class _Up:
             )
             for index, environment in enumerate(state.environments)
         }
-        kwok_config = layout.config / "kwok.yaml"
-        kwok_config.write_text(bootstrap.kwok_configuration(), encoding="utf-8")
+        text = bootstrap.kwok_configuration()
+        # Named by its content: another one is another command line, which restarts KWOK.
+        kwok_config = layout.config / f"kwok-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
+        kwok_config.write_text(text, encoding="utf-8")
         return Plan(
             layout=layout,
             environments=state.environments,
