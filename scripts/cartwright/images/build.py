@@ -84,7 +84,12 @@ def build_images(root: Path, services: Sequence[str], *, output: Path, base: str
     buildah.store.mkdir(parents=True, exist_ok=True)
     chosen_base = base or ensure_base(buildah)
     output.mkdir(parents=True, exist_ok=True)
-    return [_build(root, service, output=output, base=chosen_base, buildah=buildah) for service in services or known]
+    try:
+        return [
+            _build(root, service, output=output, base=chosen_base, buildah=buildah) for service in services or known
+        ]
+    finally:
+        buildah("rmi", "--prune", "--force")  # what failed or was replaced; the base stays for the next build
 
 
 def _build(root: Path, service: str, *, output: Path, base: str, buildah: Buildah) -> Image:
@@ -107,6 +112,7 @@ def _build(root: Path, service: str, *, output: Path, base: str, buildah: Builda
         )
         built = context / "oci"
         buildah("push", "--quiet", f"{name}:{tag}", f"oci:{built}:{tag}")
+        buildah("rmi", f"{name}:{tag}")  # the layout has it; unpacked it would fill the cache
         digest, size = _measure(built)
         shutil.rmtree(output / service, ignore_errors=True)
         shutil.move(built, output / service)
@@ -137,6 +143,11 @@ def _install(root: Path, service: str, *, site: Path, epoch: str) -> None:
     run([*common, "--no-index", "--find-links", wheels, *packages])
     for leftover in (*site.glob("*.lock"), site / ".lock"):
         leftover.unlink(missing_ok=True)
+    for note in site.glob("*.dist-info/uv_cache.json"):  # when uv saw the wheel, which differs from build to build
+        note.unlink()
+        record = note.with_name("RECORD")
+        kept = [line for line in record.read_text().splitlines(keepends=True) if "/uv_cache.json," not in line]
+        record.write_text("".join(kept))
     shutil.rmtree(site / "bin", ignore_errors=True)  # scripts of dependencies that start with this machine's Python
 
 
