@@ -1,0 +1,51 @@
+"""``cartwright new``: create what a new service needs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cartwright.output import write
+from cartwright.repository import find_root, open_tree
+
+app = typer.Typer(no_args_is_help=True, help="Create a new service: code, base, overlays and tests.")
+
+
+@app.callback()
+def root_command() -> None:
+    """Create a new service: code, base, overlays and tests."""
+
+
+@app.command()
+def service(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A DNS label, such as `invoices` or `gift-cards`.")],
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port that its container listens on.")] = 8080,
+    database: Annotated[
+        bool, typer.Option("--database/--no-database", help="Whether it has a PostgreSQL database.")
+    ] = True,
+) -> None:
+    """Create a service that runs: code on the kit, base, an overlay for every environment, network rules, tests.
+
+    Its manifests are those of the catalog service as they are now, renamed. All is written, or nothing; nothing under
+    argocd/ changes, because a new overlay is found by itself.
+
+    There is no image yet and so no digest: the overlays state a tag alone, and policies/waivers.yaml gets a waiver for
+    30 days that says so. `cartwright images build` prints the digest; write it into the overlays and drop the waiver.
+    A database needs the Secret NAME-database, key `password`, in the namespaces shop and data: the embedded cluster
+    makes it, elsewhere your secret store does.
+
+    Examples: `cartwright new service invoices`, `cartwright new service gift-cards --no-database --port 9000`.
+    """
+    from cartwright.scaffold import Service, make_scaffold, write_scaffold
+
+    root = find_root()
+    wanted = Service(name=name, port=port, database=database)
+    scaffold = make_scaffold(open_tree(root), wanted, today=datetime.now(tz=UTC).date())
+    write_scaffold(root, scaffold)
+    for path in scaffold.folders:
+        write(f"created {path}/")
+    for path in sorted(scaffold.edited):
+        write(f"changed {path}")
+    write(f"next: `make setup check`, then `pytest services/{wanted.module}`; see `cartwright new service --help`")
