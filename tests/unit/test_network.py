@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
 from cartwright.cli import build
 from cartwright.errors import UserError
 from cartwright.network import DependencyMap, generate, load_dependencies, parse_dependencies
 from cartwright.repository import open_tree
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((REPOSITORY / "apps/dependencies.schema.json").read_text())

@@ -6,10 +6,11 @@ import io
 
 import pytest
 import yaml
-from cartwright.yamltext import needs_quotes, scalar
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+
+from cartwright.yamltext import needs_quotes, scalar
 
 NUMBERS = [
     "1.10",
