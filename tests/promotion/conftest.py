@@ -14,7 +14,7 @@ from benchmarks.measure import cache_with_tools
 from benchmarks.synthetic import write_repository
 
 APP = "shop/app-000"
-IMAGE = "registry.example.com/shop/app-000"
+IMAGE = "ghcr.io/example-org/cartwright/app-000"
 OLD, NEW = "sha256:" + "0" * 64, "sha256:" + "1" * 64
 
 

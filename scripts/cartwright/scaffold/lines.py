@@ -63,7 +63,10 @@ def _lines(text: str, path: Sequence[str | int], file: str) -> tuple[int, int]:
             first = node.start_mark.line
         else:
             raise UserError(f"has no '{'.'.join(map(str, path))}'", file=file, line=node.start_mark.line + 1)
-    return first, max(first, _last(node))
+    last, lines = max(first, _last(node)), text.splitlines()
+    while not lines[last].strip():
+        last -= 1  # a block of text ends behind the blank lines that follow it
+    return first, last
 
 
 def _last(node: yaml.Node) -> int:
