@@ -14,7 +14,7 @@ import pytest
 
 from cartwright.cluster.components import Component, Phase
 from cartwright.cluster.processes import MARKER, Supervisor, kill_all, own_processes
-from cartwright.cluster.state import Layout
+from cartwright.cluster.state import Layout, ProcessRecord, State
 from cartwright.errors import ClusterError
 from tests.cluster.sandbox import until
 
@@ -141,6 +141,15 @@ def test_processes_of_a_killed_supervisor_are_found_with_their_children_and_stra
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_a_recorded_process_counts_by_its_start_time_and_not_by_its_id_alone(layout: Layout) -> None:
+    with subprocess.Popen(["sleep", "600"]) as unmarked:
+        started = psutil.Process(unmarked.pid).create_time()
+        for recorded, expected in ((started, [unmarked.pid]), (started - 1, [])):
+            State(processes={"x": ProcessRecord(pid=unmarked.pid, started=recorded)}).save(layout)
+            assert [process.pid for process in own_processes(layout)] == expected
+        unmarked.kill()
 
 
 def test_shutting_down_ends_everything_and_may_be_repeated(layout: Layout) -> None:

@@ -170,6 +170,7 @@ class _Up:
         kubectls = {
             environment: Kubectl(tools["kubectl"], self._layout.kubeconfig(environment)) for environment in environments
         }
+        self._save(state)
         self._await_servers(kubectls)
         self._stages.begin("clusters", "clusters: nodes in three zones, metrics, controllers …")
         with ThreadPoolExecutor(len(environments)) as pool:
@@ -402,6 +403,8 @@ def _write_redis_configuration(plan: Plan) -> None:
             "tls-auth-clients no",
             f"requirepass {plan.redis_password}",
             f'dir "{folder}"',
+            # The title is written over the environment, where the mark is that `down` finds this process by.
+            "set-proc-title no",
             'save ""',
             "appendonly no",
             "maxmemory 128mb",

@@ -1,8 +1,8 @@
 """The components as processes under supervisord: start, watch, stop, and find what a killed supervisor left behind.
 
 Every process carries ``CARTWRIGHT_CLUSTER=<state folder>`` in its environment. It marks what belongs to this cluster
-better than a list of process ids could: it holds for children of children, for what was started after the last time the
-state was written, and never for a stranger that was given an old process id.
+better than the list of process ids in the state could: it holds for children of children, and for what was started
+after the state was written. The list counts too, where the start time is the recorded one: an id may be used again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from supervisor.states import ProcessStates
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from cartwright.cluster.components import Component
-from cartwright.cluster.state import Layout, ProcessRecord
+from cartwright.cluster.state import Layout, ProcessRecord, State
 from cartwright.errors import ClusterError
 from cartwright.run import run
 
@@ -228,14 +228,33 @@ class Supervisor:
 
 def own_processes(layout: Layout) -> list[psutil.Process]:
     """Every process of this cluster, supervised or left over, wherever it hangs in the process tree."""
+    recorded = _recorded(layout)
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARKER) == str(layout.root) and process.pid != os.getpid():
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue  # ended meanwhile, or another user's: not ours
+            # A program may write over its own environment, so what `up` has recorded counts as well.
+            own = recorded.get(process.pid) == process.create_time() or _mark(process) == str(layout.root)
+        except psutil.NoSuchProcess:
+            continue
+        if own and process.pid != os.getpid():
+            found.append(process)
     return found
+
+
+def _recorded(layout: Layout) -> dict[int, float]:
+    """Start time by process id, as the state has them."""
+    try:
+        state = State.load(layout)
+    except ClusterError:
+        return {}
+    return {record.pid: record.started for record in state.processes.values()} if state else {}
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARKER)
+    except (psutil.AccessDenied, psutil.ZombieProcess, OSError):
+        return None  # another user's, or just ending
 
 
 def kill_all(layout: Layout) -> list[str]:
