@@ -40,10 +40,14 @@ test: setup lint ## every test that this machine can run, and one line on those 
 lint: setup ## ruff, mypy, opa fmt and opa check, generated files current
 	@.venv/bin/ruff check $(PYTHON_SOURCES)
 	@.venv/bin/ruff format --check --quiet $(PYTHON_SOURCES)
-	@.venv/bin/mypy
+	@$(MAKE) --no-print-directory types
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --fail --list policies
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest
 	@$(CARTWRIGHT) networkpolicies --check
+
+.PHONY: types
+types: setup ## mypy --strict over the command and every service
+	@MYPYPATH=$$(echo scripts services/*/src | tr ' ' ':') .venv/bin/mypy
 
 .PHONY: format
 format: setup ## rewrite Python and Rego in their standard form
