@@ -69,7 +69,8 @@ images: setup ## build the services' images
 
 .PHONY: bench
 bench: setup ## print the figures that the docs quote
-	@.venv/bin/python benchmarks/check.py
+	@.venv/bin/python -m benchmarks.check
+	@.venv/bin/python -m benchmarks.up
 
 .PHONY: lock
 lock: setup ## resolve the Python dependencies anew into requirements.lock

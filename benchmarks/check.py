@@ -1,7 +1,7 @@
 """`cartwright check` against the plain loop: for each overlay, kustomize build, kubeconform and conftest with the same
 rules.
 
-    .venv/bin/python benchmarks/check.py [--apps N] [--environments M] [--runs R]
+    .venv/bin/python -m benchmarks.check [--apps N] [--environments M] [--runs R]
 
 The loop is given a head start: the files that conftest reads are made before the clock runs, and it lints nothing,
 while `check` also runs yamllint, finds idle entries and doubly owned objects, and traces findings to their source.

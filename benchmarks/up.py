@@ -1,6 +1,6 @@
 """`cartwright up` from nothing, with the tools built: time of each stage, memory, and how soon a push is live.
 
-    .venv/bin/python benchmarks/up.py [--pushes N]
+    .venv/bin/python -m benchmarks.up [--pushes N]
 
 Runs on a copy of the work tree, in a state folder of its own, and leaves nothing behind. Memory is the sum over all of
 the cluster's processes: RSS counts pages that processes share once for each, PSS divides them among those.
