@@ -87,7 +87,9 @@ class Sandbox:
         return self.get("dev", "--namespace=argocd", "applications.argoproj.io", name)
 
     def status(self) -> dict[str, Any]:
-        return dict(json.loads(self.cartwright("status", "--format", "json").stdout))
+        done = self.cartwright("status", "--format", "json")
+        assert done.returncode in (0, 1), done.stderr
+        return dict(json.loads(done.stdout))
 
     def processes(self) -> dict[str, int]:
         state = json.loads(self.layout.state_file.read_text(encoding="utf-8"))

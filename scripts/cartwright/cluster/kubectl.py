@@ -37,7 +37,7 @@ class Kubectl:
     def is_ready(self) -> bool:
         """Whether the API server answers and says that it is ready."""
         try:
-            return self("get", "--raw=/readyz", "--request-timeout=2s", timeout=10).strip() == "ok"
+            return self("get", "--raw=/readyz", "--request-timeout=5s", timeout=15).strip() == "ok"
         except ToolError:
             return False
 
