@@ -1,7 +1,7 @@
 """`cartwright check` against the plain loop: for each overlay, kustomize build, kubeconform and conftest with the same
 rules.
 
-    .venv/bin/python -m benchmarks.check [--apps N] [--environments M] [--runs R]
+    .venv/bin/python -m benchmarks.check [--this | --apps N --environments M] [--runs R]
 
 The loop is given a head start: the files that conftest reads are made before the clock runs, and it lints nothing,
 while `check` also runs yamllint, finds idle entries and doubly owned objects, and traces findings to their source.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.measure import cache_with_tools, compare, seconds
 from benchmarks.synthetic import write_repository
+from cartwright import mirrors
 from cartwright.applications import find_applications
 from cartwright.environments import load_environments
 from cartwright.policy.documents import Document
@@ -37,13 +38,19 @@ def main() -> None:
     parser.add_argument("--apps", type=int, default=20)
     parser.add_argument("--environments", type=int, default=3)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--this", action="store_true", help="measure this repository, not a synthetic one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cartwright-bench-") as folder:
-        root = write_repository(
-            Path(folder) / "repository",
-            apps=options.apps,
-            environments=[f"env-{number}" for number in range(options.environments)],
-        )
+        if options.this:
+            root = Path(folder) / "repository"
+            for name in ("apps", "argocd", "clusters", "environments", "policies"):
+                shutil.copytree(Path(__file__).resolve().parents[1] / name, root / name)
+        else:
+            root = write_repository(
+                Path(folder) / "repository",
+                apps=options.apps,
+                environments=[f"env-{number}" for number in range(options.environments)],
+            )
         _measure(root, Path(folder), options.runs)
 
 
@@ -65,6 +72,7 @@ def _measure(root: Path, folder: Path, runs: int) -> None:
     asked = " ".join(f"--policy {module}" for module in modules)
     data = folder / "data.json"
     data.write_text(json.dumps(data_document(rules, {})), encoding="utf-8")
+    git = "".join(f"{key}={value} " for key, value in mirrors.environment().items())
     lines = ["set -euo pipefail"]
     for one in rendered:
         name = one.application.name
@@ -72,7 +80,7 @@ def _measure(root: Path, folder: Path, runs: int) -> None:
         objects = folder / f"{name}.json"
         objects.write_text(json.dumps(input_document(documents, isolate=False)), encoding="utf-8")
         lines += [
-            f"{tools['kustomize']} build {one.application.path} > {folder}/out.yaml",
+            f"{git}{tools['kustomize']} build {one.application.path} > {folder}/out.yaml",
             f"{tools['kubeconform']} -strict -schema-location '{schema_location()}' {folder}/out.yaml",
             f"{tools['conftest']} test --no-color --no-fail --output=json {asked} --data {data} {objects}",
         ]

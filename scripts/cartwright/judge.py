@@ -139,11 +139,13 @@ class _Check:
     def _schemas(self, rendered: Sequence[Rendered]) -> list[_Judged]:
         from cartwright.schemas import schema_folder
 
-        keys = {one: memo.digest(["schema", memo.code_hash(), one.key, schema_folder().name]) for one in rendered}
+        keys = {
+            one: memo.digest(["schema", memo.code_hash(), one.application.path, one.key, schema_folder().name])
+            for one in rendered
+        }
         stored = {one: memo.load("verdicts", keys[one]) if self.use_cache else None for one in rendered}
         missing = [one for one in rendered if stored[one] is None]
-        # Two environments may render the same bytes only by chance, so files and applications pair one to one.
-        problems = check_schemas([one.file for one in missing])
+        problems = check_schemas(list(dict.fromkeys(one.file for one in missing)))
         judged = []
         for one in rendered:
             known = stored[one]
@@ -182,8 +184,8 @@ class _Check:
         """Rules of scope object are remembered per overlay; those of scope environment see all of its objects."""
         parameters = environment.parameters
         base = [memo.code_hash(), self._rules_hash(), json.dumps(parameters, sort_keys=True)]
-        keys = {("object", one): memo.digest(["object", one.key, *base]) for one in rendered}
-        across = memo.digest(["environment", *(one.key for one in rendered), *base])
+        keys = {("object", one): memo.digest(["object", one.application.path, one.key, *base]) for one in rendered}
+        across = memo.digest(["environment", *(f"{one.application.path} {one.key}" for one in rendered), *base])
         keys |= {("environment", one): memo.digest([across, one.application.name]) for one in rendered}
         stored = {place: memo.load("verdicts", key) if self.use_cache else None for place, key in keys.items()}
         alone = [one for one in rendered if stored["object", one] is None]
@@ -274,7 +276,7 @@ class _Check:
     def _idle(self, rendered: Sequence[Rendered]) -> list[_Judged]:
         judged = []
         for one in rendered:
-            key = memo.digest(["idle", one.key, memo.code_hash()])
+            key = memo.digest(["idle", one.application.path, one.key, memo.code_hash()])
             known = memo.load("verdicts", key) if self.use_cache else None
             if known is None:
                 findings = tuple(idle_entries(one, self.sources))

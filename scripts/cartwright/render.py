@@ -1,7 +1,7 @@
 """Rendering applications with kustomize: one process per overlay, in a pool, cached by what the build reads.
 
 The cache key is a hash over the overlay's whole file closure, kustomize's own version, and the pinned remote bases.
-An unchanged closure needs no build.
+An unchanged closure needs no build, and overlays that say the same in several environments are built once.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from cartwright.applications import Application
 from cartwright.closure import Closure, find_closure
@@ -29,7 +31,7 @@ from cartwright.yamlfile import load_all
 
 __all__ = ["RenderFailure", "Rendered", "render"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Counts changes of what a cache entry holds."""
 _KUSTOMIZE_SECONDS = 60.0
 
@@ -41,7 +43,7 @@ class Rendered:
     application: Application
     closure: Closure
     key: str
-    """Hash of all that the build read: equal keys, equal output."""
+    """Hash of all that the build read: equal keys, equal output, whatever the overlay's folder."""
     file: Path
     """The output, as one object of kind List in JSON."""
 
@@ -76,21 +78,41 @@ def render(
     Returns:
         What could be rendered and what could not, each in the order given.
     """
+    builds = _Builds(use_cache)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        outcomes = list(pool.map(lambda one: _render_one(tree, one, use_cache), applications))
+        outcomes = list(pool.map(lambda one: _render_one(tree, one, builds), applications))
     return (
         tuple(one for one in outcomes if isinstance(one, Rendered)),
         tuple(one for one in outcomes if isinstance(one, RenderFailure)),
     )
 
 
-def _render_one(tree: Tree, application: Application, use_cache: bool) -> Rendered | RenderFailure:
+class _Builds:
+    """Sees to it that each key is built once, however many overlays share it."""
+
+    def __init__(self, use_cache: bool) -> None:
+        self._use_cache = use_cache
+        self._guard = Lock()
+        self._locks: dict[str, Lock] = {}
+        self._done: set[str] = set()
+
+    def once(self, key: str, file: Path, build: Callable[[], None]) -> None:
+        """Call ``build`` unless its file is there, in the cache or by another overlay of this run."""
+        with self._guard:
+            lock = self._locks.setdefault(key, Lock())
+        with lock:
+            if file.is_file() and (self._use_cache or key in self._done):
+                return
+            build()
+            self._done.add(key)
+
+
+def _render_one(tree: Tree, application: Application, builds: _Builds) -> Rendered | RenderFailure:
     try:
         closure = find_closure(tree, application.path)
         key = _key(tree, application, closure)
         home = cache_root() / "rendered" / key[:2] / f"{key}.json"
-        if not (use_cache and home.is_file()):
-            _build(tree, application, closure, home)
+        builds.once(key, home, lambda: _build(tree, application, closure, home))
     except UserError as error:
         return RenderFailure(application, error.message, error.file or application.path, error.line or 1)
     return Rendered(application=application, closure=closure, key=key, file=home)
@@ -98,9 +120,10 @@ def _render_one(tree: Tree, application: Application, use_cache: bool) -> Render
 
 def _key(tree: Tree, application: Application, closure: Closure) -> str:
     total = hashlib.blake2b(digest_size=20)
-    total.update(f"{_FORMAT} {load_catalogue()['kustomize'].key} {application.path}\n".encode())
+    total.update(f"{_FORMAT} {load_catalogue()['kustomize'].key}\n".encode())
     for path in closure.files:
-        total.update(f"{path} {tree.hash(path)}\n".encode())
+        # As the build sees it: from the overlay's own folder.
+        total.update(f"{posixpath.relpath(path, application.path)} {tree.hash(path)}\n".encode())
     for remote in closure.remotes:
         total.update(f"{remote}\n".encode())
     if closure.remotes:

@@ -293,3 +293,19 @@ def test_a_git_ref_is_checked_without_touching_the_work_tree(repository: Path) -
     assert command(cwd=repository).returncode == 1
     unknown = command("--ref", "nowhere", cwd=repository)
     assert (unknown.returncode, unknown.stderr) == (2, "error: no commit 'nowhere' in this repository\n")
+
+
+def test_overlays_that_say_the_same_are_built_once_and_reported_each_at_its_own_place(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cartwright import render
+
+    prod = "environments/prod/shop/app-000/kustomization.yaml"
+    text = (repository / OVERLAY).read_text(encoding="utf-8").replace("    newTag: 1.0.0\n", "")
+    for file in (OVERLAY, prod):
+        (repository / file).write_text(text, encoding="utf-8")
+    built: list[str] = []
+    real = render.run
+    monkeypatch.setattr(render, "run", lambda args, **options: (built.append(str(args[-1])), real(args, **options))[1])
+    assert [(rule, file) for rule, file, _ in found(repository)] == [("pinned-image", OVERLAY), ("pinned-image", prod)]
+    assert len([path for path in built if path.endswith("app-000")]) == 1
