@@ -10,6 +10,7 @@ import pytest
 from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.state import Layout
 from cartwright.errors import UserError
+from tests.cluster.sandbox import until
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -113,18 +114,30 @@ def test_a_folder_that_is_no_repository_says_so(tmp_path: Path) -> None:
         uncommitted(tmp_path)
 
 
-def test_a_push_runs_the_hook_for_applicationsets_and_applications(
+def test_a_push_asks_for_a_refresh_and_again_of_those_that_missed_it(
     repository: Path, remote: Remote, tmp_path: Path
 ) -> None:
-    calls = tmp_path / "calls"
+    calls, stale = tmp_path / "calls", tmp_path / "stale"
     kubectl = tmp_path / "kubectl with a space"
-    kubectl.write_text(f'#!/bin/sh\necho "$@" >> "{calls}"\n')
+    # Stands for kubectl: the first question finds one Application behind, the second one none.
+    kubectl.write_text(
+        f'#!/bin/sh\necho "$@" >> "{calls}"\ncase "$*" in *jsonpath*) cat "{stale}"; : > "{stale}";; esac\n'
+    )
     kubectl.chmod(0o755)
+    stale.write_text("dev-shop-catalog ")
     remote.install_hook(kubectl=kubectl, kubeconfig=tmp_path / "config")
     remote.push(repository, include_uncommitted=False)
-    hook = (remote.path / "hooks" / "post-receive").read_text()
-    # The hook works in the background; what it calls is run here to the end.
-    subprocess.run(["sh", "-c", hook.replace(" &\n", "\n")], check=True)
-    lines = calls.read_text().splitlines()
-    assert any("applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true" in line for line in lines)
-    assert any("applications.argoproj.io argocd.argoproj.io/refresh=normal" in line for line in lines)
+
+    def lines() -> list[str]:
+        return calls.read_text().splitlines() if calls.is_file() else []
+
+    assert until(lambda: sum("jsonpath" in line for line in lines()) == 2, seconds=30)
+    refreshes = [line for line in lines() if " annotate " in line]
+    assert any(line.endswith("application-set-refresh=true") and "--all" in line for line in refreshes)
+    assert any(line.endswith("applications.argoproj.io --all argocd.argoproj.io/refresh=normal") for line in refreshes)
+    assert [
+        line
+        for line in refreshes
+        if line.endswith("applications.argoproj.io dev-shop-catalog argocd.argoproj.io/refresh=normal")
+    ]
+    assert len(refreshes) == 3

@@ -24,6 +24,31 @@ _OWN_CONFIGURATION = {
     "GIT_TEMPLATE_DIR": "",
 }
 
+_HOOK = """\
+#!/bin/sh
+# Written by `cartwright up`: asks Argo CD to look at the new commit at once.
+# A push succeeds even while the cluster is down, and does not wait.
+grep -q ' @BRANCH@$' || exit 0
+exec > post-receive.log 2>&1 </dev/null
+kubectl() { @KUBECTL@ "$@"; }
+commit=$(git rev-parse @BRANCH@)
+refresh() { kubectl annotate --overwrite applications.argoproj.io "$@" argocd.argoproj.io/refresh=normal; }
+behind="{range .items[?(@.status.sync.revision!='$commit')]}{.metadata.name} {end}"
+kubectl annotate --overwrite --all applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true &
+{
+  refresh --all
+  # A refresh that is under way for the commit before swallows the request for this one: ask those again.
+  for _ in 1 2 3 4 5 6; do
+    sleep 4
+    [ "$(git rev-parse @BRANCH@)" = "$commit" ] || exit  # a newer push has its own hook
+    stale=$(kubectl get applications.argoproj.io -o "jsonpath=$behind") || continue
+    echo "$commit is awaited by: $stale"
+    [ -n "$stale" ] || exit
+    refresh $stale
+  done
+} &
+"""
+
 
 @dataclass(frozen=True)
 class Remote:
@@ -50,18 +75,10 @@ class Remote:
 
         In production a webhook does the same.
         """
-        base = f"{shlex.quote(str(kubectl))} --kubeconfig={shlex.quote(str(kubeconfig))} --request-timeout=10s"
-        annotate = f"{base} annotate --overwrite --all --namespace={ARGOCD_NAMESPACE}"
         hook = self.path / "hooks" / "post-receive"
         hook.parent.mkdir(exist_ok=True)
-        text = (
-            "#!/bin/sh\n"
-            "# Written by `cartwright up`: asks Argo CD to look at the new commit at once.\n"
-            "# A push succeeds even while the cluster is down, and does not wait.\n"
-            "exec >/dev/null 2>&1 </dev/null\n"
-            f"{annotate} applications.argoproj.io argocd.argoproj.io/refresh=normal &\n"
-            f"{annotate} applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true &\n"
-        )
+        command = f"{shlex.quote(str(kubectl))} --kubeconfig={shlex.quote(str(kubeconfig))} --request-timeout=10s"
+        text = _HOOK.replace("@KUBECTL@", f"{command} --namespace={ARGOCD_NAMESPACE}").replace("@BRANCH@", BRANCH)
         side = hook.with_suffix(".new")
         side.write_text(text, encoding="utf-8")
         side.chmod(0o755)
