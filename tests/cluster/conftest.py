@@ -14,7 +14,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """All environments, up; shared by every test that leaves them as they were."""
     sandbox = make_sandbox(tmp_path_factory.mktemp("cluster"))
     try:
-        done = sandbox.cartwright("up", "--timeout", "300")
+        done = sandbox.cartwright("up", "--timeout", "600")
         assert done.returncode == 0, done.stdout + done.stderr
         yield sandbox
     finally:
