@@ -83,10 +83,13 @@ class _Check:
     def run(self) -> CheckReport:
         if not self.applications:
             raise UserError("no ApplicationSet reaches any overlay", file="argocd")
-        rendered, failures = render(self.tree, self.applications, use_cache=self.use_cache)
         require(_TOOLS)  # built before anything runs in threads, so that progress lines come one by one
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            # Linting needs no rendering, and one long build (a CRD bundle) leaves a core idle.
+            linted = beside.submit(self._lint)
+            rendered, failures = render(self.tree, self.applications, use_cache=self.use_cache)
         steps: list[Callable[[], list[_Judged]]] = [
-            self._lint,
+            linted.result,
             lambda: self._schemas(rendered),
             *(
                 (lambda one=environment: self._policies(one, _of(rendered, one)))
