@@ -169,10 +169,7 @@ class _Check:
             ),
             {"kind": problem.kind, "metadata": {"name": problem.name}},
         )
-        field: tuple[str, ...] = problem.field
-        if problem.message.startswith("additional properties "):
-            field = (*field, problem.message.split("'")[1])
-        file, line = self.sources.locate(rendered.closure, content, field)
+        file, line = self.sources.locate(rendered.closure, content, problem.place)
         where = ".".join(problem.field)
         return Finding(
             file=file,

@@ -84,13 +84,10 @@ def _schema_findings(files: Sequence[Path], documents: Sequence[Document], lines
         for problem in problems:
             known = by_identity.get((str(file), problem.kind, problem.name), [])
             content: Mapping[str, Any] = known[0].object if known else {}
-            field: tuple[str | int, ...] = problem.field
-            if problem.message.startswith("additional properties "):
-                field = (*field, problem.message.split("'")[1])
             prefix = [part for number in (known[0].item if known else ()) for part in ("items", number)]
             yield Finding(
                 file=str(file),
-                line=lines.of(str(file), known[0].index if known else 0, (*prefix, *field)),
+                line=lines.of(str(file), known[0].index if known else 0, (*prefix, *problem.place)),
                 rule="schema",
                 severity="error",
                 message=f"{'.'.join(problem.field) + ': ' if problem.field else ''}{problem.message}",

@@ -30,6 +30,12 @@ class SchemaProblem:
     """Path to the field; list positions are digits."""
     message: str
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Path to what is at fault: for an unknown field that field itself, not the object that has it."""
+        unknown = self.message.startswith("additional properties ")
+        return (*self.field, self.message.split("'")[1]) if unknown else self.field
+
 
 def check_schemas(files: Sequence[Path]) -> dict[Path, tuple[SchemaProblem, ...]]:
     """Problems of every object in YAML or JSON files, by file. One process reads them all, so that each schema is
