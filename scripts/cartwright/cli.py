@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "down": "Stop the embedded cluster and remove its data.",
         "check": "Render, validate and judge every environment.",
         "promote": "Move a version from one environment to the next.",
+        "policy": "List, explain, prove and document the policy rules.",
         "new": "Create a new service: code, base, overlays and tests.",
         "networkpolicies": "Generate the NetworkPolicies from apps/dependencies.yaml.",
         "images": "Build the services' images without Docker.",

@@ -100,6 +100,11 @@ class Rule:
         return self.id.replace("-", "_")
 
     @property
+    def runs_in(self) -> tuple[str, ...]:
+        """Where it is asked: ``check`` always; Gatekeeper and admission know one environment's objects at most."""
+        return ("check", "gatekeeper", "admission") if self.scope in ("object", "environment") else ("check",)
+
+    @property
     def defaults(self) -> dict[str, Any]:
         """The parameters' values where an environment sets none."""
         return {parameter.name: parameter.default for parameter in self.parameters}

@@ -1,0 +1,101 @@
+"""``cartwright policy``: list, explain, prove and document the rules, and build what Gatekeeper takes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cartwright.errors import UserError, nearest
+from cartwright.output import stdout, write
+from cartwright.policy.model import SEVERITIES, load_rules
+from cartwright.repository import find_root
+
+if TYPE_CHECKING:
+    from cartwright.policy.model import Rule
+
+app = typer.Typer(no_args_is_help=True, help="List, explain, prove and document the policy rules.")
+
+_FORMATS = ("text", "json")
+_VERSION = 1
+"""Version of the JSON forms; a change that breaks a reader raises it."""
+
+
+@app.command("list")
+def list_rules(
+    severity: Annotated[str | None, typer.Option(help="Only error or warning.")] = None,
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """List the rules: id, severity, where each runs, and what holds where it is kept.
+
+    Examples: `cartwright policy list`, `cartwright policy list --severity error --format json`.
+    """
+    from cartwright.policy.explain import summary
+
+    _require(output, _FORMATS, "format")
+    if severity is not None:
+        _require(severity, SEVERITIES, "severity")
+    rules = [rule for rule in _rules() if severity in (None, rule.severity)]
+    if output == "json":
+        write(json.dumps({"version": _VERSION, "rules": [summary(rule) for rule in rules]}, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table("rule", "severity", "runs in", "what holds", box=None)
+    for rule in rules:
+        table.add_row(rule.id, rule.severity, ", ".join(rule.runs_in), rule.title)
+    stdout().print(table)
+    stdout().print(f"{len(rules)} rules")
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Id of a rule, as findings name it.")],
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Explain a rule: why it is there, a bad and a good example from its fixtures, the remedy, and where to read more.
+
+    Examples: `cartwright policy explain pinned-image`, `cartwright policy explain pdb-selects --format json`.
+    """
+    from cartwright.policy.explain import as_data, pick_rule
+
+    _require(output, _FORMATS, "format")
+    found = as_data(pick_rule(_rules(), rule))
+    if output == "json":
+        write(json.dumps({"version": _VERSION, "rule": found}, indent=2, ensure_ascii=False))
+        return
+    from cartwright.policy.explain import as_text
+
+    stdout().print(as_text(found))
+
+
+@app.command()
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a page is not current.")] = False,
+) -> None:
+    """Generate docs/policies: a page for each rule, and a table of all.
+
+    Examples: `cartwright policy docs`, `cartwright policy docs --check`.
+    """
+    from cartwright.policy.pages import stale, write_pages
+
+    root = find_root()
+    rules = load_rules(root / "policies")
+    changed = stale(root, rules) if check else write_pages(root, rules)
+    for path in changed:
+        write(f"{path}: {'is not current; run `cartwright policy docs`' if check else 'written'}")
+    if not changed:
+        write(f"{len(rules) + 1} pages are current")
+    if check and changed:
+        raise typer.Exit(1)
+
+
+def _rules() -> Sequence[Rule]:
+    return load_rules(find_root() / "policies")
+
+
+def _require(value: str, known: Sequence[str], what: str) -> None:
+    if value not in known:
+        raise UserError(f"no {what} '{value}'", hint=nearest(value, known))
