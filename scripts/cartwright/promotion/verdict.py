@@ -1,0 +1,26 @@
+"""What a gate says of a promotion."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+__all__ = ["Verdict"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate's word on one app."""
+
+    gate: str
+    """Name of the gate: ``soak``."""
+    code: str
+    """What programs read: ``passed``, or why not (``soak-short``). Stable; docs/promotion.md lists them all."""
+    passed: bool
+    """Whether the promotion may go on, as far as this gate is concerned."""
+    sentence: str
+    """What people read: the facts, and what to wait for or to do."""
+    until: datetime.datetime | None = None
+    """When the gate opens by itself, with its time zone; None where it is open, or where only an event opens it."""
+    app: str | None = None
+    """The app that it is about; None where it is about the environment."""
