@@ -33,6 +33,10 @@ def _lacks_node() -> str:
     return "" if os.geteuid() == 0 and shutil.which("containerd") else "needs root and containerd"
 
 
+def _lacks_registry() -> str:
+    return "" if shutil.which("docker-registry") else "install docker-registry"
+
+
 def _lacks_browser() -> str:
     return "" if shutil.which("chromium") else "install chromium"
 
@@ -42,6 +46,7 @@ _NEEDS: Mapping[str, Callable[[], str]] = {
     "cluster": _lacks_cluster,
     "node": _lacks_node,
     "browser": _lacks_browser,
+    "registry": _lacks_registry,
 }
 """Marker → what is lacking for it here; empty where nothing is."""
 
