@@ -25,6 +25,7 @@ from cartwright.lint import lint
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import PolicyFinding, evaluate_documents
 from cartwright.policy.model import Rule, load_rules
+from cartwright.policy.parameters import parameters_of
 from cartwright.policy.waivers import apply_waivers
 from cartwright.render import Rendered, RenderFailure, render
 from cartwright.repository import Tree
@@ -182,7 +183,7 @@ class _Check:
 
     def _policies(self, environment: Environment, rendered: Sequence[Rendered]) -> list[_Judged]:
         """Rules of scope object are remembered per overlay; those of scope environment see all of its objects."""
-        parameters = environment.parameters
+        parameters = parameters_of(self.tree, environment)
         base = [memo.code_hash(), self._rules_hash(), json.dumps(parameters, sort_keys=True)]
         keys = {("object", one): memo.digest(["object", one.application.path, one.key, *base]) for one in rendered}
         across = memo.digest(["environment", *(f"{one.application.path} {one.key}" for one in rendered), *base])
