@@ -33,8 +33,8 @@ def write_repository(root: Path, *, apps: int, environments: Sequence[str], poli
     names = [f"app-{number:03}" for number in range(apps)]
     _write_argocd(root, environments)
     _write_components(root)
-    schema = _REPOSITORY / "environments" / "environment.schema.json"
-    _write(root / "environments" / "environment.schema.json", schema.read_text(encoding="utf-8"))
+    for schema in sorted((_REPOSITORY / "environments").glob("*.schema.json")):
+        _write(root / "environments" / schema.name, schema.read_text(encoding="utf-8"))
     for rank, environment in enumerate(environments, start=1):
         _write_environment(root, environment, rank, environments[: rank - 1][-1:])
         _write_cluster(root, environment)

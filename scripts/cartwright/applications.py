@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
@@ -44,6 +44,8 @@ class Application:
     """``destination.namespace``; empty where it names none."""
     source: str
     """File of the ApplicationSet that generates it."""
+    manifest: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The Application itself, as the ApplicationSet controller would make it."""
 
     @property
     def app(self) -> str:
@@ -123,29 +125,42 @@ def _generate(
             context["values"] = {
                 key: _expand(str(value), context, file) for key, value in git.get("values", {}).items()
             }
-            template = spec["template"]
-            destination = template["spec"]["destination"]
-            cluster = _expand(str(destination.get("name", "")), context, file)
+            manifest = _manifest(applicationset, context, file)
+            metadata, made = manifest["metadata"], manifest["spec"]
+            cluster = str(made["destination"].get("name", ""))
             if cluster not in by_cluster:
                 raise UserError(f"destination.name '{cluster}' is no environment's cluster", file=file)
             yield Application(
                 environment=by_cluster[cluster].name,
-                name=_expand(template["metadata"]["name"], context, file),
-                path=_expand(template["spec"]["source"]["path"], context, file),
-                project=template["spec"]["project"],
+                name=metadata["name"],
+                path=made["source"]["path"],
+                project=made["project"],
                 cluster=cluster,
-                namespace=_expand(str(destination.get("namespace", "")), context, file),
+                namespace=str(made["destination"].get("namespace", "")),
                 source=file,
+                manifest=manifest,
             )
+
+
+def _manifest(applicationset: Mapping[str, Any], context: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """An Application of this ApplicationSet: its template, filled, in the ApplicationSet's own namespace."""
+    template = applicationset["spec"]["template"]
+    return {
+        "apiVersion": applicationset["apiVersion"],
+        "kind": "Application",
+        "metadata": {
+            **_expand_all(template["metadata"], context, file),
+            "namespace": (applicationset.get("metadata") or {}).get("namespace", ""),
+        },
+        "spec": _expand_all(template["spec"], context, file),
+    }
 
 
 def _match_directories(tree: Tree, patterns: Sequence[Mapping[str, Any]]) -> list[str]:
     """Folders that a git directory generator picks: ``*`` does not cross a slash, ``exclude`` wins over any match."""
     picked: set[str] = set()
     for pattern in (one for one in patterns if not one.get("exclude")):
-        picked.update(
-            str(PurePosixPath(path.relative_to(tree.root))) for path in tree.root.glob(pattern["path"]) if path.is_dir()
-        )
+        picked.update(tree.match_folders(pattern["path"]))
     excluded = [one["path"].split("/") for one in patterns if one.get("exclude")]
     return sorted(path for path in picked if not any(_same(path.split("/"), pattern) for pattern in excluded))
 
@@ -157,6 +172,17 @@ def _same(segments: Sequence[str], pattern: Sequence[str]) -> bool:
 def _expand(template: str, context: Mapping[str, Any], file: str) -> str:
     """Fill a Go template of field accesses and ``index``; missing keys are errors, as ``missingkey=error`` says."""
     return _EXPRESSION.sub(lambda match: _evaluate(match[1], context, file), template)
+
+
+def _expand_all(template: Any, context: Mapping[str, Any], file: str) -> Any:
+    """Fill every text of a template, keys as well."""
+    if isinstance(template, str):
+        return _expand(template, context, file)
+    if isinstance(template, Mapping):
+        return {_expand(str(key), context, file): _expand_all(value, context, file) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_expand_all(value, context, file) for value in template]
+    return template
 
 
 def _evaluate(expression: str, context: Mapping[str, Any], file: str) -> str:

@@ -44,11 +44,13 @@ def load_environments(tree: Tree) -> dict[str, Environment]:
 
     Raises:
         UserError: a file is missing or does not fit the schema (a typo names the nearest key), a name that is not its
-            folder's, or an upstream that is none.
+            folder's, an upstream that is none or that does not come before, or upstreams in a circle.
     """
+    from cartwright.promotion.order import check_order
+
     schema = json.loads(tree.text(SCHEMA))
     found = []
-    for folder in sorted(path.name for path in (tree.root / "environments").iterdir() if path.is_dir()):
+    for folder in tree.folders("environments"):
         file = f"environments/{folder}/environment.yaml"
         data = load_valid(tree.text(file), file, schema)
         if data["name"] != folder:
@@ -64,10 +66,7 @@ def load_environments(tree: Tree) -> dict[str, Environment]:
             )
         )
     by_name = {environment.name: environment for environment in sorted(found, key=lambda one: (one.rank, one.name))}
-    for environment in found:
-        for upstream in environment.upstreams:
-            if upstream not in by_name:
-                raise UserError(f"no environment '{upstream}'", file=environment.file, hint=nearest(upstream, by_name))
+    check_order(tree, by_name)
     return by_name
 
 

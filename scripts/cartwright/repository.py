@@ -79,6 +79,16 @@ class Tree:
             base = PurePosixPath(Path(folder).relative_to(self.root))
             yield from (str(base / name) for name in sorted(files) if not name.startswith("."))
 
+    def folders(self, top: str) -> list[str]:
+        """Names of the folders directly below ``top``, sorted; none where there is no such folder."""
+        place = self.root / top
+        return sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+
+    def match_folders(self, pattern: str) -> list[str]:
+        """Folders that a pattern such as ``environments/*/shop/*`` picks, sorted: ``*`` does not cross a slash."""
+        found = (path.relative_to(self.root) for path in self.root.glob(pattern) if path.is_dir())
+        return sorted(str(PurePosixPath(path)) for path in found)
+
     @cached_property
     def content_files(self) -> tuple[str, ...]:
         """Every file that decides what a check says."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cartwright.promotion import commit as commit_module
-from cartwright.promotion import promote
+from cartwright.promotion.commit import promote
 from tests.promotion.conftest import APP, IMAGE, NEW, OLD, Repository, kustomization
 
 FILE = f"environments/staging/{APP}/kustomization.yaml"

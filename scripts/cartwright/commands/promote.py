@@ -29,7 +29,8 @@ def promote(
     Examples: `cartwright promote catalog --from dev --to staging --dry-run`,
     `cartwright promote shop/catalog --from staging --to prod`.
     """
-    from cartwright import promotion
+    from cartwright.promotion.commit import promote as deliver
+    from cartwright.promotion.plan import make_plan
     from cartwright.promotion.preview import preview
     from cartwright.promotion.report import Outcome, as_json, as_text
 
@@ -37,10 +38,10 @@ def promote(
         raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
     root = find_root()
     if dry_run:
-        plan = promotion.make_plan(root, app, source=source, target=target)
+        plan = make_plan(root, app, source=source, target=target)
         outcome = Outcome(plan=plan, commit=None, objects=preview(plan) if plan.changes else None)
     else:
-        plan, commit = promotion.promote(root, app, source=source, target=target)
+        plan, commit = deliver(root, app, source=source, target=target)
         outcome = Outcome(plan=plan, commit=commit, objects=None)
     if output == "json":
         write(as_json(outcome))

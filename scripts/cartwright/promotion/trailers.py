@@ -159,13 +159,13 @@ def parse(text: str) -> Message | None:
 
 def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Message:
     single: dict[str, str] = {}
-    apps: list[tuple[str, list[str], list[str], list[str]]] = []
+    apps: list[tuple[str, dict[str, list[str]]]] = []
     approved: list[str] = []
     for key, value in pairs:
         if key == "App":
-            apps.append((value, [], [], []))
+            apps.append((value, {"Release": [], "Digest": [], "Config": []}))
         elif key in {"Release", "Digest", "Config"} and apps:
-            apps[-1][("Release", "Digest", "Config").index(key) + 1].append(value)
+            apps[-1][1][key].append(value)
         elif key == "Approved-By":
             approved.append(value)
         elif key in _KEYS:
@@ -179,10 +179,7 @@ def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Messa
         body=body,
         source=single.get("Promoted-From"),
         target=single.get(place),
-        moved=tuple(
-            Moved(app=app, tags=tuple(tags[: len(digests)]), digests=tuple(digests[: len(tags)]), config=tuple(config))
-            for app, tags, digests, config in apps
-        ),
+        moved=tuple(_moved(app, values) for app, values in apps),
         gates=MappingProxyType(gates),
         approved_by=tuple(approved),
         set_name=single.get("Set"),
@@ -193,6 +190,16 @@ def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Messa
         decision=decision if decision in DECISIONS else None,
         reason=single.get("Reason"),
         until=parse_instant(single.get("Until") or single.get("Hold-Until") or ""),
+    )
+
+
+def _moved(app: str, values: Mapping[str, list[str]]) -> Moved:
+    pairs = list(zip(values["Release"], values["Digest"], strict=False))
+    return Moved(
+        app=app,
+        tags=tuple(tag for tag, _ in pairs),
+        digests=tuple(digest for _, digest in pairs),
+        config=tuple(values["Config"]),
     )
 
 
