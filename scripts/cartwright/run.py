@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cartwright.errors import ToolError
 
-__all__ = ["Completed", "run"]
+__all__ = ["Completed", "run", "run_bytes"]
 
 _TAIL_LINES = 15
 
@@ -56,6 +56,40 @@ def run(
     Raises:
         ToolError: the program is missing, ended with another code, or ran out of time.
     """
+    returncode, out, err = _run(args, cwd=cwd, env=env, stdin=stdin, accept=accept, timeout=timeout)
+    return Completed(
+        args=tuple(str(word) for word in args),
+        returncode=returncode,
+        stdout=out.decode(errors="replace"),
+        stderr=err.decode(errors="replace"),
+    )
+
+
+def run_bytes(
+    args: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | bytes | None = None,
+    timeout: float = 300.0,
+) -> bytes:
+    """Run a program as :func:`run` does and return its standard output byte for byte: contents, lengths and offsets.
+
+    Raises:
+        ToolError: see :func:`run`.
+    """
+    return _run(args, cwd=cwd, env=env, stdin=stdin, accept=(0,), timeout=timeout)[1]
+
+
+def _run(
+    args: Sequence[str | Path],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: str | bytes | None,
+    accept: Sequence[int],
+    timeout: float,
+) -> tuple[int, bytes, bytes]:
     words = [str(word) for word in args]
     name = Path(words[0]).name
     data = stdin.encode() if isinstance(stdin, str) else stdin
@@ -81,16 +115,11 @@ def run(
     except BaseException:
         _kill_group(process)
         raise
-    done = Completed(
-        args=tuple(words),
-        returncode=process.returncode,
-        stdout=out.decode(errors="replace"),
-        stderr=err.decode(errors="replace"),
-    )
-    if done.returncode not in accept:
-        tail = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-_TAIL_LINES:])
-        raise ToolError(f"{name} ended with code {done.returncode}: {tail}")
-    return done
+    if process.returncode not in accept:
+        said = err.decode(errors="replace").strip() or out.decode(errors="replace").strip()
+        tail = "\n".join(said.splitlines()[-_TAIL_LINES:])
+        raise ToolError(f"{name} ended with code {process.returncode}: {tail}")
+    return process.returncode, out, err
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
