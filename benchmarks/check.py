@@ -21,8 +21,8 @@ from benchmarks.synthetic import write_repository
 from cartwright import mirrors
 from cartwright.applications import find_applications
 from cartwright.environments import load_environments
+from cartwright.policy.adapter import Fleet, Realm, data_document, input_document
 from cartwright.policy.documents import Document
-from cartwright.policy.engine import data_document, input_document
 from cartwright.policy.model import load_rules
 from cartwright.render import render
 from cartwright.repository import Tree
@@ -71,14 +71,14 @@ def _measure(root: Path, folder: Path, runs: int) -> None:
     ]
     asked = " ".join(f"--policy {module}" for module in modules)
     data = folder / "data.json"
-    data.write_text(json.dumps(data_document(rules, {})), encoding="utf-8")
+    data.write_text(json.dumps(data_document(rules, [Fleet([Realm(())])])), encoding="utf-8")
     git = "".join(f"{key}={value} " for key, value in mirrors.environment().items())
     lines = ["set -euo pipefail"]
     for one in rendered:
         name = one.application.name
         documents = [Document(path=name, index=resource.index, object=resource.content) for resource in one.resources]
         objects = folder / f"{name}.json"
-        objects.write_text(json.dumps(input_document(documents, isolate=False)), encoding="utf-8")
+        objects.write_text(json.dumps(input_document([Fleet([Realm(documents)])])), encoding="utf-8")
         lines += [
             f"{git}{tools['kustomize']} build {one.application.path} > {folder}/out.yaml",
             f"{tools['kubeconform']} -strict -schema-location '{schema_location()}' {folder}/out.yaml",

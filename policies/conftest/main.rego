@@ -2,9 +2,11 @@
 # title: The rules under conftest
 # description: >-
 #   Gives each rule what Gatekeeper would: the object as `input.review.object`, the rule's parameters, and the other
-#   objects as `data.inventory`. `cartwright.policy.adapter` makes both documents read here:
-#     input.scopes   arrays of {path, index, item, kind, object}; the objects of a scope see each other, and no others
-#     data.run       {rules: {package: {id, severity, parameters}}, kinds: {"group/Kind": [package]}}
+#   objects as `data.inventory`; a rule across environments reads `input.environment` and `data.fleet` besides.
+#   `cartwright.policy.adapter` makes both documents read here:
+#     input.fleets   arrays of {facts, realms}; a realm is {name, upstreams, asked, entries}, an entry {path, index, item,
+#                    kind, object}; objects of a realm see each other, and no others
+#     data.run       {rules: {package: {id, severity}}, asked: {key: {"group/Kind": [{parameters, rules: [package]}]}}}
 #   The last result is no finding: it counts what was evaluated, so that nothing evaluated cannot pass for nothing wrong.
 package main
 
@@ -12,35 +14,59 @@ import data.lib.inventory
 import data.lib.report
 
 deny contains result if {
-	run := data.run
-	some entries in input.scopes
-	others := _inventory(entries)
-	some entry in entries
-	some name in run.kinds[entry.kind]
-	rule := run.rules[name]
-	request := {"review": {"object": entry.object}, "parameters": rule.parameters}
-	some violation in data.cartwright.rules[name].violation with input as request with data.inventory as others
-	result := {
-		"msg": violation.msg,
-		"rule": rule.id,
-		"severity": rule.severity,
-		"details": violation.details,
-		"resource": _identity(entry.object),
-		"path": entry.path,
-		"index": entry.index,
-		"item": entry.item,
+	some fleet in input.fleets
+	environments := {realm.name: {"inventory": _inventory(realm.entries), "upstreams": realm.upstreams} |
+		some realm in fleet.realms
 	}
+	together := {
+		"order": [realm.name | some realm in fleet.realms],
+		"environments": environments,
+		"facts": fleet.facts,
+	}
+	some realm in fleet.realms
+	others := environments[realm.name].inventory
+	some result in _found(realm) with data.inventory as others with data.fleet as together
 }
 
 deny contains {"msg": "evaluated", "evaluated": evaluated} if {
 	evaluated := {
-		"objects": sum([count(entries) | some entries in input.scopes]),
+		"objects": sum([count(realm.entries) | some fleet in input.fleets; some realm in fleet.realms]),
 		"rules": [rule.id |
 			some name, rule in data.run.rules
 			is_set(data.cartwright.rules[name].violation)
 		],
 	}
 }
+
+_found(realm) := [result |
+	kinds := data.run.asked[realm.asked]
+	some entry in realm.entries
+	some batch in kinds[entry.kind]
+	request := {
+		"review": {"object": entry.object},
+		"parameters": batch.parameters,
+		"environment": realm.name,
+	}
+	some [name, violation] in _violations(batch.rules) with input as request
+	rule := data.run.rules[name]
+	result := {
+		"msg": violation.msg,
+		"rule": rule.id,
+		"severity": rule.severity,
+		"details": violation.details,
+		"resource": _identity(entry.object),
+		"realm": realm.name,
+		"path": entry.path,
+		"index": entry.index,
+		"item": entry.item,
+	}
+]
+
+# Rules that are asked together share what they compute of the object; each `with input` would start anew.
+_violations(names) := [[name, violation] |
+	some name in names
+	some violation in data.cartwright.rules[name].violation
+]
 
 # The shape is Gatekeeper's: namespace[namespace][apiVersion][kind][name] and cluster[apiVersion][kind][name].
 # Positions are merged instead of objects: of two objects with one identity the last counts, never a blend of both.

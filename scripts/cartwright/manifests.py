@@ -11,7 +11,6 @@ from cartwright.errors import UserError
 from cartwright.findings import CheckReport, Coverage, Finding, ResourceRef
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.engine import evaluate_documents
-from cartwright.policy.model import load_rules
 from cartwright.repository import Tree
 from cartwright.schema_check import check_schemas
 from cartwright.tools import require
@@ -57,7 +56,7 @@ def check_manifests(tree: Tree, paths: Sequence[Path], *, isolate: bool = False,
     ]
     findings += _schema_findings(files, list(by_place.values()), lines)
     return CheckReport(
-        coverage=Coverage(files=len(files), objects=evaluation.objects, rules=len(load_rules(policies))),
+        coverage=Coverage(files=len(files), objects=evaluation.objects, rules=evaluation.rules),
         findings=tuple(sorted(set(findings))),
     )
 

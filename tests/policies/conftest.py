@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from cartwright.policy.documents import Document
-from cartwright.policy.engine import Evaluation, evaluate, evaluate_documents
+from cartwright.policy.engine import Evaluation, evaluate_documents, evaluate_fleets
+from cartwright.policy.fixtures import read_fixtures
+from cartwright.policy.model import load_rules
 from cartwright.tools import require
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -58,4 +60,5 @@ def fixture_files(policies: Path) -> list[Path]:
 @pytest.fixture(scope="session")
 def fixture_verdicts(policies: Path, conftest_binary: Path, fixture_files: list[Path]) -> Evaluation:
     """All fixtures judged in one process, each by itself."""
-    return evaluate(fixture_files, {}, conftest_binary, policies=policies, isolate=True)
+    fleets = read_fixtures(fixture_files, load_rules(policies))
+    return evaluate_fleets(fleets, conftest_binary, policies=policies)

@@ -78,8 +78,25 @@ def _imports(file: Path) -> set[str]:
 @pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule.id)
 def test_a_rule_that_reads_other_objects_says_so(rule: object) -> None:
     """A verdict of scope `object` is kept until the object changes: it must not depend on another one."""
-    reads_others = "inventory" in _imports(rule.file) or "data.inventory" in rule.file.read_text(encoding="utf-8")
-    assert rule.scope == ("environment" if reads_others else "object")
+    text = rule.file.read_text(encoding="utf-8")
+    reads_others = "inventory" in _imports(rule.file) or "data.inventory" in text
+    reads_fleet = "fleet" in _imports(rule.file) or "data.fleet" in text or "input.environment" in text
+    if rule.scope == "hub":
+        assert not reads_fleet
+    else:
+        assert rule.scope == ("fleet" if reads_fleet else "environment" if reads_others else "object")
+
+
+def test_a_rule_reads_no_parameter_but_its_own() -> None:
+    """Rules are asked in batches that share their parameters, and Gatekeeper gives a rule its own alone."""
+    for rule in _RULES:
+        read = set(re.findall(r"input\.parameters\.(\w+)", rule.file.read_text(encoding="utf-8")))
+        assert read <= set(rule.defaults), rule.id
+
+
+def test_rules_that_need_more_than_one_environment_run_in_check_alone() -> None:
+    assert {rule.scope for rule in _RULES if rule.runs_in == ("check",)} <= {"hub", "fleet"}
+    assert {rule.scope for rule in _RULES if "admission" in rule.runs_in} == {"object", "environment"}
 
 
 def test_defaults_fit_their_own_schemas() -> None:

@@ -16,12 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.errors import ToolError, UserError, nearest
-from cartwright.policy.adapter import data_document, input_document
+from cartwright.policy.adapter import Fleet, Realm, by_file, data_document, input_document
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.model import Rule, load_rules
 from cartwright.run import run
 
-__all__ = ["PSS_LEVELS", "Evaluation", "ObjectRef", "PolicyFinding", "evaluate", "evaluate_documents"]
+__all__ = [
+    "PSS_LEVELS",
+    "Evaluation",
+    "ObjectRef",
+    "PolicyFinding",
+    "evaluate",
+    "evaluate_documents",
+    "evaluate_fleets",
+]
 
 PSS_LEVELS = ("privileged", "baseline", "restricted")
 """The levels of the Pod Security Standards, each stricter than the one before."""
@@ -52,6 +60,8 @@ class PolicyFinding:
     """Position of the YAML document in the file, from 0."""
     field: tuple[str | int, ...]
     """Path from the document's root to the field, or to where a missing one belongs; empty for the whole object."""
+    realm: str = ""
+    """Name of the realm that the object belongs to: its environment, ``hub``, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Evaluation:
     """What was judged, and what was found."""
 
     findings: tuple[PolicyFinding, ...]
-    """Sorted by file, document, rule, field."""
+    """Sorted by realm, file, document, rule, field."""
     objects: int
     """How many objects were judged, by conftest's own count."""
     rules: int
@@ -92,7 +102,7 @@ def evaluate_documents(
     pss: str | None = None,
     only: Collection[str] | None = None,
 ) -> Evaluation:
-    """Judge objects that may refer to each other: those of one environment.
+    """Judge objects that may refer to each other, of no environment in particular, by all rules but those of a fleet.
 
     Args:
         documents: the objects.
@@ -109,15 +119,40 @@ def evaluate_documents(
     """
     rules = load_rules(policies)
     _check_parameters(rules, parameters)
-    rules = _selected(rules, only)
-    data = data_document(rules, _with_pss(rules, parameters, pss))
-    objects = input_document(documents, isolate=isolate)
+    forced = _with_pss(rules, parameters, pss)
+    fleets = by_file(documents, forced) if isolate else [Fleet([Realm(documents, parameters=forced)])]
+    return evaluate_fleets(fleets, conftest, policies=policies, only=only)
+
+
+def evaluate_fleets(
+    fleets: Sequence[Fleet], conftest: Path, *, policies: Path, only: Collection[str] | None = None
+) -> Evaluation:
+    """Judge objects of several environments, each against its own, and across environments.
+
+    Args:
+        fleets: the objects; rules see what stands in the same realm, and those of scope ``fleet`` the whole fleet.
+        conftest: the program.
+        policies: the folder with ``rules``, ``lib`` and ``conftest``.
+        only: ids of the rules to ask; by default all that some realm asks for.
+
+    Raises:
+        UserError: a rule, a parameter or a rule's Rego is wrong; names the file and, where known, the line.
+        ToolError: conftest failed, or did not judge everything it was given.
+    """
+    rules = load_rules(policies)
+    realms = [realm for fleet in fleets for realm in fleet.realms]
+    for parameters in {id(realm.parameters): realm.parameters for realm in realms}.values():
+        _check_parameters(rules, parameters)
+    scopes = {scope for realm in realms for scope in realm.scopes}
+    rules = tuple(rule for rule in _selected(rules, only) if rule.scope in scopes)
+    data = data_document(rules, fleets)
+    objects = input_document(fleets)
     with tempfile.TemporaryDirectory(prefix="cartwright-policy-") as folder:
         data_file, input_file = Path(folder, "data.json"), Path(folder, "input.json")
         data_file.write_text(json.dumps(data), encoding="utf-8")
         input_file.write_text(_to_json(objects), encoding="utf-8")
         results = _conftest(conftest, policies, rules, data=data_file, objects=input_file)
-    return _evaluation(results, documents=documents, rules=rules)
+    return _evaluation(results, objects=sum(len(realm.documents) for realm in realms), rules=rules)
 
 
 def _check_parameters(rules: Sequence[Rule], parameters: Mapping[str, Mapping[str, Any]]) -> None:
@@ -213,9 +248,7 @@ def _explain(stderr: str, root: Path) -> UserError | ToolError:
     return UserError(found["message"], file=shown, line=int(found["line"]))
 
 
-def _evaluation(
-    results: Sequence[Mapping[str, Any]], *, documents: Sequence[Document], rules: Sequence[Rule]
-) -> Evaluation:
+def _evaluation(results: Sequence[Mapping[str, Any]], *, objects: int, rules: Sequence[Rule]) -> Evaluation:
     summary: Mapping[str, Any] = {}
     findings = []
     for result in results:
@@ -224,8 +257,8 @@ def _evaluation(
             summary = metadata["evaluated"]
         else:
             findings.append(_finding(result["msg"], metadata))
-    if summary.get("objects") != len(documents):
-        raise ToolError(f"conftest judged {summary.get('objects', 0)} of {len(documents)} objects")
+    if summary.get("objects") != objects:
+        raise ToolError(f"conftest judged {summary.get('objects', 0)} of {objects} objects")
     missing = {rule.id for rule in rules} - set(summary["rules"])
     if missing:
         raise ToolError(f"conftest did not ask these rules: {', '.join(sorted(missing))}")
@@ -248,6 +281,7 @@ def _finding(message: str, metadata: Mapping[str, Any]) -> PolicyFinding:
         ),
         file=metadata["path"],
         document=_whole(metadata["index"]),
+        realm=metadata["realm"],
         field=(*prefix, *(_whole(part) for part in metadata["details"].get("path", []))),
     )
 
@@ -257,8 +291,9 @@ def _whole(part: Any) -> Any:
     return math.trunc(part) if isinstance(part, float) else part
 
 
-def _order(finding: PolicyFinding) -> tuple[str, int, str, tuple[str, ...], str]:
+def _order(finding: PolicyFinding) -> tuple[str, str, int, str, tuple[str, ...], str]:
     return (
+        finding.realm,
         finding.file,
         finding.document,
         finding.rule,

@@ -13,14 +13,26 @@ import yaml
 
 from cartwright.errors import UserError
 
-__all__ = ["POD_CARRYING", "SEVERITIES", "Kind", "Link", "Parameter", "Rule", "load_rules"]
+__all__ = ["POD_CARRYING", "SCOPES", "SEVERITIES", "Kind", "Link", "Parameter", "Rule", "load_rules"]
 
 SEVERITIES = ("error", "warning")
 """An error blocks, a warning is reported."""
 
-SCOPES = ("object", "environment")
-"""What a rule's verdict depends on: the object alone, or other objects as well. A verdict of the first sort can be kept
-until the object changes."""
+_EVERYWHERE = ("check", "gatekeeper", "admission")
+
+SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"object": _EVERYWHERE, "environment": _EVERYWHERE, "hub": ("check",), "fleet": ("check",)}
+)
+"""What a rule's verdict depends on, and where a rule of that scope can run.
+
+``object``: the object alone, so that the verdict can be kept until the object changes.
+``environment``: other objects of its environment as well.
+``hub``: a rule about what the cluster of Argo CD holds: Argo CD's own objects, and the Applications that its
+ApplicationSets generate.
+``fleet``: the objects of all environments, their order, and facts from Git.
+
+A cluster sees only its own objects, and an Application only once it is there: so the last two run in ``check`` alone.
+"""
 
 
 @dataclass(frozen=True, order=True)
@@ -87,7 +99,7 @@ class Rule:
     severity: str
     """One of `SEVERITIES`."""
     scope: str
-    """One of `SCOPES`."""
+    """A key of `SCOPES`."""
     kinds: tuple[Kind, ...]
     parameters: tuple[Parameter, ...]
     remedy: str
@@ -101,8 +113,8 @@ class Rule:
 
     @property
     def runs_in(self) -> tuple[str, ...]:
-        """Where it is asked: ``check`` always; Gatekeeper and admission know one environment's objects at most."""
-        return ("check", "gatekeeper", "admission") if self.scope in ("object", "environment") else ("check",)
+        """Where it runs: ``check``, ``gatekeeper`` (its templates under gator), ``admission`` (in the cluster)."""
+        return SCOPES[self.scope]
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -137,7 +149,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
         title=reader.text(metadata, "title"),
         why=reader.text(metadata, "description"),
         severity=reader.one_of(custom, "severity", SEVERITIES),
-        scope=reader.one_of(custom, "scope", SCOPES),
+        scope=reader.one_of(custom, "scope", tuple(SCOPES)),
         kinds=reader.kinds(custom),
         parameters=reader.parameters(custom),
         remedy=reader.text(custom, "remedy"),
