@@ -25,12 +25,14 @@ beside(resource, group, kind) := [found |
 ]
 
 # METADATA
-# description: The one of these with that name; undefined where there is none.
-named_beside(resource, group, kind, name) := found if {
+# description: >-
+#   The one of these with that name; undefined where there is none. Of one that is there in several versions, which can
+#   only be so in files, any.
+named_beside(resource, group, kind, name) := [found |
 	some version, kinds in _around(resource)
 	_is_of(version, group)
 	found := kinds[kind][name]
-}
+][0]
 
 # METADATA
 # description: Objects that carry pods and share the namespace of `object`.

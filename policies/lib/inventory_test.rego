@@ -9,8 +9,8 @@ _inventory := {
 	"namespace": {"shop": {
 		"v1": {"ServiceAccount": {"catalog": {"id": "account"}}, "Pod": {"p": {"id": "pod"}}},
 		"apps/v1": {"Deployment": {"catalog": {"id": "deployment"}}},
-		"autoscaling/v1": {"HorizontalPodAutoscaler": {"a": {"id": "v1"}}},
-		"autoscaling/v2": {"HorizontalPodAutoscaler": {"b": {"id": "v2"}}},
+		"autoscaling/v1": {"HorizontalPodAutoscaler": {"a": {"id": "v1"}, "both": {"id": "v1"}}},
+		"autoscaling/v2": {"HorizontalPodAutoscaler": {"b": {"id": "v2"}, "both": {"id": "v2"}}},
 		"autoscaling.k8s.io/v1": {"HorizontalPodAutoscaler": {"c": {"id": "other group"}}},
 		"example.org/v1": {"Deployment": {"catalog": {"id": "no pods"}}},
 	}},
@@ -34,6 +34,11 @@ test_every_version_of_a_group_counts if {
 test_the_core_group_has_no_slash if {
 	found := inventory.named_beside(_object("shop"), "", "ServiceAccount", "catalog") with data.inventory as _inventory
 	found.id == "account"
+}
+
+test_a_name_in_two_versions_is_found_once if {
+	found := inventory.named_beside(_object("shop"), "autoscaling", "HorizontalPodAutoscaler", "both") with data.inventory as _inventory
+	found.id in {"v1", "v2"}
 }
 
 test_other_namespaces_are_not_seen if {

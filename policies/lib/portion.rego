@@ -9,8 +9,15 @@ package lib.portion
 #   Undefined for anything else.
 of(value, _) := value if is_number(value)
 
-of(value, total) := ceil((percentage * total) / 100) if {
+of(value, total) := ceil((_percentage(value) * total) / 100)
+
+# METADATA
+# description: The same, with percentages rounded down, as a Deployment reads its maxUnavailable.
+rounded_down(value, _) := value if is_number(value)
+
+rounded_down(value, total) := floor((_percentage(value) * total) / 100)
+
+_percentage(value) := to_number(digits) if {
 	is_string(value)
 	some [_, digits] in regex.find_all_string_submatch_n(`^([0-9]+)%$`, value, 1)
-	percentage := to_number(digits)
 }

@@ -8,7 +8,7 @@ package lib.quantity
 #   The amount of a quantity: `0.5`, `"500m"`, `"5e-1"` are 0.5, `"1Ki"` is 1024. Undefined for what is no quantity.
 amount(quantity) := quantity if is_number(quantity)
 
-amount(quantity) := (to_number(number) * _multipliers[suffix]) / _divisors[suffix] if {
+amount(quantity) := (_plain(number) * _multipliers[suffix]) / _divisors[suffix] if {
 	is_string(quantity)
 	some [_, number, suffix] in regex.find_all_string_submatch_n(_decimal, quantity, 1)
 }
@@ -16,12 +16,15 @@ amount(quantity) := (to_number(number) * _multipliers[suffix]) / _divisors[suffi
 amount(quantity) := to_number(normal) if {
 	is_string(quantity)
 	some [_, mantissa, exponent] in regex.find_all_string_submatch_n(_exponential, quantity, 1)
-	normal := sprintf("%se%s", [mantissa, exponent])
+	normal := sprintf("%ve%s", [_plain(mantissa), exponent])
 }
 
-_decimal := `^([+-]?(?:[0-9]+(?:\.[0-9]+)?))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|)$`
+# Kubernetes takes "5." and ".5" as well, which JSON's numbers are not.
+_plain(number) := to_number(regex.replace(regex.replace(trim_prefix(number, "+"), `^(-?)\.`, "${1}0."), `\.$`, ""))
 
-_exponential := `^([+-]?(?:[0-9]+(?:\.[0-9]+)?))[eE]([+-]?[0-9]{1,2})$`
+_decimal := `^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|)$`
+
+_exponential := `^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))[eE]([+-]?[0-9]{1,2})$`
 
 # Small units divide instead of multiplying by 0.001: only so is "100m" exactly 0.1.
 _divisors := object.union({suffix: 1 | some suffix, _ in _multipliers}, {"n": 1000000000, "u": 1000000, "m": 1000})

@@ -17,6 +17,11 @@ test_quantities_as_numbers_and_texts if {
 		"+2": 2,
 		"1E": 1000000000000000000,
 		"3n": 0.000000003,
+		".5": 0.5,
+		"5.": 5,
+		"-.5Gi": -536870912,
+		"+1.5Ki": 1536,
+		".5e1": 5,
 	}
 	every text, amount in amounts {
 		quantity.amount(text) == amount
@@ -27,7 +32,7 @@ test_quantities_as_numbers_and_texts if {
 }
 
 test_other_values_are_no_quantities if {
-	every value in ["", "1GB", "1 Gi", "Gi", "1.", ".5.", "1mi", "0x10", "1e", "1e999", null, true, [], {}] {
+	every value in ["", "1GB", "1 Gi", "Gi", ".", ".5.", "-", "+-1", ".Gi", "1mi", "0x10", "1e", "1e999", null, true, [], {}] {
 		not _is_quantity(value)
 	}
 }
