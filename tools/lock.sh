@@ -12,3 +12,7 @@ trap 'rm -f "$kit"' EXIT
 printf 'cartwright-kit @ file://%s/services/kit\n' "$PWD" > "$kit"
 "$uv" pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock' --python-version 3.11 \
   --group pyproject.toml:dev --no-emit-package cartwright-kit "$@" "$kit" "${inputs[@]}" --output-file requirements.lock
+for wanted in tools/*/requirements.in; do
+  "$uv" pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock' --python-version 3.11 \
+    "$wanted" --output-file "${wanted%.in}.lock"
+done

@@ -9,7 +9,7 @@ import typer
 
 from cartwright.errors import UserError, nearest
 from cartwright.output import stdout, write
-from cartwright.tools import load_catalogue, locate, require
+from cartwright.tools import load_catalogue, locate, python_tools, require, require_python
 
 app = typer.Typer(no_args_is_help=True, help="Build and list the pinned tools.")
 
@@ -29,8 +29,12 @@ def build(
     if tier is not None and tier not in _TIERS:
         raise UserError(f"no tier '{tier}'", hint=nearest(tier, _TIERS))
     chosen = names or [tool.name for tool in catalogue.values() if tier is None or tier in tool.tiers]
-    for name, path in require(chosen).items():
+    for name, path in require([name for name in chosen if name not in python_tools()]).items():
         write(f"{name} {catalogue[name].version} {path}")
+    # The tests alone ask for tools in Python.
+    for name in python_tools() if not names and tier in (None, "test") else chosen:
+        if name in python_tools():
+            write(f"{name} locked {require_python(name)}")
 
 
 @app.command("list")
