@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: [{group: "", kind: Secret}]
+#   git_only: In a cluster every Secret holds its content.
 #   remedy: >-
 #     Remove the value from Git and treat it as known to others: replace it. Let the secret store create the Secret, or
 #     commit it encrypted (a SealedSecret, or values encrypted by SOPS).

@@ -15,29 +15,18 @@
 #     - {group: apps, kind: Deployment}
 #     - {group: apps, kind: ReplicaSet}
 #     - {group: apps, kind: StatefulSet}
+#   git_only: The API server fills in replicas before admission, and the autoscaler writes them.
 #   remedy: Remove spec.replicas; the autoscaler's minReplicas is the number to start with.
 package cartwright.rules.no_replicas_under_hpa
 
-import data.lib.inventory
 import data.lib.report
+import data.lib.scale
 
 violation contains report.at(input.review.object, ["spec", "replicas"], text) if {
 	input.review.object.spec.replicas != null
-	some autoscaler in inventory.beside(input.review.object, "autoscaling", "HorizontalPodAutoscaler")
-	_scales(autoscaler.spec.scaleTargetRef, input.review.object)
+	autoscaler := scale.autoscaler(input.review.object)
 	text := sprintf(
 		"states replicas, which the HorizontalPodAutoscaler %v owns; remove spec.replicas",
 		[report.name(autoscaler)],
 	)
 }
-
-_scales(target, object) if {
-	target.kind == object.kind
-	target.name == report.name(object)
-	_group(target) == _group(object)
-}
-
-# The group without the version: an autoscaler may name another version of the same kind.
-_group(reference) := group if {
-	[group, _] := split(reference.apiVersion, "/")
-} else := ""

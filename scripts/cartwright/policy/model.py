@@ -104,6 +104,8 @@ class Rule:
     parameters: tuple[Parameter, ...]
     remedy: str
     links: tuple[Link, ...]
+    git_only: str
+    """Why no cluster can judge this although an environment's objects suffice; empty for most rules."""
     file: Path
 
     @property
@@ -114,7 +116,7 @@ class Rule:
     @property
     def runs_in(self) -> tuple[str, ...]:
         """Where it runs: ``check``, ``gatekeeper`` (its templates under gator), ``admission`` (in the cluster)."""
-        return SCOPES[self.scope]
+        return tuple(place for place in SCOPES[self.scope] if not (self.git_only and place == "admission"))
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -154,6 +156,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
         parameters=reader.parameters(custom),
         remedy=reader.text(custom, "remedy"),
         links=reader.links(metadata),
+        git_only=reader.text(custom, "git_only") if "git_only" in custom else "",
         file=file,
     )
     if rule.id != file.parent.name:
@@ -163,7 +166,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
             f"package {package} does not fit the rule's id", file=shown, hint=f"package cartwright.rules.{rule.package}"
         )
     reader.no_others(metadata, ("title", "description", "related_resources", "custom"))
-    reader.no_others(custom, ("id", "severity", "scope", "kinds", "parameters", "remedy"))
+    reader.no_others(custom, ("id", "severity", "scope", "kinds", "parameters", "remedy", "git_only"))
     return rule
 
 
