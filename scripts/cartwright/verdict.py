@@ -41,6 +41,7 @@ def check(
         [
             memo.code_hash(),
             tree.content_hash,
+            tree.commit or "",  # rules across environments judge by the history too
             catalogue_hash(),
             day.isoformat(),
             json.dumps([sorted(environments), sorted(apps)]),
@@ -53,5 +54,5 @@ def check(
 
     report = judge(tree, environments=environments, apps=apps, use_cache=use_cache, today=day)
     memo.store("reports", key, report.to_cache())
-    memo.prune(["reports", "verdicts", "rendered", "lint"])
+    memo.prune(["reports", "verdicts", "rendered", "lint", "facts"])
     return report
