@@ -1,4 +1,4 @@
-"""Repositories whose history is written down: environments in any order, commits with fixed dates, no clock and no wait."""
+"""Repositories whose history is written down: environments in any order, commits with fixed dates; no test waits."""
 
 from __future__ import annotations
 
