@@ -1,0 +1,162 @@
+# METADATA
+# title: Declared edges
+# description: >-
+#   Holds what a NetworkPolicy opens against edges that are declared. An edge is {from, to, ports}; a side is
+#   {namespace, labels} or {cidr, except}, a port `TCP/8080`. What is opened counts as declared only if all of it is:
+#   each group of pods that a selector may mean, each address, each port.
+package lib.edges
+
+import data.lib.netpol
+
+# METADATA
+# description: True if the opening of the policy (see `lib.netpol.openings`) is within the declared edges.
+declares(edges, policy, opening) if {
+	own := _own_sides(policy)
+	peers := _peer_sides(policy, opening.peer)
+	port := netpol.port_text(opening.port)
+	count(own) > 0
+	count(peers) > 0
+	every mine in own {
+		every other in peers {
+			_declared(edges, opening.direction, mine, other, port)
+		}
+	}
+}
+
+_declared(edges, "Egress", mine, other, port) if {
+	some edge in edges
+	port in edge.ports
+	_within(mine, edge.from)
+	_within(other, edge.to)
+}
+
+_declared(edges, "Ingress", mine, other, port) if {
+	some edge in edges
+	port in edge.ports
+	_within(mine, edge.to)
+	_within(other, edge.from)
+}
+
+# METADATA
+# description: A peer as people write it, `shop pods app.kubernetes.io/name=catalog`.
+peer_text(_, "everybody") := "everybody"
+
+peer_text(policy, peer) := concat(" and ", [_side_text(side) | some side in _peer_sides(policy, peer)]) if is_object(peer)
+
+peer_text(_, peer) := "a malformed peer" if {
+	not is_object(peer)
+	peer != "everybody"
+}
+
+_side_text(side) := sprintf("%v", [side.cidr])
+
+_side_text(side) := sprintf("pods of %s (%s)", [_namespace_text(side.namespace), _labels_text(side.labels)])
+
+_namespace_text("") := "some namespaces"
+
+_namespace_text(namespace) := namespace if namespace != ""
+
+_labels_text(labels) := text if {
+	pairs := [sprintf("%s=%v", [key, value]) | some key, value in labels]
+	count(pairs) > 0
+	text := concat(",", sort(pairs))
+} else := "all"
+
+_own_sides(policy) := [{"namespace": policy.metadata.namespace, "labels": labels} |
+	some labels in _groups(netpol.pod_selector(policy))
+]
+
+_peer_sides(_, peer) := [{"cidr": peer.ipBlock.cidr, "except": _kept(peer.ipBlock)}] if _has_object(peer, "ipBlock")
+
+_peer_sides(policy, peer) := [{"namespace": namespace, "labels": labels} |
+	some namespace in _namespaces(policy, peer)
+	some labels in _groups(_given(peer, "podSelector"))
+] if {
+	is_object(peer)
+	not _has_object(peer, "ipBlock")
+}
+
+_kept(block) := [address | some address in block.except]
+
+_has_object(peer, field) if is_object(peer[field])
+
+_given(peer, field) := found if {
+	found := peer[field]
+	is_object(found)
+} else := {}
+
+# The name of a namespace is the one label that the API server itself sets. Any other means namespaces that nobody can
+# name from here: the empty one stands for those, and no edge has it.
+_namespaces(policy, peer) := [policy.metadata.namespace] if {
+	not _has_object(peer, "namespaceSelector")
+} else := [namespace |
+	some labels in _groups(peer.namespaceSelector)
+	namespace := object.get(labels, "kubernetes.io/metadata.name", "")
+]
+
+# The groups of labels that a selector may mean: `In` with several values means several. Only the first such expression
+# is taken apart, others are left out; so a group never says more than the selector does.
+_groups(selector) := [object.union(fixed, chosen) |
+	fixed := object.union(_match_labels(selector), _single_values(selector))
+	some chosen in _choices(selector)
+]
+
+_match_labels(selector) := labels if {
+	labels := selector.matchLabels
+	is_object(labels)
+} else := {}
+
+_single_values(selector) := object.union_n([{expression.key: expression.values[0]} |
+	some expression in _value_lists(selector)
+	count(expression.values) == 1
+])
+
+_choices(selector) := [{several[0].key: value} | some value in several[0].values] if {
+	several := [expression |
+		some expression in _value_lists(selector)
+		count(expression.values) > 1
+	]
+	count(several) > 0
+} else := [{}]
+
+_value_lists(selector) := [expression |
+	some expression in selector.matchExpressions
+	expression.operator == "In"
+	is_string(expression.key)
+	is_array(expression.values)
+]
+
+_within(side, declared) if {
+	side.namespace == declared.namespace
+	every key, value in declared.labels {
+		side.labels[key] == value
+	}
+}
+
+_within(side, declared) if {
+	is_range(side.cidr)
+	net.cidr_contains(declared.cidr, side.cidr)
+	every kept in declared.except {
+		keeps_out(side, kept)
+	}
+}
+
+# METADATA
+# description: True for a range of addresses, `10.0.0.0/8`.
+is_range(cidr) if {
+	is_string(cidr)
+	net.cidr_is_valid(cidr)
+}
+
+# METADATA
+# description: True if addresses, {cidr, except}, leave out a range. Of addresses that are none, nothing is known.
+keeps_out(side, kept) if {
+	some except in side.except
+	is_range(except)
+	net.cidr_contains(except, kept)
+}
+
+keeps_out(side, kept) if {
+	is_range(side.cidr)
+	not net.cidr_intersects(side.cidr, kept)
+}

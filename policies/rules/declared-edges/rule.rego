@@ -1,0 +1,57 @@
+# METADATA
+# title: Network policies open declared edges and nothing else
+# description: >-
+#   apps/dependencies.yaml says who talks to whom. A policy that opens more, in either direction, is an edge that no review
+#   of the map will see: written by hand, or left over from an app that has gone.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+#     description: Kubernetes on NetworkPolicies
+# custom:
+#   id: declared-edges
+#   severity: error
+#   scope: object
+#   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
+#   parameters:
+#     edges:
+#       description: >-
+#         Who may talk to whom. A side is {namespace, labels} or {cidr, except}; a port is TCP/8080. Derived from
+#         apps/dependencies.yaml.
+#       type: array
+#       items:
+#         type: object
+#         required: [from, to, ports]
+#         properties:
+#           from: &side
+#             type: object
+#             properties:
+#               namespace: {type: string}
+#               labels: {type: object, additionalProperties: {type: string}}
+#               cidr: {type: string}
+#               except: {type: array, items: {type: string}}
+#           to: *side
+#           ports: {type: array, items: {type: string, pattern: "^(TCP|UDP|SCTP)/[0-9]+$"}}
+#       default: []
+#   remedy: >-
+#     Declare the edge in apps/dependencies.yaml, if it is meant, and run `cartwright networkpolicies`; else remove it.
+package cartwright.rules.declared_edges
+
+import data.lib.edges
+import data.lib.netpol
+import data.lib.report
+
+violation contains report.at(input.review.object, opening.path, text) if {
+	some opening in netpol.openings(input.review.object)
+	not edges.declares(input.parameters.edges, input.review.object, opening)
+	text := sprintf(
+		"%s %s on %s is no declared edge; declare it in apps/dependencies.yaml or remove it",
+		[_towards[opening.direction], _peer_text(opening.peer), _port_text(opening.port)],
+	)
+}
+
+_towards := {"Egress": "egress to", "Ingress": "ingress from"}
+
+_peer_text(peer) := edges.peer_text(input.review.object, peer)
+
+default _port_text(_) := "a malformed port"
+
+_port_text(port) := netpol.port_text(port)

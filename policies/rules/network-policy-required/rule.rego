@@ -1,0 +1,41 @@
+# METADATA
+# title: Every pod is under a NetworkPolicy, in both directions
+# description: >-
+#   A pod that no NetworkPolicy selects may be reached by every other pod of the cluster and may reach everything. One that
+#   is selected for ingress alone can still send out whatever a break-in finds.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+#     description: Kubernetes on NetworkPolicies
+# custom:
+#   id: network-policy-required
+#   severity: error
+#   scope: environment
+#   kinds: pod-carrying
+#   remedy: >-
+#     Give the namespace a policy that denies both directions to every pod, and the app one that opens what it needs;
+#     declare the app's edges in apps/dependencies.yaml and run `cartwright networkpolicies`.
+package cartwright.rules.network_policy_required
+
+import data.lib.inventory
+import data.lib.netpol
+import data.lib.report
+import data.lib.workload
+
+violation contains report.at(input.review.object, [], text) if {
+	some direction in ["Ingress", "Egress"]
+	not _is_isolated(direction)
+	not _uses_the_nodes_network
+	text := sprintf(
+		"no NetworkPolicy of its namespace covers its pods for %s; select them by one with policyTypes [Ingress, Egress]",
+		[lower(direction)],
+	)
+}
+
+_is_isolated(direction) if {
+	some policy in inventory.beside(input.review.object, "networking.k8s.io", "NetworkPolicy")
+	direction in netpol.directions(policy)
+	netpol.selects(policy, workload.pod_labels(input.review.object))
+}
+
+# Policies don't bind these pods; pss-host-namespaces does.
+_uses_the_nodes_network if workload.pod_spec(input.review.object).hostNetwork == true
