@@ -47,3 +47,11 @@ _multipliers := {
 	"Pi": 1125899906842624,
 	"Ei": 1152921504606846976,
 }
+
+# METADATA
+# description: >-
+#   A value as a message shows it. Whole numbers stand in full: 1000000, which as a floating-point number would print as 1e+06.
+shown(value) := format_int(value, 10) if {
+	is_number(value)
+	floor(value) == value
+} else := value

@@ -38,3 +38,11 @@ test_other_values_are_no_quantities if {
 }
 
 _is_quantity(value) if _ := quantity.amount(value)
+
+test_whole_numbers_are_shown_in_full if {
+	quantity.shown(2592000) == "2592000"
+	quantity.shown(1e6) == "1000000"
+	quantity.shown(2.5) == 2.5
+	quantity.shown("3") == "3"
+	quantity.shown(null) == null
+}

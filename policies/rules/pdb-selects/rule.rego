@@ -14,17 +14,10 @@
 #   remedy: Give the budget the selector of the workload that it protects.
 package cartwright.rules.pdb_selects
 
-import data.lib.inventory
+import data.lib.budget
 import data.lib.report
-import data.lib.selector
-import data.lib.workload
 
 violation contains report.at(input.review.object, ["spec", "selector"], text) if {
-	not _selects_a_pod
+	not budget.selects_some(input.review.object)
 	text := "its selector matches no pod of its namespace; give it the selector of the workload that it protects"
-}
-
-_selects_a_pod if {
-	some object in inventory.pods_beside(input.review.object)
-	selector.matches(input.review.object.spec.selector, workload.pod_labels(object))
 }

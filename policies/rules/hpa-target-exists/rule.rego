@@ -1,0 +1,33 @@
+# METADATA
+# title: An autoscaler scales something that is there
+# description: >-
+#   An autoscaler whose target has another name, kind or API group does nothing and fails nowhere but in its own
+#   status: the load finds out.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+#     description: Kubernetes on the HorizontalPodAutoscaler
+# custom:
+#   id: hpa-target-exists
+#   severity: error
+#   scope: environment
+#   kinds: [{group: autoscaling, kind: HorizontalPodAutoscaler}]
+#   remedy: >-
+#     Name the workload in scaleTargetRef as it is called, with its apiVersion and kind.
+package cartwright.rules.hpa_target_exists
+
+import data.lib.report
+import data.lib.scale
+
+violation contains report.at(input.review.object, ["spec", "scaleTargetRef"], text) if {
+	not scale.target(input.review.object)
+	reference := object.get(input.review.object, ["spec", "scaleTargetRef"], null)
+	text := sprintf(
+		"scales %s, which its namespace does not have; name a workload with its apiVersion and kind",
+		[_shown(reference)],
+	)
+}
+
+_shown(reference) := sprintf("%v/%v of apiVersion %v", parts) if {
+	is_object(reference)
+	parts := [object.get(reference, field, "(none)") | some field in ["kind", "name", "apiVersion"]]
+} else := "nothing"

@@ -1,0 +1,39 @@
+# METADATA
+# title: Workloads with several pods have a disruption budget
+# description: >-
+#   Whoever drains a node, for an upgrade or to save money, may take every pod of a workload at once unless a
+#   PodDisruptionBudget says how many must stay.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
+#     description: Kubernetes on disruption budgets
+# custom:
+#   id: pdb-required
+#   severity: error
+#   scope: environment
+#   kinds:
+#     - {group: apps, kind: Deployment}
+#     - {group: apps, kind: StatefulSet}
+#   parameters:
+#     replicas:
+#       description: From how many pods on a budget is asked for. Under an autoscaler its minReplicas is the number.
+#       type: integer
+#       minimum: 1
+#       default: 2
+#   remedy: >-
+#     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector; the component disruption-budget
+#     has one.
+package cartwright.rules.pdb_required
+
+import data.lib.budget
+import data.lib.report
+import data.lib.scale
+
+violation contains report.at(input.review.object, [], text) if {
+	pods := scale.least(input.review.object)
+	pods >= input.parameters.replicas
+	not budget.protects_some(input.review.object)
+	text := sprintf(
+		"keeps %d pods, and no PodDisruptionBudget selects them; add one with maxUnavailable 1 and this workload's selector",
+		[pods],
+	)
+}

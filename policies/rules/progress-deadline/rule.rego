@@ -1,0 +1,86 @@
+# METADATA
+# title: A rollout that hangs is noticed in time
+# description: >-
+#   A Deployment whose new pods never become ready counts as under way until its progress deadline has passed, and so
+#   does the sync that brought it. Nothing said is ten minutes. A deadline that is shorter than a start may take fails
+#   good ones.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds
+#     description: Kubernetes on the progress deadline
+# custom:
+#   id: progress-deadline
+#   severity: error
+#   scope: object
+#   kinds: [{group: apps, kind: Deployment}]
+#   parameters:
+#     maximum:
+#       description: The longest deadline that is allowed, in seconds.
+#       type: integer
+#       minimum: 1
+#       default: 600
+#   remedy: >-
+#     Set progressDeadlineSeconds above what the startup probe allows and minReadySeconds, and below the parameter.
+package cartwright.rules.progress_deadline
+
+import data.lib.quantity
+import data.lib.report
+import data.lib.workload
+
+violation contains report.at(input.review.object, _path, text) if {
+	not _is_stated
+	text := "does not say when a rollout has failed; set progressDeadlineSeconds"
+}
+
+violation contains report.at(input.review.object, _path, text) if {
+	_is_stated
+	not _is_short_enough
+	text := sprintf("notices after %v seconds that a rollout hangs; set progressDeadlineSeconds to %d or less", [
+		quantity.shown(_stated),
+		input.parameters.maximum,
+	])
+}
+
+violation contains report.at(input.review.object, _path, text) if {
+	_is_short_enough
+	needed := max(_starts) + _min_ready
+	_stated <= needed
+	text := sprintf("gives a rollout %v seconds, of which a pod's start may take %v; set progressDeadlineSeconds above that", [
+		_stated,
+		needed,
+	])
+}
+
+_path := ["spec", "progressDeadlineSeconds"]
+
+_stated := input.review.object.spec.progressDeadlineSeconds
+
+_is_stated if _stated != null
+
+_is_short_enough if {
+	is_number(_stated)
+	_stated <= input.parameters.maximum
+}
+
+default _min_ready := 0
+
+_min_ready := stated if {
+	stated := input.review.object.spec.minReadySeconds
+	is_number(stated)
+}
+
+# How long the slowest container may take to start, by its startup probe.
+_starts contains 0
+
+_starts contains _seconds(probe, "initialDelaySeconds", 0) + (_seconds(probe, "periodSeconds", 10) * _seconds(
+	probe,
+	"failureThreshold", 3,
+)) if {
+	some container in workload.long_running(input.review.object)
+	probe := container.spec.startupProbe
+	is_object(probe)
+}
+
+_seconds(probe, field, otherwise) := stated if {
+	stated := probe[field]
+	is_number(stated)
+} else := otherwise

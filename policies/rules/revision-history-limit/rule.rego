@@ -1,0 +1,55 @@
+# METADATA
+# title: Workloads keep a few old revisions
+# description: >-
+#   Nothing said keeps ten, each an object of its own in etcd and a line in every list. None leaves nothing to roll
+#   back to when Git is not at hand.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy
+#     description: Kubernetes on old revisions
+# custom:
+#   id: revision-history-limit
+#   severity: error
+#   scope: object
+#   kinds:
+#     - {group: apps, kind: DaemonSet}
+#     - {group: apps, kind: Deployment}
+#     - {group: apps, kind: StatefulSet}
+#   parameters:
+#     minimum:
+#       description: How many old revisions must be kept at least.
+#       type: integer
+#       minimum: 0
+#       default: 1
+#     maximum:
+#       description: How many old revisions may be kept at most.
+#       type: integer
+#       minimum: 0
+#       default: 5
+#   remedy: >-
+#     Set revisionHistoryLimit between the two parameters, for example to 5.
+package cartwright.rules.revision_history_limit
+
+import data.lib.report
+
+violation contains report.at(input.review.object, ["spec", "revisionHistoryLimit"], text) if {
+	not _is_stated
+	text := sprintf("does not say how many old revisions to keep; set revisionHistoryLimit from %s", [_range])
+}
+
+violation contains report.at(input.review.object, ["spec", "revisionHistoryLimit"], text) if {
+	_is_stated
+	not _is_within
+	text := sprintf("keeps %v old revisions; set revisionHistoryLimit from %s", [_stated, _range])
+}
+
+_stated := input.review.object.spec.revisionHistoryLimit
+
+_is_stated if _stated != null
+
+_is_within if {
+	is_number(_stated)
+	_stated >= input.parameters.minimum
+	_stated <= input.parameters.maximum
+}
+
+_range := sprintf("%d to %d", [input.parameters.minimum, input.parameters.maximum])
