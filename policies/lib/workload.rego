@@ -42,6 +42,19 @@ pod_labels(resource) := labels if {
 } else := {}
 
 # METADATA
+# description: The path from an object to its pod's annotations.
+annotations_path(resource) := array.concat(array.slice(path, 0, count(path) - 1), ["metadata", "annotations"]) if {
+	path := spec_paths[resource.kind]
+}
+
+# METADATA
+# description: The pod's annotations, empty where there are none.
+pod_annotations(resource) := annotations if {
+	annotations := object.get(resource, annotations_path(resource), {})
+	is_object(annotations)
+} else := {}
+
+# METADATA
 # description: >-
 #   All containers of an object in the order of the API: init (sidecars among them), ordinary, ephemeral. Each is
 #   {list, index, spec}: the list it stands in, its place there, and itself, an empty object where it is none.

@@ -56,6 +56,18 @@ test_labels_are_the_templates if {
 	workload.pod_labels({"kind": "Pod", "metadata": {"labels": {"app": "catalog"}}}) == {"app": "catalog"}
 }
 
+test_annotations_are_the_templates if {
+	template := {"metadata": {"annotations": {"a": "b"}}}
+	cronjob := {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template}}}}
+	workload.pod_annotations(cronjob) == {"a": "b"}
+	workload.pod_annotations({"kind": "Pod", "metadata": {"annotations": {"a": "b"}}}) == {"a": "b"}
+	workload.annotations_path({"kind": "Pod"}) == ["metadata", "annotations"]
+	every nothing in [{}, {"metadata": null}, {"metadata": {"annotations": null}}, {"metadata": {"annotations": "a"}}] {
+		workload.pod_annotations(object.union({"kind": "Pod"}, nothing)) == {}
+	}
+	workload.pod_annotations({"kind": "ConfigMap"}) == {}
+}
+
 test_windows_says_so if {
 	workload.is_windows({"kind": "Pod", "spec": {"os": {"name": "windows"}}})
 	not workload.is_windows({"kind": "Pod", "spec": {"os": {"name": "linux"}}})

@@ -34,7 +34,7 @@ violation contains report.in_container(input.review.object, container, _drop, te
 violation contains report.in_container(input.review.object, container, array.concat(_add, [index]), text) if {
 	_binds
 	some container in workload.containers(input.review.object)
-	some index, capability in container.spec.securityContext.capabilities.add
+	some index, capability in pss.entries(object.get(container.spec, _add, null))
 	capability != "NET_BIND_SERVICE"
 	text := sprintf("adds the capability %v; only NET_BIND_SERVICE may be added", [capability])
 }

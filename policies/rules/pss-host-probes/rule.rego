@@ -1,0 +1,44 @@
+# METADATA
+# title: Probes and lifecycle hooks ask the pod itself
+# description: >-
+#   The kubelet asks from the node, past network policies: a probe with a host of its own makes it a way to addresses
+#   that the pod itself may not reach.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
+#     description: Pod Security Standards, baseline, Host Probes / Lifecycle Hooks
+# custom:
+#   id: pss-host-probes
+#   severity: error
+#   scope: environment
+#   kinds: pod-carrying
+#   parameters:
+#     level:
+#       description: Judge pods as if their namespace enforced this level, instead of by its label.
+#       type: string
+#       enum: ["", privileged, baseline, restricted]
+#       default: ""
+#   remedy: Remove host from httpGet and tcpSocket; the kubelet then asks the pod.
+package cartwright.rules.pss_host_probes
+
+import data.lib.pss
+import data.lib.report
+import data.lib.workload
+
+violation contains report.in_container(input.review.object, container, path, text) if {
+	pss.binds("baseline", input.review.object, input.parameters)
+	some container in workload.containers(input.review.object)
+	some handler in _handlers
+	some action in ["httpGet", "tcpSocket"]
+	path := array.concat(handler, [action, "host"])
+	host := object.get(container.spec, path, null)
+	not host in {null, ""}
+	text := sprintf("%s is %v; remove it", [concat(".", path), host])
+}
+
+_handlers := [
+	["livenessProbe"],
+	["readinessProbe"],
+	["startupProbe"],
+	["lifecycle", "postStart"],
+	["lifecycle", "preStop"],
+]

@@ -1,0 +1,36 @@
+# METADATA
+# title: Containers name another user than root, or none
+# description: >-
+#   User 0 is root on the node for whoever gets out of the container. A pod in a user namespace of its own may name it:
+#   there it is nobody on the node.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+#     description: Pod Security Standards, restricted, Running as Non-root user
+# custom:
+#   id: pss-run-as-user
+#   severity: error
+#   scope: environment
+#   kinds: pod-carrying
+#   parameters:
+#     level:
+#       description: Judge pods as if their namespace enforced this level, instead of by its label.
+#       type: string
+#       enum: ["", privileged, baseline, restricted]
+#       default: ""
+#   remedy: Remove securityContext.runAsUser, or set it to another number than 0, for the pod and for its containers.
+package cartwright.rules.pss_run_as_user
+
+import data.lib.pss
+import data.lib.workload
+
+violation contains pss.at_setting(input.review.object, setting, ["runAsUser"], text) if {
+	pss.binds("restricted", input.review.object, input.parameters)
+	not pss.has_user_namespace(workload.pod_spec(input.review.object))
+	some setting in pss.settings(input.review.object, "runAsUser")
+	_may_be_root(setting.value)
+	text := sprintf("runAsUser is %v; set it to the number of another user", [setting.value])
+}
+
+_may_be_root(0)
+
+_may_be_root(user) if not is_number(user)
