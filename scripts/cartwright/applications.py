@@ -44,6 +44,8 @@ class Application:
     """``destination.namespace``; empty where it names none."""
     source: str
     """File of the ApplicationSet that generates it."""
+    generator: str = ""
+    """Name of that ApplicationSet."""
     manifest: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The Application itself, as the ApplicationSet controller would make it."""
 
@@ -138,6 +140,7 @@ def _generate(
                 cluster=cluster,
                 namespace=str(made["destination"].get("namespace", "")),
                 source=file,
+                generator=str((applicationset.get("metadata") or {}).get("name", "")),
                 manifest=manifest,
             )
 

@@ -7,26 +7,23 @@ What is judged in Python is what Rego can't know: files, builds, and which Appli
 from __future__ import annotations
 
 import datetime
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import cache
-from typing import Any
+from dataclasses import asdict
 
 from cartwright import memo
 from cartwright.applications import Application, find_applications, unreached
 from cartwright.entries import idle_entries
 from cartwright.environments import Environment, load_environments, pick_environment
 from cartwright.errors import UserError, nearest
-from cartwright.findings import CheckReport, Coverage, Finding, ResourceRef, findings_from_cache
+from cartwright.findings import CheckReport, Coverage, Finding, findings_from_cache
+from cartwright.hub import NAME as HUB
+from cartwright.hub import read_hub
 from cartwright.lint import lint
-from cartwright.policy.documents import Document
-from cartwright.policy.engine import PolicyFinding, evaluate_documents
-from cartwright.policy.model import Rule, load_rules
-from cartwright.policy.parameters import parameters_of
+from cartwright.policy.model import load_rules
 from cartwright.policy.waivers import apply_waivers
+from cartwright.policy_check import Judged, PolicyCheck, reference
 from cartwright.render import Rendered, RenderFailure, render
 from cartwright.repository import Tree
 from cartwright.resources import Identity
@@ -54,14 +51,6 @@ def judge(
     return _Check(tree, environments, apps, use_cache, today).run()
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """A finding together with where it belongs, before it is reported."""
-
-    finding: Finding
-    application: Application | None
-
-
 class _Check:
     """One run over one tree."""
 
@@ -77,6 +66,7 @@ class _Check:
         self.environments = {name: known[name] for name in known if name in chosen}
         self.all_applications = find_applications(tree, known)
         self.applications = [one for one in self.all_applications if one.environment in self.environments]
+        self.compared = _with_upstreams(known, self.environments)
         self.reported = _pick_apps(self.applications, apps)
         self.sources = SourceMap(tree)
         self.rules = load_rules(tree.root / "policies")
@@ -88,34 +78,50 @@ class _Check:
         with ThreadPoolExecutor(max_workers=1) as beside:
             # Linting needs no rendering, and one long build (a CRD bundle) leaves a core idle.
             linted = beside.submit(self._lint)
-            rendered, failures = render(self.tree, self.applications, use_cache=self.use_cache)
-        steps: list[Callable[[], list[_Judged]]] = [
+            hub = read_hub(self.tree, self.all_applications, use_cache=self.use_cache)
+            seen = [one for one in self.all_applications if one.environment in self.compared]
+            everything, broken = render(self.tree, seen, use_cache=self.use_cache)
+        rendered = [one for one in everything if one.application.environment in self.environments]
+        failures = [one for one in broken if one.application.environment in self.environments]
+        policies = PolicyCheck(
+            self.tree,
+            environments=self.compared,
+            rules=self.rules,
+            rendered=everything,
+            hub=hub,
+            sources=self.sources,
+            use_cache=self.use_cache,
+        )
+        steps: list[Callable[[], list[Judged]]] = [
             linted.result,
             lambda: self._schemas(rendered),
-            *(
-                (lambda one=environment: self._policies(one, _of(rendered, one)))
-                for environment in self.environments.values()
-            ),
+            lambda: policies.run(list(self.environments)),
             lambda: list(self._ownership(rendered)),
             lambda: self._idle(rendered),
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
             judged = [one for step in pool.map(lambda step: step(), steps) for one in step]
-        judged += [_Judged(_failure(failure), failure.application) for failure in failures]
-        judged += [_Judged(finding, None) for finding in self._unreached()]
+        judged += [Judged(_failure(failure), failure.application) for failure in failures]
+        judged += [Judged(_failure(failure), None) for failure in hub.failures]
+        judged += [Judged(finding, None) for finding in self._unreached()]
+        about_hub = {rule.id for rule in self.rules if rule.scope == "hub"}
         kept = [
-            (one.application.environment if one.application else "", one.finding)
+            (
+                HUB if one.finding.rule in about_hub else one.application.environment if one.application else "",
+                one.finding,
+            )
             for one in judged
             if one.application is None or one.application in self.reported
         ]
         in_part = {one.environment for one in self.applications if one not in self.reported}
+        in_part |= {HUB} if in_part or hub.failures or len(self.environments) < len(self.known_environments) else set()
         in_part |= {failure.application.environment for failure in failures}
         findings = apply_waivers(
             kept,
             self.tree.root,
             known_rules=[rule.id for rule in self.rules],
-            known_environments=self.known_environments,
-            judged=[name for name in self.environments if name not in in_part],
+            known_environments=[*self.known_environments, HUB],
+            judged=[name for name in (*self.environments, HUB) if name not in in_part],
             today=self.today,
         )
         return CheckReport(
@@ -123,7 +129,8 @@ class _Check:
                 environments=len(self.environments),
                 overlays=len(self.reported),
                 files=len(self._source_files()),
-                objects=sum(len(one.resources) for one in rendered if one.application in self.reported),
+                objects=len(hub.objects)
+                + sum(len(one.resources) for one in rendered if one.application in self.reported),
                 rules=len(self.rules),
             ),
             findings=tuple(sorted(set(findings))),
@@ -137,10 +144,10 @@ class _Check:
             if path.endswith((".yaml", ".yml")) and not path.startswith("policies/rules/")
         ]
 
-    def _lint(self) -> list[_Judged]:
-        return [_Judged(finding, None) for finding in lint(self.tree, self._source_files(), use_cache=self.use_cache)]
+    def _lint(self) -> list[Judged]:
+        return [Judged(finding, None) for finding in lint(self.tree, self._source_files(), use_cache=self.use_cache)]
 
-    def _schemas(self, rendered: Sequence[Rendered]) -> list[_Judged]:
+    def _schemas(self, rendered: Sequence[Rendered]) -> list[Judged]:
         from cartwright.schemas import schema_folder
 
         keys = {
@@ -158,7 +165,7 @@ class _Check:
                 memo.store("verdicts", keys[one], [asdict(finding) for finding in findings])
             else:
                 findings = list(findings_from_cache(known))
-            judged += [_Judged(finding, one.application) for finding in findings]
+            judged += [Judged(finding, one.application) for finding in findings]
         return judged
 
     def _schema_finding(self, rendered: Rendered, problem: SchemaProblem) -> Finding:
@@ -178,82 +185,10 @@ class _Check:
             rule="schema",
             severity="error",
             message=f"{where + ': ' if where else ''}{problem.message}",
-            resource=_reference(content),
+            resource=reference(content),
         )
 
-    def _policies(self, environment: Environment, rendered: Sequence[Rendered]) -> list[_Judged]:
-        """Rules of scope object are remembered per overlay; those of scope environment see all of its objects."""
-        parameters = parameters_of(self.tree, environment)
-        base = [memo.code_hash(), self._rules_hash(), json.dumps(parameters, sort_keys=True)]
-        keys = {("object", one): memo.digest(["object", one.application.path, one.key, *base]) for one in rendered}
-        across = memo.digest(["environment", *(f"{one.application.path} {one.key}" for one in rendered), *base])
-        keys |= {("environment", one): memo.digest([across, one.application.name]) for one in rendered}
-        stored = {place: memo.load("verdicts", key) if self.use_cache else None for place, key in keys.items()}
-        alone = [one for one in rendered if stored["object", one] is None]
-        together = [one for one in rendered if stored["environment", one] is None]
-        fresh: dict[tuple[str, Rendered], list[Finding]] = {}
-        if alone and together and len(alone) == len(rendered):
-            fresh = self._evaluate(rendered, parameters, scopes=("object", "environment"))
-        else:
-            fresh |= self._evaluate(alone, parameters, scopes=("object",)) if alone else {}
-            fresh |= self._evaluate(rendered, parameters, scopes=("environment",)) if together else {}
-        judged: list[_Judged] = []
-        for place, key in keys.items():
-            known = stored[place]
-            findings = fresh[place] if known is None else list(findings_from_cache(known))
-            if known is None:
-                memo.store("verdicts", key, [asdict(finding) for finding in findings])
-            judged += [_Judged(finding, place[1].application) for finding in findings]
-        return judged
-
-    @cache  # noqa: B019 - one check lives as long as its process
-    def _rules_hash(self) -> str:
-        files = [
-            path
-            for path in self.tree.content_files
-            if path.startswith("policies/") and path.endswith(".rego") and not path.endswith("_test.rego")
-        ]
-        return memo.digest(f"{path} {self.tree.hash(path)}" for path in files)
-
-    def _evaluate(
-        self, rendered: Sequence[Rendered], parameters: Mapping[str, Mapping[str, Any]], *, scopes: Sequence[str]
-    ) -> dict[tuple[str, Rendered], list[Finding]]:
-        """Findings of the rules of these scopes, by scope and application; one conftest process."""
-        scope_of = {rule.id: rule.scope for rule in self.rules if rule.scope in scopes}
-        by_name = {one.application.name: one for one in rendered}
-        found: dict[tuple[str, Rendered], list[Finding]] = {(scope, one): [] for scope in scopes for one in rendered}
-        if not scope_of:
-            return found
-        documents = [
-            Document(path=name, index=resource.index, object=resource.content)
-            for name, one in by_name.items()
-            for resource in one.resources
-        ]
-        evaluation = evaluate_documents(
-            documents,
-            _known(parameters, self.rules),
-            require(["conftest"])["conftest"],
-            policies=self.tree.root / "policies",
-            only=list(scope_of),
-        )
-        for one in evaluation.findings:
-            owner = by_name[one.file]
-            found[scope_of[one.rule], owner].append(self._policy_finding(owner, one))
-        return found
-
-    def _policy_finding(self, rendered: Rendered, found: PolicyFinding) -> Finding:
-        content = rendered.resources[found.document].content
-        file, line = self.sources.locate(rendered.closure, content, found.field)
-        return Finding(
-            file=file,
-            line=line,
-            rule=found.rule,
-            severity=found.severity,
-            message=found.message,
-            resource=_reference(content),
-        )
-
-    def _ownership(self, rendered: Sequence[Rendered]) -> Iterator[_Judged]:
+    def _ownership(self, rendered: Sequence[Rendered]) -> Iterator[Judged]:
         """Objects that two Applications of one cluster both hold: each would undo the other's."""
         owners: dict[tuple[str, Identity], Rendered] = {}
         for one in rendered:
@@ -261,7 +196,7 @@ class _Check:
                 first = owners.setdefault((one.application.cluster, resource.identity), one)
                 if first is not one or resource is not _first(one, resource.identity):
                     file, line = self.sources.locate(one.closure, resource.content)
-                    yield _Judged(
+                    yield Judged(
                         Finding(
                             file=file,
                             line=line,
@@ -269,12 +204,12 @@ class _Check:
                             severity="error",
                             message=f"{resource.identity} is in Application {first.application.name} as well as in "
                             f"{one.application.name}; keep it in one",
-                            resource=_reference(resource.content),
+                            resource=reference(resource.content),
                         ),
                         one.application,
                     )
 
-    def _idle(self, rendered: Sequence[Rendered]) -> list[_Judged]:
+    def _idle(self, rendered: Sequence[Rendered]) -> list[Judged]:
         judged = []
         for one in rendered:
             key = memo.digest(["idle", one.application.path, one.key, memo.code_hash()])
@@ -284,7 +219,7 @@ class _Check:
                 memo.store("verdicts", key, [asdict(finding) for finding in findings])
             else:
                 findings = findings_from_cache(known)
-            judged += [_Judged(finding, one.application) for finding in findings]
+            judged += [Judged(finding, one.application) for finding in findings]
         return judged
 
     def _unreached(self) -> Iterator[Finding]:
@@ -299,21 +234,8 @@ class _Check:
             )
 
 
-def _known(parameters: Mapping[str, Mapping[str, Any]], rules: Sequence[Rule]) -> Mapping[str, Mapping[str, Any]]:
-    """The parameters, after a look at the rule ids that they name."""
-    ids = {rule.id for rule in rules}
-    for rule in parameters:
-        if rule not in ids:
-            raise UserError(f"parameters for '{rule}', which is no rule", file="environments", hint=nearest(rule, ids))
-    return parameters
-
-
 def _first(rendered: Rendered, identity: Identity) -> object:
     return next(resource for resource in rendered.resources if resource.identity == identity)
-
-
-def _of(rendered: Sequence[Rendered], environment: Environment) -> list[Rendered]:
-    return [one for one in rendered if one.application.environment == environment.name]
 
 
 def _failure(failure: RenderFailure) -> Finding:
@@ -326,14 +248,14 @@ def _failure(failure: RenderFailure) -> Finding:
     )
 
 
-def _reference(content: Mapping[str, Any]) -> ResourceRef:
-    metadata = content.get("metadata") or {}
-    return ResourceRef(
-        api_version=str(content.get("apiVersion", "")),
-        kind=str(content.get("kind", "")),
-        namespace=str(metadata.get("namespace") or ""),
-        name=str(metadata.get("name") or ""),
-    )
+def _with_upstreams(known: Mapping[str, Environment], chosen: Mapping[str, Environment]) -> dict[str, Environment]:
+    """These environments and all that a version passes before it comes there, lowest rank first."""
+    wanted, pending = set(chosen), list(chosen.values())
+    while pending:
+        new = set(pending.pop().upstreams) - wanted
+        wanted |= new
+        pending += [known[name] for name in new]
+    return {name: environment for name, environment in known.items() if name in wanted}
 
 
 def _pick_apps(applications: Sequence[Application], apps: Sequence[str]) -> list[Application]:

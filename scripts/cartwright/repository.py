@@ -31,6 +31,8 @@ class Tree:
     """Where the files lie on disk; kustomize runs here."""
     ref: str | None = None
     """The Git commit that was asked for; None is the work tree."""
+    repository: Path | None = None
+    """The repository that ``ref`` is of, where that is another folder than ``root``."""
     _hashes: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
 
     def read(self, path: str) -> bytes:
@@ -90,6 +92,23 @@ class Tree:
         return sorted(str(PurePosixPath(path)) for path in found)
 
     @cached_property
+    def home(self) -> Path:
+        """The folder whose Git history this is."""
+        return self.repository or self.root
+
+    @cached_property
+    def commit(self) -> str | None:
+        """Full id of the commit that was asked for, or of the newest that the work tree stands on.
+
+        None where there is no history of this folder: it is no Git repository, or a folder within a larger one.
+        """
+        if not (self.home / ".git").exists():
+            return None
+        wanted = f"{self.ref or 'HEAD'}^{{commit}}"
+        words = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", wanted]
+        return run(words, cwd=self.home, accept=(0, 1, 128)).stdout.strip() or None
+
+    @cached_property
     def content_files(self) -> tuple[str, ...]:
         """Every file that decides what a check says."""
         return tuple(path for top in _CONTENT for path in self.walk(top))
@@ -133,7 +152,7 @@ def open_tree(root: Path, ref: str | None = None) -> Tree:
     home = cache_root() / "trees" / tree
     if not home.is_dir():
         _export(root, tree, home)
-    return Tree(root=home, ref=ref)
+    return Tree(root=home, ref=ref, repository=root)
 
 
 def _export(root: Path, tree: str, home: Path) -> None:

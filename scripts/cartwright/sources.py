@@ -57,6 +57,14 @@ class SourceMap:
         """One-based line of an entry of a kustomization."""
         return line_of(self._nodes(kustomization.path)[0], path)[0]
 
+    def line_in(self, file: str, kind: str, name: str, path: Sequence[str | int]) -> int:
+        """One-based line of the deepest part of ``path`` that an object of a file has; 1 without that object."""
+        found = (
+            node for node in self._nodes(file) if (_text(node, "kind"), _text(node, "metadata", "name")) == (kind, name)
+        )
+        node = next(found, None)
+        return line_of(node, path)[0] if node is not None else 1
+
     def objects(self, closure: Closure) -> Iterator[Mapping[str, Any]]:
         """Kind and name of every object that the closure's resource files hold, before any transformer."""
         for _, node in self._objects(closure.resources):

@@ -51,8 +51,9 @@ def test_a_sound_repository_has_no_findings_and_states_its_coverage(repository: 
     report = run_check(repository)
     assert report.findings == ()
     seen = report.coverage
-    # Deployment, Service, ServiceAccount, ConfigMap; in prod a PodDisruptionBudget; and a Namespace per cluster.
-    assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 4 + 2 * 5 + 2)
+    # Deployment, Service, ServiceAccount, ConfigMap; in prod a PodDisruptionBudget; and a Namespace per cluster. In the
+    # hub the root, an ApplicationSet per environment, and the Applications.
+    assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 4 + 2 * 5 + 2 + 1 + 2 + 6)
     assert seen.rules == len(list((repository / "policies" / "rules").iterdir()))
     assert seen.files > 20
 
