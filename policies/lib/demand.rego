@@ -1,10 +1,12 @@
 # METADATA
-# title: What a pod asks for
-# description: Requests and limits of a pod as a whole, as the scheduler and a ResourceQuota count them.
+# title: What a workload asks for
+# description: Requests and limits of a pod, and how many pods there are, as the scheduler and a ResourceQuota count them.
 package lib.demand
 
 import data.lib.inventory
+import data.lib.portion
 import data.lib.quantity
+import data.lib.scale
 import data.lib.workload
 
 # METADATA
@@ -71,3 +73,34 @@ _entries(item, field) := found if {
 	found := item[field]
 	is_object(found)
 } else := {}
+
+# METADATA
+# description: >-
+#   The largest number of pods of an object at one time: those of a rollout and those that a Job runs side by side
+#   included. A DaemonSet has one for each of `nodes`.
+pods_at_once(resource, nodes) := nodes if {
+	resource.kind == "DaemonSet"
+} else := scale.number_or(object.get(resource, "spec", {}), "parallelism", 1) if {
+	resource.kind == "Job"
+} else := scale.number_or(object.get(resource, ["spec", "jobTemplate", "spec"], {}), "parallelism", 1) if {
+	resource.kind == "CronJob"
+} else := 1 if {
+	resource.kind == "Pod"
+} else := total if {
+	resource.kind == "Deployment"
+	pods := scale.most(resource)
+	total := pods + _surge(resource, pods)
+} else := scale.most(resource)
+
+# How many pods a rollout adds for a while.
+_surge(resource, _) := 0 if resource.spec.strategy.type == "Recreate"
+
+_surge(resource, pods) := more if {
+	not resource.spec.strategy.type == "Recreate"
+	more := portion.of(_stated_surge(resource), pods)
+}
+
+_stated_surge(resource) := stated if {
+	stated := resource.spec.strategy.rollingUpdate.maxSurge
+	stated != null
+} else := "25%"

@@ -59,3 +59,34 @@ test_limit_ranges_fill_in_as_the_api_server_does if {
 		"limits": {"cpu": "200m", "memory": "1Gi", "ephemeral-storage": "1Gi"},
 	}
 }
+
+_at_once(resource) := pods if {
+	pods := demand.pods_at_once(resource, 5) with data.inventory as {"namespace": {"shop": {"autoscaling/v2": {"HorizontalPodAutoscaler": {"catalog": {"spec": {
+		"maxReplicas": 9,
+		"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "catalog"},
+	}}}}}}}
+}
+
+_deployment(spec) := {
+	"apiVersion": "apps/v1",
+	"kind": "Deployment",
+	"metadata": {"name": "catalog", "namespace": "shop"},
+	"spec": spec,
+}
+
+test_a_rollout_adds_pods if {
+	_at_once(_deployment({})) == 12
+	_at_once(_deployment({"strategy": {"rollingUpdate": {"maxSurge": 1}}})) == 10
+	_at_once(_deployment({"strategy": {"rollingUpdate": {"maxSurge": "50%"}}})) == 14
+	_at_once(_deployment({"strategy": {"rollingUpdate": {"maxSurge": null}}})) == 12
+	_at_once(_deployment({"strategy": {"type": "Recreate"}})) == 9
+}
+
+test_other_kinds_have_their_own_count if {
+	_at_once({"kind": "StatefulSet", "metadata": {"name": "x"}, "spec": {"replicas": 3}}) == 3
+	_at_once({"kind": "DaemonSet", "metadata": {"name": "x"}, "spec": {}}) == 5
+	_at_once({"kind": "Pod", "metadata": {"name": "x"}, "spec": {}}) == 1
+	_at_once({"kind": "Job", "metadata": {"name": "x"}, "spec": {"parallelism": 4}}) == 4
+	_at_once({"kind": "Job", "metadata": {"name": "x"}}) == 1
+	_at_once({"kind": "CronJob", "metadata": {"name": "x"}, "spec": {"jobTemplate": {"spec": {"parallelism": 2}}}}) == 2
+}

@@ -4,7 +4,6 @@
 package lib.scale
 
 import data.lib.inventory
-import data.lib.portion
 import data.lib.report
 
 # METADATA
@@ -12,10 +11,10 @@ import data.lib.report
 #   The autoscaler of a workload; undefined where it has none. One that has the workload's own name is found without
 #   looking at the others.
 autoscaler(resource) := found if {
-	found := inventory.named_beside(resource, _group, _kind, report.name(resource))
+	found := inventory.named_beside(resource, "autoscaling", "HorizontalPodAutoscaler", report.name(resource))
 	targets(found, resource)
 } else := [found |
-	some found in inventory.beside(resource, _group, _kind)
+	some found in inventory.beside(resource, "autoscaling", "HorizontalPodAutoscaler")
 	targets(found, resource)
 ][0]
 
@@ -30,7 +29,12 @@ targets(scaler, resource) if {
 
 # METADATA
 # description: The object that an autoscaler scales; undefined where there is none.
-target(scaler) := inventory.named_beside(scaler, group(reference), reference.kind, reference.name) if {
+target(scaler) := found if {
+	reference := scaler.spec.scaleTargetRef
+	group(reference) == "apps"
+	reference.kind in {"Deployment", "ReplicaSet", "StatefulSet"}
+	found := inventory.named_beside(scaler, "apps", reference.kind, reference.name)
+} else := inventory.named_beside(scaler, group(reference), reference.kind, reference.name) if {
 	reference := scaler.spec.scaleTargetRef
 }
 
@@ -45,8 +49,8 @@ group(reference) := found if {
 # description: The smallest number of pods that a workload is to have.
 least(resource) := number if {
 	scaler := autoscaler(resource)
-	number := _number_or(scaler.spec, "minReplicas", 1)
-} else := _number_or(object.get(resource, "spec", {}), "replicas", 1)
+	number := number_or(scaler.spec, "minReplicas", 1)
+} else := number_or(object.get(resource, "spec", {}), "replicas", 1)
 
 # METADATA
 # description: The largest number of pods that a workload may grow to, not counting those of a rollout.
@@ -57,42 +61,8 @@ most(resource) := number if {
 } else := least(resource)
 
 # METADATA
-# description: >-
-#   The largest number of pods of an object at one time: those of a rollout and those that a Job runs side by side
-#   included. A DaemonSet has one for each of `nodes`.
-at_once(resource, nodes) := nodes if {
-	resource.kind == "DaemonSet"
-} else := _number_or(object.get(resource, "spec", {}), "parallelism", 1) if {
-	resource.kind == "Job"
-} else := _number_or(object.get(resource, ["spec", "jobTemplate", "spec"], {}), "parallelism", 1) if {
-	resource.kind == "CronJob"
-} else := 1 if {
-	resource.kind == "Pod"
-} else := total if {
-	resource.kind == "Deployment"
-	pods := most(resource)
-	total := pods + surge(resource, pods)
-} else := most(resource)
-
-# METADATA
-# description: How many pods the rollout of a Deployment of `pods` pods may add for a while.
-surge(resource, _) := 0 if resource.spec.strategy.type == "Recreate"
-
-surge(resource, pods) := more if {
-	not resource.spec.strategy.type == "Recreate"
-	more := portion.of(_stated_surge(resource), pods)
-}
-
-_stated_surge(resource) := stated if {
-	stated := resource.spec.strategy.rollingUpdate.maxSurge
-	stated != null
-} else := "25%"
-
-_group := "autoscaling"
-
-_kind := "HorizontalPodAutoscaler"
-
-_number_or(fields, name, otherwise) := number if {
+# description: A field that is a number; `otherwise` where it is absent, null or anything else.
+number_or(fields, name, otherwise) := number if {
 	number := fields[name]
 	is_number(number)
 } else := otherwise

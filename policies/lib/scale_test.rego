@@ -29,10 +29,6 @@ _counts(resource) := [least, most] if {
 	most := scale.most(resource) with data.inventory as _inventory
 }
 
-_at_once(resource) := pods if {
-	pods := scale.at_once(resource, 5) with data.inventory as _inventory
-}
-
 test_an_autoscaler_decides_over_replicas if _counts(_deployment("catalog", {"replicas": 20})) == [3, 9]
 
 test_an_autoscaler_of_another_name_and_version_counts if _counts(_deployment("orders", {})) == [1, 1]
@@ -47,23 +43,6 @@ test_replicas_are_one_where_nothing_valid_is_said if {
 	}
 	_counts({"kind": "Deployment", "metadata": {"name": "alone", "namespace": "shop"}}) == [1, 1]
 	_counts({"kind": "Deployment", "metadata": {"name": "alone", "namespace": "shop"}, "spec": null}) == [1, 1]
-}
-
-test_a_rollout_adds_pods if {
-	_at_once(_deployment("catalog", {})) == 12
-	_at_once(_deployment("catalog", {"strategy": {"rollingUpdate": {"maxSurge": 1}}})) == 10
-	_at_once(_deployment("catalog", {"strategy": {"rollingUpdate": {"maxSurge": "50%"}}})) == 14
-	_at_once(_deployment("catalog", {"strategy": {"rollingUpdate": {"maxSurge": null}}})) == 12
-	_at_once(_deployment("catalog", {"strategy": {"type": "Recreate"}})) == 9
-}
-
-test_other_kinds_have_their_own_count if {
-	_at_once({"kind": "StatefulSet", "metadata": {"name": "x"}, "spec": {"replicas": 3}}) == 3
-	_at_once({"kind": "DaemonSet", "metadata": {"name": "x"}, "spec": {}}) == 5
-	_at_once({"kind": "Pod", "metadata": {"name": "x"}, "spec": {}}) == 1
-	_at_once({"kind": "Job", "metadata": {"name": "x"}, "spec": {"parallelism": 4}}) == 4
-	_at_once({"kind": "Job", "metadata": {"name": "x"}}) == 1
-	_at_once({"kind": "CronJob", "metadata": {"name": "x"}, "spec": {"jobTemplate": {"spec": {"parallelism": 2}}}}) == 2
 }
 
 test_an_autoscalers_target if {

@@ -24,35 +24,31 @@
 package cartwright.rules.job_backoff_limit
 
 import data.lib.job
+import data.lib.quantity
 import data.lib.report
 
-violation contains report.at(input.review.object, _path, text) if {
-	not _is_stated
-	text := sprintf("does not say how often to try again; set backoffLimit to %d or less", [input.parameters.maximum])
-}
-
-violation contains report.at(input.review.object, _path, text) if {
-	_is_stated
+violation contains report.at(input.review.object, path, text) if {
 	not _is_small
-	text := sprintf("is tried again %v times; set backoffLimit to %d or less", [_stated, input.parameters.maximum])
+	path := array.concat(job.path(input.review.object), [_field])
+	text := sprintf("is tried again %v times; set %s to %d or less", [quantity.shown(_retries), _field, input.parameters.maximum])
 }
 
-_path := array.concat(job.path(input.review.object), [_field])
-
-_stated := job.spec(input.review.object)[_field]
-
-_is_stated if _stated != null
-
-_is_small if {
-	is_number(_stated)
-	_stated <= input.parameters.maximum
-}
+_spec := job.spec(input.review.object)
 
 default _field := "backoffLimit"
 
-# A Job with indexes may count for each of them instead.
-_field := "backoffLimitPerIndex" if {
-	spec := job.spec(input.review.object)
-	object.get(spec, "backoffLimit", null) == null
-	object.get(spec, "backoffLimitPerIndex", null) != null
+# A Job with indexes counts for each of them, and for all together only where it says so.
+_field := "backoffLimitPerIndex" if object.get(_spec, "backoffLimitPerIndex", null) != null
+
+# What the API server fills in.
+default _retries := 6
+
+_retries := stated if {
+	stated := _spec[_field]
+	stated != null
+}
+
+_is_small if {
+	is_number(_retries)
+	_retries <= input.parameters.maximum
 }

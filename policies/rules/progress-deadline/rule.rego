@@ -17,7 +17,7 @@
 #       description: The longest deadline that is allowed, in seconds.
 #       type: integer
 #       minimum: 1
-#       default: 600
+#       default: 300
 #   remedy: >-
 #     Set progressDeadlineSeconds above what the startup probe allows and minReadySeconds, and below the parameter.
 package cartwright.rules.progress_deadline
@@ -27,15 +27,9 @@ import data.lib.report
 import data.lib.workload
 
 violation contains report.at(input.review.object, _path, text) if {
-	not _is_stated
-	text := "does not say when a rollout has failed; set progressDeadlineSeconds"
-}
-
-violation contains report.at(input.review.object, _path, text) if {
-	_is_stated
 	not _is_short_enough
 	text := sprintf("notices after %v seconds that a rollout hangs; set progressDeadlineSeconds to %d or less", [
-		quantity.shown(_stated),
+		quantity.shown(_deadline),
 		input.parameters.maximum,
 	])
 }
@@ -43,22 +37,26 @@ violation contains report.at(input.review.object, _path, text) if {
 violation contains report.at(input.review.object, _path, text) if {
 	_is_short_enough
 	needed := max(_starts) + _min_ready
-	_stated <= needed
+	_deadline <= needed
 	text := sprintf("gives a rollout %v seconds, of which a pod's start may take %v; set progressDeadlineSeconds above that", [
-		_stated,
+		_deadline,
 		needed,
 	])
 }
 
 _path := ["spec", "progressDeadlineSeconds"]
 
-_stated := input.review.object.spec.progressDeadlineSeconds
+# What the API server fills in.
+default _deadline := 600
 
-_is_stated if _stated != null
+_deadline := stated if {
+	stated := input.review.object.spec.progressDeadlineSeconds
+	stated != null
+}
 
 _is_short_enough if {
-	is_number(_stated)
-	_stated <= input.parameters.maximum
+	is_number(_deadline)
+	_deadline <= input.parameters.maximum
 }
 
 default _min_ready := 0

@@ -32,24 +32,22 @@ package cartwright.rules.revision_history_limit
 import data.lib.report
 
 violation contains report.at(input.review.object, ["spec", "revisionHistoryLimit"], text) if {
-	not _is_stated
-	text := sprintf("does not say how many old revisions to keep; set revisionHistoryLimit from %s", [_range])
-}
-
-violation contains report.at(input.review.object, ["spec", "revisionHistoryLimit"], text) if {
-	_is_stated
 	not _is_within
-	text := sprintf("keeps %v old revisions; set revisionHistoryLimit from %s", [_stated, _range])
+	text := sprintf("keeps %v old revisions; set revisionHistoryLimit from %s", [_kept, _range])
 }
-
-_stated := input.review.object.spec.revisionHistoryLimit
-
-_is_stated if _stated != null
 
 _is_within if {
-	is_number(_stated)
-	_stated >= input.parameters.minimum
-	_stated <= input.parameters.maximum
+	is_number(_kept)
+	_kept >= input.parameters.minimum
+	_kept <= input.parameters.maximum
+}
+
+# What the API server fills in.
+default _kept := 10
+
+_kept := stated if {
+	stated := input.review.object.spec.revisionHistoryLimit
+	stated != null
 }
 
 _range := sprintf("%d to %d", [input.parameters.minimum, input.parameters.maximum])
