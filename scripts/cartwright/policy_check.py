@@ -104,10 +104,12 @@ class PolicyCheck:
                 place, one = self._traced(found, by_name)
                 if place in missing:
                     fresh[place].append(one)
-        for place, found in fresh.items():
-            stored = [[one.application.name if one.application else "", asdict(one.finding)] for one in found]
+        for place, findings in fresh.items():
+            stored = [[one.application.name if one.application else "", asdict(one.finding)] for one in findings]
             memo.store("verdicts", keys[place], stored)
-        return [one for place in keys for one in (fresh[place] if place in missing else self._restored(known[place]))]
+        return [
+            one for place in keys for one in (fresh[place] if place in missing else self._restored(known[place] or ()))
+        ]
 
     def realm(self, name: str, scopes: frozenset[str], *, only: Sequence[Rendered] | None = None) -> Realm:
         """The objects of an environment as the rules of these scopes are asked about them."""
