@@ -22,6 +22,7 @@
 #     clusters/base/networkpolicies has them.
 package cartwright.rules.default_deny
 
+import data.lib.inventory
 import data.lib.netpol
 import data.lib.report
 
@@ -38,9 +39,7 @@ violation contains report.at(input.review.object, ["metadata", "name"], text) if
 _name := report.name(input.review.object)
 
 _is_denied(direction) if {
-	some version, kinds in data.inventory.namespace[_name]
-	startswith(version, "networking.k8s.io/")
-	some policy in kinds.NetworkPolicy
+	some policy in inventory.beside({"metadata": {"namespace": _name}}, "networking.k8s.io", "NetworkPolicy")
 	direction in netpol.directions(policy)
 	_selects_all(netpol.pod_selector(policy))
 	not _opens(policy, direction)

@@ -76,6 +76,7 @@ _reaches(_, "everybody")
 _reaches(_, peer) if is_object(peer.ipBlock)
 
 _reaches(policy, peer) if {
+	is_object(peer)
 	_is_their_namespace(policy, peer)
 	_are_their_labels(peer)
 }
