@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.measure import cache_with_tools
 from benchmarks.synthetic import write_repository
+from tests.promotion.registry_server import Registry, serve_registry
 
 APP = "shop/app-000"
 IMAGE = "ghcr.io/example-org/cartwright/app-000"
@@ -115,3 +116,34 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     import os
 
     return write_git_repository(tmp_path / "repository", dict(os.environ))
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A real registry with TLS and a password, for all tests of a process."""
+    yield from serve_registry(tmp_path_factory.mktemp("registry"), plain=False)
+
+
+@pytest.fixture(scope="session")
+def plain_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A real registry without TLS and without a password, as people run them on their own machine."""
+    yield from serve_registry(tmp_path_factory.mktemp("plain-registry"), plain=True)
+
+
+@pytest.fixture
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials, certificates and proxies of the person who runs the tests take part."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in (
+        *("REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+        *("SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"),
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def logged_in(no_credentials: None, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The registry with its certificate trusted and its password known."""
+    for name, value in registry.environment().items():
+        monkeypatch.setenv(name, value)
+    return registry

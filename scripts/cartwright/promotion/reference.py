@@ -1,0 +1,81 @@
+"""References to images as people and manifests write them: ``host:port/repository:tag@digest``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cartwright.errors import UserError
+
+__all__ = ["DIGEST", "Reference", "parse_reference"]
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_PART}(?:/{_PART})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?")
+_DEFAULT_HOST = "docker.io"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image by its place in a registry."""
+
+    name: str
+    """Host and repository as they were written, without tag and digest: what a kustomization calls the image."""
+    host: str
+    """The registry, with its port where one was given; ``docker.io`` where none was."""
+    repository: str
+    """The path in the registry, ``library/`` included where Docker Hub means it."""
+    tag: str | None = None
+    digest: str | None = None
+    """``sha256:`` and 64 hexadecimal digits."""
+
+    @property
+    def api_host(self) -> str:
+        """Where the registry's API answers: Docker Hub's is elsewhere than its name says."""
+        return "registry-1.docker.io" if self.host == _DEFAULT_HOST else self.host
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the registry runs on this machine, the only place where plain HTTP is accepted."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
+    def __str__(self) -> str:
+        tag, digest = f":{self.tag}" if self.tag else "", f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Read a reference.
+
+    >>> parse_reference("localhost:5000/shop/orders:1.2").host
+    'localhost:5000'
+    >>> parse_reference("redis:7.4").repository
+    'library/redis'
+
+    Raises:
+        UserError: it is none: says which part is not as it must be.
+    """
+    rest, at, digest = text.partition("@")
+    if at and not DIGEST.fullmatch(digest):
+        raise UserError(f"image '{text}': the digest is not sha256: and 64 hexadecimal digits")
+    head, slash, last = rest.rpartition("/")
+    last, colon, tag = last.partition(":")
+    if colon and not _TAG.fullmatch(tag):
+        raise UserError(f"image '{text}': the tag is not 1 to 128 letters, digits, '_', '.' and '-'")
+    name = head + slash + last
+    first, _, path = name.partition("/")
+    if path and (first == "localhost" or "." in first or ":" in first):
+        host, repository = first, path
+    else:
+        host, repository = _DEFAULT_HOST, name
+    if not _HOST.fullmatch(host):
+        raise UserError(f"image '{text}': '{host}' is no host")
+    if not _PATH.fullmatch(repository):
+        hint = "host/path:tag, the path in lower case" if repository else "host/path:tag"
+        raise UserError(f"image '{text}': '{repository}' is no repository", hint=hint)
+    if host == _DEFAULT_HOST and "/" not in repository:
+        repository = f"library/{repository}"
+    return Reference(name=name, host=host, repository=repository, tag=tag or None, digest=digest or None)

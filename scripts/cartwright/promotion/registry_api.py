@@ -1,0 +1,300 @@
+"""Requests to a registry's API: who we are, what is trusted, how long we wait, and one sentence for each refusal.
+
+Tokens and Basic authentication are those of oras; time limits and retries are ours, as those of oras can't be bounded.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import tenacity
+
+from cartwright.promotion.commit import Blocked
+from cartwright.promotion.credentials import auth_file, ca_bundle, find_login
+from cartwright.promotion.reference import DIGEST, Reference
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["DEFAULT_LIMITS", "Answer", "Api", "Limits", "RegistryError"]
+
+_CHALLENGE = re.compile(r"\s*(basic|bearer)\b", re.IGNORECASE)
+_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=8)
+_LARGEST = 8 * 2**20
+"""Bytes of the largest manifest or configuration that is read; registries take manifests up to 4 MiB."""
+_T = TypeVar("_T")
+_USER_MENDS = frozenset({"unauthorized", "not-found", "no-tag"})
+
+
+class RegistryError(Blocked):
+    """A registry can't or doesn't confirm an image; the message says why, ``code`` says it to programs.
+
+    Codes: ``unauthorized``, ``not-found``, ``no-tag``, ``rate-limited``, ``unavailable``, ``slow``, ``unreachable``,
+    ``untrusted``, ``wrong-digest``, ``no-platform``, ``no-image``, ``tag-moved``. Exit code 2 for what the
+    user's own words or credentials cause, else 1.
+    """
+
+    def __init__(self, code: str, sentence: str, *, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.exit_code = 2 if code in _USER_MENDS else 1
+        self.retry_after = retry_after
+        """Seconds that the registry asks to wait."""
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether asking again may help."""
+        return self.code in {"rate-limited", "unavailable", "slow", "unreachable"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait for a registry, in seconds."""
+
+    connect: float = 5.0
+    answer: float = 10.0
+    """For one answer, from its request to its last byte."""
+    patience: float = 30.0
+    """For all attempts at one question together, pauses included."""
+    attempts: int = 4
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A registry's answer with code 200."""
+
+    content: bytes
+    digest: str | None
+    """What it says the content's digest is."""
+
+
+class Api:
+    """One repository of a registry, for the time of a ``with`` block."""
+
+    def __init__(self, image: Reference, *, limits: Limits) -> None:
+        self._image = image
+        self._limits = limits
+        self._client: Any = None
+        self._login: str | None = None
+
+    def __enter__(self) -> Api:
+        try:
+            self._patiently(self._connect)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            self._client.session.close()
+
+    def ask(self, method: str, path: str, *, accept: Sequence[str], missing: str) -> Answer:
+        """Send a request, again where that may help.
+
+        Args:
+            method: ``GET`` or ``HEAD``.
+            path: below the repository: ``manifests/1.2``.
+            accept: media types.
+            missing: what a 404 means, in words.
+
+        Raises:
+            RegistryError: anything but an answer with code 200.
+        """
+        url = f"{self._client.prefix}://{self._image.api_host}/v2/{self._image.repository}/{path}"
+        headers = {"Accept": ", ".join(accept)} if accept else {}
+
+        def once() -> Answer:
+            # Beneath the retries of oras, which wait up to two minutes and know no Retry-After.
+            send = type(self._client).do_request.__wrapped__
+            response = self._send(lambda: send(self._client, url, method, headers=dict(headers), stream=True))
+            with response:
+                self._judge(response, missing)
+                digest = response.headers.get("Docker-Content-Digest", "")
+                return Answer(
+                    content=self._body(response) if method == "GET" else b"",
+                    digest=digest if DIGEST.fullmatch(digest) else None,
+                )
+
+        return self._patiently(once)
+
+    def _connect(self) -> None:
+        """Learn how the registry wants to be spoken to: TLS or, on this machine only, plain; tokens or passwords."""
+        import requests
+
+        try:
+            self._start("token", plain=False)
+            response = self._ping()
+        except RegistryError as error:
+            plain = isinstance(error.__cause__, requests.exceptions.SSLError) and "WRONG_VERSION" in str(
+                error.__cause__
+            )
+            if not (plain and self._image.is_loopback):
+                raise
+            self._start("token", plain=True)
+            response = self._ping()
+        with response:
+            if response.status_code not in {200, 401, 404}:
+                self._judge(response, "")
+            challenge = _CHALLENGE.match(response.headers.get("Www-Authenticate", ""))
+        if response.status_code != 401:
+            return
+        login = find_login(self._image.host)
+        if challenge and challenge[1].lower() == "basic":
+            if login is None:
+                raise self._unauthorized()
+            self._start("basic", plain=self._client.prefix == "http")
+        if login is not None:
+            self._login = login.user
+            self._client.auth.set_basic_auth(login.user, login.password)
+
+    def _start(self, backend: str, *, plain: bool) -> None:
+        import logging
+
+        import oras.logger
+        import oras.provider
+
+        oras.logger.logger.set_level(logging.CRITICAL)  # what it would print is said in our sentence
+        if self._client is not None:
+            self._client.session.close()
+        self._client = oras.provider.Registry(
+            self._image.api_host, insecure=plain, tls_verify=ca_bundle() or True, auth_backend=backend
+        )
+        adapter = _adapter(self._limits)
+        for scheme in ("https://", "http://"):
+            self._client.session.mount(scheme, adapter)
+
+    def _ping(self) -> requests.Response:
+        url = f"{self._client.prefix}://{self._image.api_host}/v2/"
+        verify = ca_bundle() or True
+        return self._send(lambda: self._client.session.get(url, verify=verify, stream=True))
+
+    def _send(self, call: Callable[[], requests.Response]) -> requests.Response:
+        import requests
+
+        host = self._image.host
+        try:
+            return call()
+        except requests.exceptions.SSLError as error:
+            raise RegistryError(
+                "untrusted",
+                f"{host}: its certificate is not trusted: {_reason(error)} (SSL_CERT_FILE names your own authority)",
+            ) from error
+        except requests.exceptions.Timeout as error:
+            raise self._slow() from error
+        except requests.exceptions.RequestException as error:
+            raise RegistryError("unreachable", f"{host}: can't be reached: {_reason(error)}") from error
+        except ValueError as error:  # how oras says that it got no token
+            raise self._unauthorized() from error
+
+    def _judge(self, response: requests.Response, missing: str) -> None:
+        code, image = response.status_code, self._image
+        if code == 200:
+            return
+        if code in {401, 403}:
+            raise self._unauthorized()
+        if code == 404:
+            raise RegistryError("not-found", f"{image}: the registry has {missing}")
+        said = f"{image}: the registry answered {code}{f' ({response.reason})' if response.reason else ''}"
+        pause = _retry_after(response.headers.get("Retry-After"))
+        if pause is not None:
+            said += f" and asks to wait {pause:g} s"
+        raise RegistryError("rate-limited" if code == 429 else "unavailable", said, retry_after=pause)
+
+    def _unauthorized(self) -> RegistryError:
+        who = f"refuses {self._login}" if self._login else "wants credentials"
+        return RegistryError(
+            "unauthorized",
+            f"{self._image}: the registry {who} for this repository (read from {auth_file()}; `docker login` or "
+            f"`podman login {self._image.host}`)",
+        )
+
+    def _slow(self) -> RegistryError:
+        return RegistryError("slow", f"{self._image}: no answer from the registry within {self._limits.answer:g} s")
+
+    def _body(self, response: requests.Response) -> bytes:
+        """The whole body; a trickle does not outlast the time limit."""
+        import urllib3.exceptions
+
+        end, content = time.monotonic() + self._limits.answer, bytearray()
+        try:
+            # read1 returns with what is there; requests' own iteration waits until a chunk is full
+            while chunk := response.raw.read1(64 * 1024, decode_content=True):
+                content += chunk
+                if len(content) > _LARGEST:
+                    raise RegistryError(
+                        "no-image", f"{self._image}: the registry's answer exceeds {_LARGEST >> 20} MiB"
+                    )
+                if time.monotonic() > end:
+                    raise self._slow()
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise self._slow() from error
+        except urllib3.exceptions.HTTPError as error:
+            raise RegistryError("unreachable", f"{self._image.host}: broke off: {_reason(error)}") from error
+        return bytes(content)
+
+    def _patiently(self, once: Callable[[], _T]) -> _T:
+        """Ask, and ask again while it may help, for as long as the registry says or a little longer each time."""
+        limits = self._limits
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, RegistryError) and error.is_transient),
+            stop=tenacity.stop_after_attempt(limits.attempts) | tenacity.stop_before_delay(limits.patience),
+            wait=_pause,
+            reraise=True,
+        )
+        return retrying(once)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, RegistryError) else None
+    return asked if asked is not None else _BACKOFF(state)
+
+
+def _adapter(limits: Limits) -> Any:
+    import requests.adapters
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        """Gives every request a time limit, those for tokens too."""
+
+        def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+            return super().send(request, **{**options, "timeout": (limits.connect, limits.answer)})
+
+    return Adapter()
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds that a Retry-After header means, as a number or as a date."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause of a chain of wrappers, in one line."""
+    inner: BaseException = error
+    while True:
+        follow = getattr(inner, "reason", None) or (inner.args[0] if inner.args else None)
+        if not isinstance(follow, BaseException):
+            break
+        inner = follow
+    return " ".join(str(inner).split())
