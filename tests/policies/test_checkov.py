@@ -11,7 +11,7 @@ import pytest
 
 from cartwright.errors import ToolError, UserError
 from cartwright.policy.second_opinion import BASELINE, ask, load_skips
-from cartwright.policy.shop import rendered_shop
+from cartwright.policy.shop import read_shop
 from cartwright.repository import find_root, open_tree
 from cartwright.tools import require_python
 
@@ -26,10 +26,12 @@ def checkov() -> Path:
 @pytest.fixture(scope="module")
 def shop() -> Objects:
     """Every object of every environment, by environment and app; definitions of kinds are no concern of checkov's."""
+    shop = read_shop(open_tree(find_root(), None))
     return {
-        f"{environment}-{app.replace('/', '-')}": [one for one in items if one["kind"] != "CustomResourceDefinition"]
-        for environment, apps in rendered_shop(open_tree(find_root(), None)).items()
-        for app, items in apps.items()
+        f"{realm}-{app.replace('/', '-')}": [one for one in items if one["kind"] != "CustomResourceDefinition"]
+        for realm in shop.realms
+        for app, items in shop.objects(realm).items()
+        if realm != "hub"
     }
 
 

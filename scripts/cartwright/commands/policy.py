@@ -92,6 +92,35 @@ def docs(
         raise typer.Exit(1)
 
 
+@app.command("test")
+def test_rules(
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Prove the rules: fixtures, Rego tests and coverage, two engines with one verdict, and the shop broken on purpose.
+
+    Examples: `cartwright policy test`, `cartwright policy test --format json`.
+
+    Exit codes: 0 all holds, 1 something is wrong, 2 rules that can't be read.
+    """
+    from cartwright.policy.suite import prove
+    from cartwright.repository import open_tree
+
+    _require(output, _FORMATS, "format")
+    proofs = []
+    for proof in prove(open_tree(find_root(), None)):
+        proofs.append(proof)
+        if output == "text":
+            counted = ", ".join(f"{number:g} {what}" for what, number in proof.counts.items())
+            write(f"{'wrong' if proof.faults else 'ok':<6} {proof.name:<10} {counted}")
+            for fault in proof.faults:
+                write(f"       {fault}")
+    if output == "json":
+        listed = [{"name": one.name, "counts": dict(one.counts), "faults": list(one.faults)} for one in proofs]
+        write(json.dumps({"version": _VERSION, "proofs": listed}, indent=2))
+    if any(proof.faults for proof in proofs):
+        raise typer.Exit(1)
+
+
 def _rules() -> Sequence[Rule]:
     return load_rules(find_root() / "policies")
 

@@ -10,14 +10,16 @@ import copy
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cartwright.errors import UserError
-from cartwright.policy.documents import Document
+from cartwright.policy.engine import evaluate_fleets
+from cartwright.policy.model import load_rules
+from cartwright.policy.shop import Objects, Shop
 from cartwright.resources import identity_of
 from cartwright.schema import load_valid
 from cartwright.yamlfile import line_of, nodes
@@ -25,9 +27,6 @@ from cartwright.yamlfile import line_of, nodes
 __all__ = ["FOLDER", "Mutation", "Outcome", "load_mutations", "mutate", "run_mutations"]
 
 FOLDER = "tests/policies/mutations"
-
-Objects = Mapping[str, Sequence[Mapping[str, Any]]]
-"""The objects of an environment by ``group/name`` of their app."""
 
 _HASH = r"(-[a-z0-9]{10})?"
 """What kustomize appends to the name of a generated ConfigMap; it changes with every content."""
@@ -211,48 +210,32 @@ def _fault(mutation: Mutation, text: str) -> UserError:
     return UserError(f"mutation for {mutation.rule}: {text}", file=mutation.file, line=mutation.line)
 
 
-Ask = Callable[[str, str, Mapping[str, Objects]], Mapping[str, Sequence[str]]]
-"""Asks one rule in one environment about several states of it, each by its label; gives the messages by label."""
-
-
-def run_mutations(mutations: Iterable[Mutation], environments: Mapping[str, Objects], ask: Ask) -> list[Outcome]:
-    """Break the environments by each mutation, and see which rule notices.
-
-    Args:
-        mutations: the table.
-        environments: what each environment's unbroken objects are.
-        ask: how a rule is asked.
+def run_mutations(mutations: Iterable[Mutation], shop: Shop, conftest: Path, *, policies: Path) -> list[Outcome]:
+    """Break the shop by each mutation, and see whether its rule notices: one conftest process per rule.
 
     Raises:
-        UserError: as `mutate`; or a mutation names an unknown environment.
+        UserError: as `mutate`; or a mutation names an unknown environment or rule.
     """
+    rules = {rule.id: rule for rule in load_rules(policies)}
     groups: dict[tuple[str, str], list[Mutation]] = defaultdict(list)
     for one in mutations:
-        if one.environment not in environments:
+        if one.environment not in shop.realms:
             raise _fault(one, f"no environment '{one.environment}'")
+        if one.rule not in rules:
+            raise _fault(one, "no such rule")
         groups[one.environment, one.rule].append(one)
 
     def judge(group: tuple[tuple[str, str], list[Mutation]]) -> list[Outcome]:
-        (environment, rule), members = group
-        whole = environments[environment]
-        states: dict[str, Objects] = {"unbroken": whole}
-        states |= {str(number): mutate(one, whole) for number, one in enumerate(members)}
-        said = ask(rule, environment, states)
-        known = set(said.get("unbroken", ()))
+        (realm, rule), members = group
+        whole = shop.objects(realm)
+        states = [whole, *(mutate(one, whole) for one in members)]
+        fleets = [shop.fleet(rules[rule].scope, realm, state, label=str(number)) for number, state in enumerate(states)]
+        said: dict[str, set[str]] = defaultdict(set)
+        for finding in evaluate_fleets(fleets, conftest, policies=policies, only=[rule]).findings:
+            said[finding.file].add(finding.message)
         return [
-            Outcome(one, tuple(text for text in said.get(str(number), ()) if text not in known))
-            for number, one in enumerate(members)
+            Outcome(one, tuple(sorted(said[str(number)] - said["0"]))) for number, one in enumerate(members, start=1)
         ]
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
         return [outcome for outcomes in pool.map(judge, groups.items()) for outcome in outcomes]
-
-
-def as_documents(states: Mapping[str, Objects]) -> list[Document]:
-    """States as documents that an isolated evaluation keeps apart; definitions of kinds, unjudged, stay out."""
-    return [
-        Document(path=label, index=index, object=content)
-        for label, objects in states.items()
-        for index, content in enumerate(one for items in objects.values() for one in items)
-        if content.get("kind") != "CustomResourceDefinition"
-    ]
