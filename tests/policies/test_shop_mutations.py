@@ -46,7 +46,7 @@ def test_every_rule_is_proved_by_a_mutation(policies: Path) -> None:
 
 
 def test_a_mutation_that_its_rule_overlooks_survives(shop: Shop, conftest_binary: Path, policies: Path) -> None:
-    harmless = Change("set", ("spec", "template", "spec", "containers", 0, "securityContext", "runAsUser"), 4711)
+    harmless = Change("add", ("spec", "template", "spec", "containers", 0, "securityContext", "runAsUser"), 4711)
     (outcome,) = run_mutations(
         [_mutation("pinned-image", "Deployment/catalog", harmless)], shop, conftest_binary, policies=policies
     )
