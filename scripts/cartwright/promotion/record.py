@@ -196,12 +196,30 @@ class Record:
 
     def notes(self) -> tuple[Note, ...]:
         """Every commit whose message promotion reads, oldest first."""
+        return self._notes
+
+    @cached_property
+    def _notes(self) -> tuple[Note, ...]:
         return tuple(
             _as_note(row)
             for row in self._store.execute(
                 "SELECT id, seq, time, author, committer, text FROM all_messages ORDER BY seq, time"
             )
         )
+
+    def approvals(self, environment: str, app: str) -> tuple[Note, ...]:
+        """The commits that approve a release of an app for an environment, oldest first."""
+        return tuple(self._approvals.get((environment, app), ()))
+
+    @cached_property
+    def _approvals(self) -> dict[tuple[str, str], list[Note]]:
+        found: dict[tuple[str, str], list[Note]] = {}
+        for note in self.notes():
+            message = note.message
+            if message is not None and message.approves and message.target is not None:
+                for moved in message.moved:
+                    found.setdefault((message.target, moved.app), []).append(note)
+        return found
 
     def index(self, commit: str) -> int | None:
         """Place of a commit on the first-parent line, counted from the oldest; None where it is not on it."""
@@ -231,7 +249,17 @@ class Record:
     def commit_at(self, index: int) -> tuple[str, datetime.datetime]:
         """Id and time of the commit at a place of the first-parent line."""
         row = self._store.execute("SELECT id, time, high FROM all_commits WHERE seq = ?", (index,)).fetchone()
-        return row[0], self._time(index, row[1], row[2])
+        return row[0], self._time(index, row[1], row[2], self.now)
+
+    def written(self, index: int) -> datetime.datetime:
+        """The committer's time, as written, of the commit at a place of the first-parent line."""
+        row = self._store.execute("SELECT time FROM all_commits WHERE seq = ?", (index,)).fetchone()
+        return datetime.datetime.fromtimestamp(row[0], datetime.UTC)
+
+    def landed(self, index: int, *, as_of: datetime.datetime) -> datetime.datetime:
+        """When the commit at a place of the first-parent line landed, as far as one could say at some moment."""
+        row = self._store.execute("SELECT time, high FROM all_commits WHERE seq = ?", (index,)).fetchone()
+        return self._time(index, row[0], row[1], as_of)
 
     def _rows(self, rest: str, *values: str) -> list[_Row]:
         rows = (_Row(*row) for row in self._store.execute(_ROWS + rest, values))
@@ -266,11 +294,11 @@ class Record:
         )
 
     def _landed(self, row: _Row) -> datetime.datetime:
-        return self._time(row.index, row.time, row.high)
+        return self._time(row.index, row.time, row.high, self.now)
 
-    def _time(self, index: int, time: int, high: int) -> datetime.datetime:
+    def _time(self, index: int, time: int, high: int, as_of: datetime.datetime) -> datetime.datetime:
         """When a commit landed: its own time, or the latest before it on the line that is not in the future."""
-        now = int(self.now.timestamp())
+        now = int(as_of.timestamp())
         if high > max(time, now):
             rows = self._store.execute("SELECT max(time) FROM all_commits WHERE seq <= ? AND time <= ?", (index, now))
             high = rows.fetchone()[0] or time
