@@ -7,7 +7,7 @@ may refuse an object at admission depends on whether what it reads is surely the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ __all__ = ["Modules", "inventory_reads", "parse_modules"]
 _INVENTORY = ("data", "inventory")
 _LIBRARY = ("data", "lib", "inventory")
 """Functions here that take no kind hand out what others, which do, pick from."""
+_PARSE = "{name: rego.parse_module(name, text) | some name, text in input}"
 _POD_PATHS = (("data", "lib", "workload"), "spec_paths")
 """Who goes through this table asks for every kind that carries pods."""
 
@@ -79,7 +80,13 @@ def parse_modules(policies: Path, rules: Sequence[Rule], opa: Path) -> Modules:
     files = {str(file): file for file in (*libraries, *(rule.file for rule in rules))}
     texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
     done = run(
-        [opa, "eval", "--format=raw", "--stdin-input", "{name: rego.parse_module(name, text) | some name, text in input}"],
+        [
+            opa,
+            "eval",
+            "--format=raw",
+            "--stdin-input",
+            "{name: rego.parse_module(name, text) | some name, text in input}",
+        ],
         stdin=json.dumps(texts),
         accept=(0, 1, 2),
     )
@@ -90,18 +97,24 @@ def parse_modules(policies: Path, rules: Sequence[Rule], opa: Path) -> Modules:
     return Modules({module.package: module for module in modules})
 
 
-def inventory_reads(modules: Modules, rule: Rule, known: Sequence[Kind]) -> frozenset[Kind]:
+def inventory_reads(
+    modules: Modules, rule: Rule, known: Sequence[Kind], is_installed: Callable[[Kind], bool]
+) -> frozenset[Kind]:
     """The kinds that a rule may look up among the other objects; empty for one that reads none.
 
-    Where a lookup takes its kind from the object instead of writing it down, every kind of the group counts, or every
-    kind whose name stands in the same module.
+    Where a lookup takes its kind from the object instead of writing it down, every kind counts whose name stands in the
+    same module, else every known one of the group.
 
     Args:
         modules: all of them.
         rule: the one asked about.
-        known: the kinds that there are in a cluster.
+        known: the kinds that rules are about.
+        is_installed: whether a cluster has a kind.
+
+    Raises:
+        UserError: a lookup could be of any kind.
     """
-    walk = _Walk(modules, known)
+    walk = _Walk(modules, known, is_installed)
     walk.enter(modules._of(rule).package, "violation")
     return frozenset(walk.found)
 
@@ -123,6 +136,7 @@ class _Walk:
 
     modules: Modules
     known: Sequence[Kind]
+    is_installed: Callable[[Kind], bool]
     found: set[Kind] = field(default_factory=set)
     seen: set[tuple[Package, str]] = field(default_factory=set)
 
@@ -186,7 +200,7 @@ class _Walk:
 
     def _reads(self, module: _Module, name: str) -> bool:
         """Whether a function looks anything up, itself or through others."""
-        probe = _Walk(self.modules, ())
+        probe = _Walk(self.modules, (), self.is_installed)
         return probe._reaches(module, name)
 
     def _reaches(self, module: _Module, name: str) -> bool:
@@ -208,6 +222,8 @@ class _Walk:
             return
         literals = {kind} if kind else set(_strings([tree for trees in module.rules.values() for tree in trees]))
         named = {one for one in self.known if one.kind in literals and group in (None, one.group)}
+        if group is not None:
+            named |= {one for literal in literals if self.is_installed(one := Kind(group, literal))}
         candidates = named or {one for one in self.known if one.group == group}
         if not candidates:
             raise UserError("reads objects of a kind that can't be told from its text", file=module.file)
@@ -217,7 +233,7 @@ class _Walk:
 def _target(module: _Module, parts: Sequence[Any]) -> tuple[Package | None, str | None, list[str | None]]:
     """Package, rule and the rest of a reference; no package where it is the module's own."""
     words = [_literal(part) if index else str(part.get("value")) for index, part in enumerate(parts)]
-    head = words[0]
+    head = words[0] or ""
     if head == "data":
         if words[1:2] == ["inventory"]:
             return _INVENTORY, (words[2] if len(words) > 2 else None), words[3:]

@@ -1,0 +1,169 @@
+"""The rules as Gatekeeper takes them: one ConstraintTemplate, a constraint for each rule and environment.
+
+All rules share one template, and `policies/gatekeeper/main.rego` says which of them a constraint asks: a template of
+its own for each would be a kind of its own for each, and every kind costs the API server memory and a fresh cluster
+time.
+Constraints are named after their rules, so what is refused names the rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cartwright.policy.kinds import version_of
+from cartwright.policy.model import Kind, Rule
+from cartwright.policy.reads import Modules, inventory_reads
+
+__all__ = ["CONSTRAINT", "TEMPLATE", "Settings", "constraint", "enforcement", "lookups", "template"]
+
+TEMPLATE = "CartwrightRule"
+"""Kind of the constraints. The template's name is the same in small letters: Gatekeeper asks for that."""
+CONSTRAINT = "constraints.gatekeeper.sh/v1beta1"
+"""API version of the constraints."""
+
+_OWN = "cartwright"
+"""The parameter that `policies/gatekeeper/main.rego` reads; the others are the rule's own."""
+_NAMESPACE = Kind("", "Namespace")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What constraints say besides the rules' own parameters. Without any, everything is judged as `check` does."""
+
+    namespaces: tuple[str, ...] = ()
+    """Namespaces whose objects are judged; all by default."""
+    cluster_wide: Mapping[str, str] | None = None
+    """Labels of the cluster-wide objects that are judged; all by default."""
+    waivers: Mapping[str, Sequence[Mapping[str, str]]] | None = None
+    """Waived findings by rule id: apiVersion, kind, namespace, name, message."""
+
+
+def template(rules: Sequence[Rule], modules: Modules, policies: Path) -> dict[str, Any]:
+    """The ConstraintTemplate: all rules, and those of the libraries that any of them needs."""
+    entry = policies / "gatekeeper" / "main.rego"
+    libraries = sorted({file for rule in rules for file in modules.libraries(rule)})
+    libs = [_plain(file.read_text(encoding="utf-8")) for file in libraries]
+    libs += [_as_library(rule) for rule in rules]
+    source = {"version": "v1", "rego": _plain(entry.read_text(encoding="utf-8")), "libs": [*libs, _dispatch(rules)]}
+    return {
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {"name": TEMPLATE.lower()},
+        "spec": {
+            "crd": {
+                "spec": {
+                    "names": {"kind": TEMPLATE},
+                    "validation": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                }
+            },
+            "targets": [
+                {"target": "admission.k8s.gatekeeper.sh", "code": [{"engine": "Rego", "source": source}]},
+            ],
+        },
+    }
+
+
+def constraint(
+    rule: Rule, parameters: Mapping[str, Any], action: Mapping[str, Any], settings: Settings
+) -> dict[str, Any]:
+    """The constraint of one rule.
+
+    Args:
+        rule: what it asks.
+        parameters: the environment's values for the rule's parameters; the rest keep their defaults.
+        action: what follows from a violation, as `enforcement` says.
+        settings: what holds for the cluster alone.
+    """
+    own: dict[str, Any] = {"rule": rule.id}
+    if settings.cluster_wide:
+        own["clusterWide"] = dict(settings.cluster_wide)
+    if waivers := (settings.waivers or {}).get(rule.id):
+        own["waivers"] = [dict(waiver) for waiver in waivers]
+    groups: dict[str, list[str]] = {}
+    for kind in rule.kinds:
+        groups.setdefault(kind.group, []).append(kind.kind)
+    match: dict[str, Any] = {"kinds": [{"apiGroups": [group], "kinds": kinds} for group, kinds in groups.items()]}
+    if settings.namespaces:
+        match["namespaces"] = list(settings.namespaces)
+    return {
+        "apiVersion": CONSTRAINT,
+        "kind": TEMPLATE,
+        "metadata": {"name": rule.id},
+        "spec": {**action, "match": match, "parameters": {_OWN: own, **rule.defaults, **parameters}},
+    }
+
+
+def enforcement(rule: Rule, reads: frozenset[Kind]) -> dict[str, Any]:
+    """What follows from a violation: an error is refused, a warning is reported, both count in the audit.
+
+    A rule that looks at other objects can only be sure of them once they are there. Namespaces are: nothing is
+    admitted into one that is missing. Of anything else the order in which objects come would decide, and two that need
+    each other (a Deployment and its disruption budget) could never come; there admission warns and the audit counts.
+    """
+    if "admission" not in rule.runs_in:
+        return _scoped({"deny" if rule.severity == "error" else "warn": ("gator.gatekeeper.sh",)})
+    if rule.severity == "warning":
+        return {"enforcementAction": "warn"}
+    if reads <= {_NAMESPACE}:
+        return {"enforcementAction": "deny"}
+    return _scoped(
+        {"warn": ("validation.gatekeeper.sh",), "deny": ("audit.gatekeeper.sh", "gator.gatekeeper.sh")},
+    )
+
+
+def lookups(rules: Sequence[Rule], modules: Modules) -> dict[str, frozenset[Kind]]:
+    """By rule id, the kinds of other objects that it looks at."""
+    known = sorted({kind for rule in rules for kind in rule.kinds})
+    return {rule.id: inventory_reads(modules, rule, known, lambda kind: version_of(kind) is not None) for rule in rules}
+
+
+def _scoped(actions: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    return {
+        "enforcementAction": "scoped",
+        "scopedEnforcementActions": [
+            {"action": action, "enforcementPoints": [{"name": point} for point in points]}
+            for action, points in actions.items()
+        ],
+    }
+
+
+def _as_library(rule: Rule) -> str:
+    """A rule's module under the name that `lib.dispatch` knows it by: Gatekeeper takes libraries below `lib` alone."""
+    text = _plain(rule.file.read_text(encoding="utf-8"))
+    return text.replace(f"package cartwright.rules.{rule.package}", f"package lib.rules.{rule.package}", 1)
+
+
+def _dispatch(rules: Sequence[Rule]) -> str:
+    """Asks the rule that the constraint names; OPA's index finds its line without trying the others.
+
+    Gatekeeper moves libraries to a place of its own, and references follow only where they go through an import.
+    """
+    lines = ["package lib.dispatch", "", *(f"import data.lib.rules.{rule.package}" for rule in rules), ""]
+    for rule in rules:
+        lines += [
+            "violation contains result if {",
+            f'\tinput.parameters.{_OWN}.rule == "{rule.id}"',
+            f"  some result in {rule.package}.violation",
+            "}",
+            "",
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _plain(text: str) -> str:
+    """Rego without its comments: what a rule is about stands in `policies`, a cluster only runs it."""
+    kept: list[str] = []
+    in_raw_string = False
+    for line in text.splitlines():
+        if not in_raw_string and line.lstrip().startswith("#"):
+            continue
+        if line.count("`") % 2:
+            in_raw_string = not in_raw_string
+        if in_raw_string or line or (kept and kept[-1]):
+            # Spaces, so that the text can stand in YAML as it is.
+            kept.append(line if in_raw_string else re.sub(r"^\t+", lambda tabs: "  " * len(tabs[0]), line))
+    return re.sub(r"\n+\Z", "\n", "\n".join(kept) + "\n")
