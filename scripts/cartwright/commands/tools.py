@@ -13,21 +13,20 @@ from cartwright.tools import load_catalogue, locate, python_tools, require, requ
 
 app = typer.Typer(no_args_is_help=True, help="Build and list the pinned tools.")
 
-_TIERS = ("check", "cluster", "test")
-
 
 @app.command()
 def build(
     names: Annotated[list[str] | None, typer.Argument(help="Tools to build; all of them by default.")] = None,
-    tier: Annotated[str | None, typer.Option(help="Only the tools of this tier: check, cluster or test.")] = None,
+    tier: Annotated[str | None, typer.Option(help="Only the tools of this tier: check, cluster, node or test.")] = None,
 ) -> None:
     """Build what is missing into the cache and print where each tool is.
 
     Examples: `cartwright tools build`, `cartwright tools build --tier check`, `cartwright tools build kustomize`.
     """
     catalogue = load_catalogue()
-    if tier is not None and tier not in _TIERS:
-        raise UserError(f"no tier '{tier}'", hint=nearest(tier, _TIERS))
+    tiers = sorted({one for tool in catalogue.values() for one in tool.tiers})
+    if tier is not None and tier not in tiers:
+        raise UserError(f"no tier '{tier}'", hint=nearest(tier, tiers))
     chosen = names or [tool.name for tool in catalogue.values() if tier is None or tier in tool.tiers]
     for name, path in require([name for name in chosen if name not in python_tools()]).items():
         write(f"{name} {catalogue[name].version} {path}")
