@@ -36,11 +36,22 @@ named_beside(resource, group, kind, name) := [found |
 
 # METADATA
 # description: Objects that carry pods and share the namespace of `object`.
-pods_beside(resource) := [found |
-	some version, kinds in _around(resource)
-	version in {"v1", "apps/v1", "batch/v1"}
+pods_beside(resource) := [found | some found in _pods_of(_around(resource))]
+
+# METADATA
+# description: Objects that carry pods, of every namespace and of none.
+pods := array.concat(
+	[found |
+		some versions in data.inventory.namespace
+		some found in _pods_of(versions)
+	],
+	_pods_of(object.get(data.inventory, "cluster", {})),
+)
+
+_pods_of(versions) := [found |
+	some version in ["v1", "apps/v1", "batch/v1"]
 	some kind, _ in workload.spec_paths
-	some found in kinds[kind]
+	some found in versions[version][kind]
 ]
 
 # METADATA

@@ -51,6 +51,13 @@ test_pods_are_those_of_the_known_groups if {
 	_ids(found) == {"pod", "deployment"}
 }
 
+test_pods_of_every_namespace_and_of_none if {
+	found := inventory.pods with data.inventory as _inventory
+	_ids(found) == {"pod", "deployment", "pod without a namespace"}
+	none := inventory.pods with data.inventory as {}
+	none == []
+}
+
 test_without_a_namespace_others_without_one_are_seen if {
 	found := inventory.pods_beside({"metadata": {"name": "x"}}) with data.inventory as _inventory
 	_ids(found) == {"pod without a namespace"}
