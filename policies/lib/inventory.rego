@@ -35,6 +35,14 @@ named_beside(resource, group, kind, name) := [found |
 ][0]
 
 # METADATA
+# description: The cluster-wide object of a group and kind with that name; undefined where there is none.
+cluster_wide(group, kind, name) := [found |
+	some version, kinds in data.inventory.cluster
+	_is_of(version, group)
+	found := kinds[kind][name]
+][0]
+
+# METADATA
 # description: Objects that carry pods and share the namespace of `object`.
 pods_beside(resource) := [found | some found in _pods_of(_around(resource))]
 

@@ -36,6 +36,15 @@ test_the_core_group_has_no_slash if {
 	found.id == "account"
 }
 
+test_a_cluster_wide_object if {
+	found := inventory.cluster_wide("", "Namespace", "shop") with data.inventory as _inventory
+	found == _inventory.cluster.v1.Namespace.shop
+	not _is_cluster_wide("apps", "Namespace", "shop")
+	not _is_cluster_wide("", "Namespace", "other")
+}
+
+_is_cluster_wide(group, kind, name) if inventory.cluster_wide(group, kind, name) with data.inventory as _inventory
+
 test_a_name_in_two_versions_is_found_once if {
 	found := inventory.named_beside(_object("shop"), "autoscaling", "HorizontalPodAutoscaler", "both") with data.inventory as _inventory
 	found.id in {"v1", "v2"}

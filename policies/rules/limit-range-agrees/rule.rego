@@ -27,7 +27,7 @@ violation contains report.in_container(input.review.object, container, ["resourc
 	some resource, most in item.max
 	limit := _amount(container, "limits", resource)
 	limit > quantity.amount(most)
-	text := sprintf("limits %s to more than %v, which the LimitRange allows at most; lower it", [resource, most])
+	text := sprintf("limits %s to more than %v, which the LimitRange allows at most; lower it", [resource, quantity.shown(most)])
 }
 
 violation contains report.in_container(input.review.object, container, ["resources", "requests", resource], text) if {
@@ -35,7 +35,7 @@ violation contains report.in_container(input.review.object, container, ["resourc
 	some resource, least in item.min
 	request := _amount(container, "requests", resource)
 	request < quantity.amount(least)
-	text := sprintf("requests less %s than %v, which the LimitRange asks for at least; raise it", [resource, least])
+	text := sprintf("requests less %s than %v, which the LimitRange asks for at least; raise it", [resource, quantity.shown(least)])
 }
 
 violation contains report.in_container(input.review.object, container, ["resources", "limits", resource], text) if {
@@ -55,7 +55,7 @@ violation contains report.in_container(input.review.object, container, ["resourc
 	quantity.amount(request) > quantity.amount(filled)
 	text := sprintf(
 		"requests %v of %s and states no limit, for which the LimitRange fills in %v; state a limit above the request",
-		[request, resource, filled],
+		[quantity.shown(request), resource, quantity.shown(filled)],
 	)
 }
 
@@ -64,7 +64,7 @@ violation contains report.in_pod(input.review.object, ["containers"], text) if {
 	item.type == "Pod"
 	some resource, most in item.max
 	demand.of_pod(input.review.object, "limits", resource, _defaults) > quantity.amount(most)
-	text := sprintf("its containers limit %s to more than %v together, which the LimitRange allows at most", [resource, most])
+	text := sprintf("its containers limit %s to more than %v together, which the LimitRange allows at most", [resource, quantity.shown(most)])
 }
 
 violation contains report.in_pod(input.review.object, ["containers"], text) if {
@@ -72,7 +72,7 @@ violation contains report.in_pod(input.review.object, ["containers"], text) if {
 	item.type == "Pod"
 	some resource, least in item.min
 	demand.of_pod(input.review.object, "requests", resource, _defaults) < quantity.amount(least)
-	text := sprintf("its containers request less %s than %v together, which the LimitRange asks for at least", [resource, least])
+	text := sprintf("its containers request less %s than %v together, which the LimitRange asks for at least", [resource, quantity.shown(least)])
 }
 
 _items := [item |

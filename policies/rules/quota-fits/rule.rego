@@ -35,7 +35,7 @@ violation contains report.at(input.review.object, ["spec", "hard", key], text) i
 	needed - quantity.amount(hard) > _rounding
 	text := sprintf(
 		"allows %v of %s, but what its namespace holds may need %s at once; raise it, or lower what is asked for",
-		[hard, key, _shown(key, needed)],
+		[quantity.shown(hard), key, _shown(key, needed)],
 	)
 }
 

@@ -1,0 +1,49 @@
+# METADATA
+# title: The containers of a pod have ports of their own
+# description: >-
+#   The containers of a pod share one network: the second that opens a port fails to start. A name that two ports
+#   share leads a Service to one of them, and a port that is listed twice cannot be applied by the server's side.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/workloads/pods/#pod-networking
+#     description: Kubernetes on the network of a pod
+# custom:
+#   id: unique-ports
+#   severity: error
+#   scope: object
+#   kinds: pod-carrying
+#   remedy: >-
+#     Give each container a port, and each port a name, of its own.
+package cartwright.rules.unique_ports
+
+import data.lib.report
+import data.lib.workload
+
+violation contains report.in_container(input.review.object, container, ["ports", index, "containerPort"], text) if {
+	some position, [container, index, port] in _ports
+	some earlier, [owner, _, other] in _ports
+	earlier < position
+	other.containerPort == port.containerPort
+	_protocol(other) == _protocol(port)
+	text := sprintf("has the port %v, as the container %v does; use another", [port.containerPort, _name(owner)])
+}
+
+violation contains report.in_container(input.review.object, container, ["ports", index, "name"], text) if {
+	some position, [container, index, port] in _ports
+	some earlier, [owner, _, other] in _ports
+	earlier < position
+	other.name == port.name
+	not port.name in {"", null}
+	text := sprintf("has a port with the name %v, as the container %v does; use another", [port.name, _name(owner)])
+}
+
+_ports := [[container, index, port] |
+	some container in workload.long_running(input.review.object)
+	some index, port in container.spec.ports
+]
+
+_protocol(port) := stated if {
+	stated := port.protocol
+	not stated in {"", null}
+} else := "TCP"
+
+_name(container) := object.get(container.spec, "name", container.index)
