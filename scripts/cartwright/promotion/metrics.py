@@ -4,7 +4,8 @@ Deployment
     A change of an app's pins in an environment that lands in the window and is no return: promoted, set or edited by
     hand. What stood there when history began, a moved overlay and a rollback are none.
 Deployment frequency
-    Deployments per day of the window; where history is shorter than the window, per day of history.
+    Deployments per day of the window; where history is shorter than the window, per day of history, of which the first
+    counts as a whole one.
 Lead time for changes
     From the moment that the same content first landed in the environments upstream, which is when it entered this
     repository, to the moment that it landed here. None for environments without upstreams.
@@ -27,12 +28,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cartwright.promotion.argo import HealthSource
 from cartwright.promotion.explain import Explained, explain, same_content
-from cartwright.promotion.pins import Pinned
 from cartwright.promotion.record import Event, Record
+from cartwright.promotion.snapshot import Snapshot
 from cartwright.promotion.trailers import instant
 
-__all__ = ["Figures", "Metrics", "Sync", "measure"]
+__all__ = ["Figures", "Metrics", "Sync", "measure", "median", "read_syncs"]
 
 _VERSION = 1
 """Version of the JSON; a change that breaks a reader raises it."""
@@ -52,7 +54,7 @@ class Figures:
     """The four figures of one environment, or of one app in it."""
 
     days: float
-    """Length of the window, or of history where that is shorter."""
+    """Length of the window, or of history where that is shorter; a day at least."""
     deployments: int = 0
     failed: int = 0
     lead_times: tuple[float, ...] = ()
@@ -143,6 +145,7 @@ def measure(
     record: Record,
     *,
     upstreams: Mapping[str, Sequence[str]],
+    environments: Sequence[str],
     since: datetime.datetime,
     apps: Sequence[str] | None = None,
     syncs: Mapping[tuple[str, str], Sequence[Sync]] | None = None,
@@ -150,14 +153,15 @@ def measure(
     """Measure the window from ``since`` to the record's ``now``.
 
     Args:
-        upstreams: the upstreams of each environment that is measured, lowest rank first.
+        upstreams: the upstreams of every environment.
+        environments: those that are measured, lowest rank first.
         apps: ``group/name`` each; all by default.
         syncs: what Argo CD says, by environment and app; None where it was not asked.
     """
     found = explain(record)
     wanted = None if apps is None else set(apps)
     begin = max(since, min((one.event.time for one in found), default=since))
-    days = max((record.now - begin).total_seconds(), 0.0) / 86400
+    days = max((record.now - begin).total_seconds() / 86400, 1.0)
     entered = _first_landings(found)
     deployments: dict[tuple[str, str], list[_Deployment]] = {}
     following: dict[tuple[str, str], Explained] = {}
@@ -166,7 +170,7 @@ def measure(
         key = (event.environment, event.app)
         after = following.get(key)
         following[key] = one
-        if event.environment not in upstreams or (wanted is not None and event.app not in wanted):
+        if event.environment not in environments or (wanted is not None and event.app not in wanted):
             continue
         if event.time >= since and _is_deployment(one):
             restored = after.event if after is not None and (after.returned or after.kind == "rollback") else None
@@ -181,11 +185,31 @@ def measure(
         until=record.now,
         environments={
             name: _sum((one for (environment, _), one in figures.items() if environment == name), days=days)
-            for name in upstreams
+            for name in environments
         },
         apps=figures,
         argocd=syncs is not None,
     )
+
+
+def read_syncs(
+    hub: HealthSource, snapshot: Snapshot, *, environments: Sequence[str], apps: Sequence[str] | None
+) -> dict[tuple[str, str], tuple[Sync, ...]]:
+    """Ask Argo CD for the syncs of Applications, by environment and app.
+
+    Raises:
+        UnknownHealthError: nobody can say.
+    """
+    names = {
+        one.name: (environment, app)
+        for environment in environments
+        for app, one in snapshot.applications[environment].items()
+        if apps is None or app in apps
+    }
+    return {
+        names[name]: tuple(Sync(revision=revision, deployed_at=time) for revision, time in state.history)
+        for name, state in hub.read(names).items()
+    }
 
 
 def median(values: Sequence[float]) -> float | None:
@@ -199,25 +223,25 @@ def _is_deployment(one: Explained) -> bool:
 
 def _first_landings(
     found: Iterable[Explained],
-) -> dict[tuple[str, str], list[tuple[tuple[Pinned, ...], datetime.datetime]]]:
+) -> dict[tuple[str, str], list[Event]]:
     """When each content first landed, by environment and app."""
-    landings: dict[tuple[str, str], list[tuple[tuple[Pinned, ...], datetime.datetime]]] = {}
+    landings: dict[tuple[str, str], list[Event]] = {}
     for one in reversed(list(found)):
         if one.event.after and not one.returned:
-            landings.setdefault((one.event.environment, one.event.app), []).append((one.event.after, one.event.time))
+            landings.setdefault((one.event.environment, one.event.app), []).append(one.event)
     return landings
 
 
 def _entered(
     event: Event,
-    landings: Mapping[tuple[str, str], Sequence[tuple[tuple[Pinned, ...], datetime.datetime]]],
+    landings: Mapping[tuple[str, str], Sequence[Event]],
     upstreams: Iterable[str],
 ) -> datetime.datetime | None:
     times = [
-        time
+        one.time
         for upstream in upstreams
-        for pins, time in landings.get((upstream, event.app), ())
-        if time <= event.time and same_content(pins, event.after or ())
+        for one in landings.get((upstream, event.app), ())
+        if one.index < event.index and same_content(one.after or (), event.after or ())
     ]
     return min(times, default=None)
 

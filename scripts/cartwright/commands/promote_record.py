@@ -1,0 +1,190 @@
+"""``cartwright promote history``, ``matrix``, ``metrics`` and ``verify``: they read what happened and write nothing."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cartwright.errors import UserError, nearest
+from cartwright.output import stdout, write
+from cartwright.repository import find_root
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cartwright.promotion.plan import Context
+
+__all__ = ["history", "matrix", "metrics", "register", "verify"]
+
+_FORMATS = ("text", "json")
+_Format = Annotated[str, typer.Option("--format", help="text or json.")]
+_Environments = Annotated[list[str] | None, typer.Option("--env", metavar="ENV", help="Only this one; repeatable.")]
+_Kubeconfig = Annotated[
+    Path | None, typer.Option(help="The cluster that Argo CD runs in; by default the embedded one, or KUBECONFIG.")
+]
+_ClusterContext = Annotated[str | None, typer.Option("--context", help="The context of that kubeconfig.")]
+
+
+def history(
+    app: Annotated[str, typer.Argument(metavar="APP", help="The app: `catalog`, or `shop/catalog`.")],
+    *,
+    environment: _Environments = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the newest N entries.")] = None,
+    output: _Format = "text",
+) -> None:
+    """Show every release that came to an app's environments, with who, why, gates, rollbacks, holds and hand edits.
+
+    Examples: `cartwright promote history catalog`, `cartwright promote history catalog --env prod --limit 5`,
+    `cartwright promote history shop/catalog --format json`.
+    """
+    from cartwright.promotion.history import History, read_history
+    from cartwright.promotion.recordreport import history_text
+
+    context = _context(output)
+    environments = _environments(context, environment)
+    name = context.snapshot.pick_app(app, environments=environments)
+    found = read_history(context.record, name, environments=environments)
+    found = History(app=found.app, entries=found.entries[:limit], cut=found.cut)
+    _print(output, found.to_json(), lambda: history_text(found))
+
+
+def matrix(
+    apps: Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")] = None,
+    *,
+    environment: _Environments = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only apps for which a release waits.")] = False,
+    kubeconfig: _Kubeconfig = None,
+    cluster_context: _ClusterContext = None,
+    output: _Format = "text",
+) -> None:
+    """Show what each environment runs of each app, what waits, which gates stop it, and when it could go.
+
+    The images' signatures are not asked for here; the promotion does.
+
+    Examples: `cartwright promote matrix`, `cartwright promote matrix catalog --env prod`,
+    `cartwright promote matrix --waiting --format json`.
+    """
+    from cartwright.promotion.argo import find_hub
+    from cartwright.promotion.evidence import Sources
+    from cartwright.promotion.matrix import read_matrix
+    from cartwright.promotion.recordreport import matrix_text
+
+    context = _context(output)
+    environments = _environments(context, environment)
+    names = None if not apps else {context.snapshot.pick_app(app, environments=environments) for app in apps}
+    hub = find_hub(context.snapshot.root, kubeconfig=kubeconfig, context=cluster_context)
+    sources = Sources(health=hub, signatures=_no_signatures)
+    found = read_matrix(context, sources, environments=environments, apps=names)
+    if waiting:
+        found = found.only_waiting()
+    _print(output, found.to_json(), lambda: matrix_text(found))
+
+
+def metrics(
+    apps: Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")] = None,
+    *,
+    environment: _Environments = None,
+    since: Annotated[str, typer.Option(metavar="DURATION|DATE", help="The window: 30d, or 2026-01-31.")] = "30d",
+    per_app: Annotated[bool, typer.Option("--per-app", help="Each app's figures, too; JSON always has them.")] = False,
+    argocd: Annotated[bool, typer.Option("--argocd", help="Ask Argo CD when each release went live.")] = False,
+    kubeconfig: _Kubeconfig = None,
+    cluster_context: _ClusterContext = None,
+    output: _Format = "text",
+) -> None:
+    """Show deployment frequency, lead time, change failure rate and time to restore, by environment and app.
+
+    Examples: `cartwright promote metrics`, `cartwright promote metrics --since 90d --per-app`,
+    `cartwright promote metrics catalog --env prod --argocd --format json`.
+    """
+    from cartwright.promotion.argo import find_hub
+    from cartwright.promotion.metrics import measure, read_syncs
+    from cartwright.promotion.recordreport import metrics_text
+
+    context = _context(output)
+    environments = _environments(context, environment)
+    begin = _begin(since, context.now)
+    names = None if not apps else [context.snapshot.pick_app(app, environments=environments) for app in apps]
+    syncs = None
+    if argocd:
+        hub = find_hub(context.snapshot.root, kubeconfig=kubeconfig, context=cluster_context)
+        syncs = read_syncs(hub, context.snapshot, environments=environments, apps=names)
+    found = measure(
+        context.record,
+        upstreams={name: one.upstreams for name, one in context.snapshot.environments.items()},
+        environments=environments,
+        since=begin,
+        apps=names,
+        syncs=syncs,
+    )
+    _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
+
+
+def verify(output: _Format = "text") -> None:
+    """Prove from Git that what every environment ran came through its gates; name each commit that went past them.
+
+    Examples: `cartwright promote verify`, `cartwright promote verify --format json`.
+
+    Exit codes: 0 all came through, 1 some did not, 2 the history can't be read.
+    """
+    from cartwright.promotion.recordreport import verification_json, verification_text
+    from cartwright.promotion.verify import verify as judge_all
+
+    context = _context(output)
+    found = judge_all(context.snapshot, context.record)
+    _print(output, verification_json(found), lambda: verification_text(found))
+    raise typer.Exit(1 if found.findings else 0)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``cartwright promote``."""
+    for command in (history, matrix, metrics, verify):
+        app.command()(command)
+
+
+def _context(output: str) -> Context:
+    from cartwright.promotion.git import read_head
+    from cartwright.promotion.plan import Context
+    from cartwright.promotion.snapshot import open_snapshot
+
+    if output not in _FORMATS:
+        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
+    root = find_root()
+    return Context(snapshot=open_snapshot(root, read_head(root)), by="", now=datetime.datetime.now(datetime.UTC))
+
+
+def _environments(context: Context, names: list[str] | None) -> tuple[str, ...]:
+    from cartwright.environments import pick_environment
+
+    known = context.snapshot.environments
+    wanted = {pick_environment(known, name).name for name in names or known}
+    return tuple(name for name in known if name in wanted)
+
+
+def _begin(text: str, now: datetime.datetime) -> datetime.datetime:
+    """The moment that a window begins: a duration back from now, or a date in UTC."""
+    from cartwright.promotion.gates.case import parse_duration
+
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        moment = now - parse_duration(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    if moment >= now:
+        raise UserError(f"--since {text} is not in the past")
+    return moment
+
+
+def _no_signatures(image: str, *, key: Path) -> None:
+    raise UserError(f"signatures are not asked for here ({image}, {key})")
+
+
+def _print(output: str, data: dict[str, Any], text: Any) -> None:
+    if output == "json":
+        write(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        rendered: RenderableType = text()
+        stdout().print(rendered)
