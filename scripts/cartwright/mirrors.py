@@ -40,6 +40,7 @@ _UPSTREAMS = (
         "https://github.com/prometheus-operator/prometheus-operator",
         ("kustomization.yaml", "bundle.yaml"),
     ),
+    _Upstream("gatekeeper", "https://github.com/open-policy-agent/gatekeeper", ("config/crd",)),
 )
 
 _COMMIT = {

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,38 @@ from cartwright.paths import cache_root
 from cartwright.tools import asset, load_catalogue
 from cartwright.yamlfile import load_all
 
-__all__ = ["schema_folder", "schema_location"]
+__all__ = ["CONSTRAINT_KIND", "schema_folder", "schema_location"]
 
-_CRDS = (("prometheus-operator", "example/prometheus-operator-crd", "."), ("argocd", "manifests", "crds"))
+_CRDS = (
+    ("prometheus-operator", "example/prometheus-operator-crd", "."),
+    ("argocd", "manifests", "crds"),
+    ("gatekeeper", "config/crd", "bases"),
+)
 """Tools whose modules hold CRDs that manifests here use: tool, asset, and the folder in that."""
-_FORMAT = 3
+CONSTRAINT_KIND = "CartwrightRule"
+"""Kind of Gatekeeper's constraints here. Gatekeeper makes its CRD from the template, in the cluster."""
+_CONSTRAINT: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "additionalProperties": False,
+    "properties": {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+        "spec": {
+            "type": "object",
+            "required": ["match", "parameters"],
+            "additionalProperties": False,
+            "properties": {
+                "enforcementAction": {"enum": ["deny", "dryrun", "warn", "scoped"]},
+                "scopedEnforcementActions": {"type": "array"},
+                "match": {"type": "object"},
+                "parameters": {"type": "object"},
+            },
+        },
+    },
+}
+_FORMAT = 4
 """Counts changes of what this module writes, so that an older cache is not taken for a current one."""
 _DEFINITION = re.compile(r"#/\$defs/(?P<name>[^\"]+)$|_definitions\.json#/(?:definitions|\$defs)/(?P<other>[^\"]+)$")
 
@@ -55,6 +83,8 @@ def schema_folder() -> Path:
             _write_kubernetes(kubernetes, side)
             for tool, kept, folder in _CRDS:
                 _write_crds(asset(tool, kept) / folder, side)
+            constraint = side / f"{CONSTRAINT_KIND.lower()}-constraints-v1beta1.json"
+            constraint.write_text(json.dumps(_CONSTRAINT), encoding="utf-8")
             side.rename(home)
         except FileExistsError:
             pass  # another process made the same folder first
@@ -122,7 +152,7 @@ def _write_crds(folder: Path, target: Path) -> None:
             if not isinstance(crd, dict) or crd.get("kind") != "CustomResourceDefinition":
                 continue
             spec = crd["spec"]
-            for version in spec["versions"]:
+            for version in spec["versions"] or ():
                 schema = _strict(_without_descriptions(version["schema"]["openAPIV3Schema"]), top=True)
                 group = spec["group"].split(".")[0]
                 name = f"{spec['names']['kind']}-{group}-{version['name']}.json".lower()

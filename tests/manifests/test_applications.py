@@ -15,7 +15,7 @@ from cartwright.render import Rendered
 from cartwright.repository import Tree
 
 Read = Callable[[str], list[dict[str, Any]]]
-APPS = 7
+APPS = 8
 """Bases below apps/, components left out."""
 
 
@@ -80,6 +80,7 @@ def test_no_object_is_owned_by_two_applications(rendered: dict[str, Rendered]) -
 
 def test_every_object_is_cluster_wide_or_in_the_namespace_of_its_group(rendered: dict[str, Rendered]) -> None:
     cluster_wide = {"Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+    cluster_wide |= {"ConstraintTemplate", "CartwrightRule", "ValidatingWebhookConfiguration"}
     for build in rendered.values():
         for resource in build.resources:
             identity = resource.identity

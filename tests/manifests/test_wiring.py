@@ -19,6 +19,7 @@ FROM_THE_SECRET_STORE = {
     ("shop", "redis-auth", "password"),
     ("data", "postgresql-admin", "password"),
     ("data", "redis-auth", "password"),
+    *(("platform", "gatekeeper-webhook-server-cert", key) for key in ("ca.crt", "tls.crt", "tls.key")),
 }
 """Namespace, name and key of what Git does not hold: from the platform's secret store, here from `cartwright up`.
 Besides, `<service>-database` with the key `password` in shop and in data, for each service with a database."""
@@ -155,7 +156,7 @@ def test_bindings_name_a_role_and_an_account_that_exist(objects: Objects, enviro
         for _, one in objects(environment=environment)
     }
     bindings = objects("RoleBinding", environment=environment) + objects("ClusterRoleBinding", environment=environment)
-    assert len(bindings) == 3
+    assert len(bindings) == 6
     for _, one in bindings:
         role = one["roleRef"]
         namespace = one["metadata"]["namespace"] if role["kind"] == "Role" else ""

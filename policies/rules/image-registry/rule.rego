@@ -18,7 +18,13 @@
 #         `ghcr.io/example-org/cartwright/orders` but not `ghcr.io/example-organisation/orders`.
 #       type: array
 #       items: {type: string, minLength: 1}
-#       default: [docker.io/library, ghcr.io/example-org, quay.io/prometheus, quay.io/prometheus-operator, registry.k8s.io]
+#       default:
+#         - docker.io/library
+#         - docker.io/openpolicyagent
+#         - ghcr.io/example-org
+#         - quay.io/prometheus
+#         - quay.io/prometheus-operator
+#         - registry.k8s.io
 #   remedy: Use an image from an allowed registry, or add the registry to the parameter `registries` in environment.yaml.
 package cartwright.rules.image_registry
 

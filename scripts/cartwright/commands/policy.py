@@ -92,6 +92,36 @@ def docs(
         raise typer.Exit(1)
 
 
+@app.command()
+def build(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 and name the files that are not current.")
+    ] = False,
+) -> None:
+    """Generate what Gatekeeper takes of the rules: apps/platform/gatekeeper, with constraints for each environment.
+
+    Examples: `cartwright policy build`, `cartwright policy build --check`.
+    """
+    from cartwright.network.files import stale, write_all
+    from cartwright.policy.gatekeeper_files import generate
+    from cartwright.repository import open_tree
+
+    root = find_root()
+    wanted = generate(open_tree(root))
+    outdated = stale(root, wanted)
+    if check:
+        for path in outdated:
+            write(f"{path}: is not what the rules and environments say (run `cartwright policy build`)")
+        if outdated:
+            raise typer.Exit(1)
+        write(f"{len(wanted)} files for Gatekeeper are current")
+        return
+    write_all(root, wanted, outdated)
+    for path in outdated:
+        write(f"wrote {path}")
+    write(f"{len(wanted)} files for Gatekeeper, {len(outdated)} written")
+
+
 @app.command("test")
 def test_rules(
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",

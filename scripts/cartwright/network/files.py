@@ -1,4 +1,4 @@
-"""Comparing the generated policies with the files, and writing those that differ."""
+"""Comparing generated texts with the files, and writing those that differ."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def write_all(root: Path, wanted: Mapping[str, str], paths: tuple[str, ...]) -> 
     try:
         for path in paths:
             target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
             side = target.with_name(f".{target.name}.new")
             sides.append((side, target))
             side.write_bytes(wanted[path].encode())

@@ -17,10 +17,11 @@ from typing import Any
 from cartwright.policy.kinds import version_of
 from cartwright.policy.model import Kind, Rule
 from cartwright.policy.reads import Modules, inventory_reads
+from cartwright.schemas import CONSTRAINT_KIND
 
 __all__ = ["CONSTRAINT", "TEMPLATE", "Settings", "constraint", "enforcement", "lookups", "template"]
 
-TEMPLATE = "CartwrightRule"
+TEMPLATE = CONSTRAINT_KIND
 """Kind of the constraints. The template's name is the same in small letters: Gatekeeper asks for that."""
 CONSTRAINT = "constraints.gatekeeper.sh/v1beta1"
 """API version of the constraints."""

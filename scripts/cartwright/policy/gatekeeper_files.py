@@ -1,7 +1,7 @@
 """The files of `apps/platform/gatekeeper` that follow from the rules: what `cartwright policy build` writes.
 
-Beside the template and the constraints these are whatever else lists kinds: the objects that Gatekeeper keeps a copy of,
-those that its webhook is asked about, and those that its account may read.
+Beside the template and the constraints these are whatever else lists kinds: the objects that Gatekeeper keeps a copy
+of, those that its webhook is asked about, and those that its account may read.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import yaml
 from cartwright.applications import find_applications
 from cartwright.environments import Environment, load_environments
 from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups, template
-from cartwright.policy.kinds import resource_of, version_of
-from cartwright.policy.model import Kind, Rule, load_rules
+from cartwright.policy.kinds import is_built_in, is_cluster_wide, resource_of, version_of
+from cartwright.policy.model import Kind, load_rules
 from cartwright.policy.parameters import parameters_of
 from cartwright.policy.reads import parse_modules
 from cartwright.policy.waivers import Waiver, load_waivers
 from cartwright.repository import Tree
 from cartwright.tools import require
+from cartwright.yamlfile import load_all
 from cartwright.yamltext import needs_quotes
 
 __all__ = ["FOLDER", "OURS", "generate"]
@@ -40,6 +41,7 @@ _MADE = frozenset({Kind("", "Pod"), Kind("apps", "ReplicaSet")})
 """Made by controllers from what stands in Git. Beside their owners they would count twice, and old ReplicaSets would
 speak of releases that are gone: Gatekeeper keeps no copies of them. Nor of Secrets: it would hold their content."""
 _SECRET = Kind("", "Secret")
+_NAMESPACE_KIND = Kind("", "Namespace")
 _CONTROLLERS = (
     "system:kube-controller-manager",
     *(
@@ -64,16 +66,18 @@ def generate(tree: Tree) -> dict[str, str]:
     reads = lookups(rules, modules)
     enforced = [rule for rule in rules if "admission" in rule.runs_in]
     judged = sorted({kind for rule in enforced for kind in rule.kinds})
+    deployed = _deployed(tree)
     kept = sorted(
         kind
         for kind in {kind for rule in enforced for kind in reads[rule.id]} - _MADE - {_SECRET}
-        if version_of(kind) is not None
+        if is_built_in(kind) or (kind in deployed and version_of(kind) is not None)
     )
     environments = load_environments(tree)
     applications = find_applications(tree, environments)
     waivers = load_waivers(tree.root)
     files = {
-        "template.yaml": [_placed(template(rules, modules, policies), wave=1)],
+        "template/template.yaml": [_placed(template(rules, modules, policies), wave=1)],
+        "template/kustomization.yaml": [_kustomization("template.yaml")],
         "config.yaml": [_config(kept)],
         "clusterrole-reader.yaml": [_reader(sorted({*judged, *kept}))],
         "webhook.yaml": [_webhook(judged, sorted({one.namespace for one in applications}))],
@@ -94,21 +98,42 @@ def generate(tree: Tree) -> dict[str, str]:
             )
             for rule in rules
         ]
-        files[f"constraints/{name}/kustomization.yaml"] = [
-            {
-                "apiVersion": "kustomize.config.k8s.io/v1beta1",
-                "kind": "Kustomization",
-                "resources": ["constraints.yaml"],
-            }
-        ]
+        files[f"constraints/{name}/kustomization.yaml"] = [_kustomization("../../template", "constraints.yaml")]
     return {f"{FOLDER}/{path}": _HEADER + _text(documents) for path, documents in files.items()}
 
 
-def _placed(one: dict[str, Any], *, wave: int, options: str = "", namespace: str = "") -> dict[str, Any]:
+def _deployed(tree: Tree) -> frozenset[Kind]:
+    """The kinds that some AppProject lets Argo CD deploy: of those that a CRD brings, no others need be there."""
+    projects = [
+        document
+        for path in tree.content_files
+        if path.startswith("argocd/") and path.endswith(".yaml")
+        for document in load_all(tree.text(path), path)
+        if isinstance(document, dict) and document.get("kind") == "AppProject"
+    ]
+    return frozenset(
+        Kind(one["group"], one["kind"])
+        for project in projects
+        for field in ("clusterResourceWhitelist", "namespaceResourceWhitelist")
+        for one in project["spec"].get(field) or ()
+    )
+
+
+def _kustomization(*resources: str) -> dict[str, Any]:
+    """Apart from the base, which puts what it holds into a namespace: kustomize takes kinds that it does not know for
+    namespaced ones."""
+    return {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": list(resources),
+        "labels": [{"pairs": {**OURS, "app.kubernetes.io/managed-by": "argocd"}, "includeSelectors": False}],
+    }
+
+
+def _placed(one: dict[str, Any], *, wave: int, options: str = "") -> dict[str, Any]:
     """The object with its place in the order of a sync, and the labels of the app."""
     metadata = {
         "name": one["metadata"]["name"],
-        **({"namespace": namespace} if namespace else {}),
         "labels": {"app.kubernetes.io/name": "gatekeeper", "app.kubernetes.io/component": "policy"},
         "annotations": {
             "argocd.argoproj.io/sync-wave": str(wave),
@@ -171,7 +196,12 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
                 # Nothing comes into these namespaces unjudged.
                 "failurePolicy": "Fail",
                 "namespaceSelector": {"matchExpressions": [named]},
-                "rules": _webhook_rules(kinds, "Namespaced"),
+                "rules": [
+                    *_webhook_rules([kind for kind in kinds if not is_cluster_wide(kind)], "Namespaced"),
+                    # Only where a container is put into a pod that runs.
+                    _webhook_rule("", ["pods/ephemeralcontainers"], "Namespaced", operations=["UPDATE"]),
+                    *_webhook_rules([kind for kind in kinds if kind == _NAMESPACE_KIND], "Cluster"),
+                ],
             },
             {
                 "name": "cluster.validation.gatekeeper.sh",
@@ -179,7 +209,9 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
                 # The API server brings its own roles up to date before anything else can run: that must not wait.
                 "failurePolicy": "Ignore",
                 "objectSelector": {"matchLabels": dict(OURS)},
-                "rules": _webhook_rules(kinds, "Cluster"),
+                "rules": _webhook_rules(
+                    [kind for kind in kinds if is_cluster_wide(kind) and kind != _NAMESPACE_KIND], "Cluster"
+                ),
             },
         ],
     }
@@ -187,20 +219,19 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
 
 
 def _webhook_rules(kinds: Sequence[Kind], scope: str) -> list[dict[str, Any]]:
-    rules = [
-        {
-            "apiGroups": [group],
-            "apiVersions": ["*"],
-            "operations": ["CREATE", "UPDATE"],
-            "resources": resources,
-            "scope": scope,
-        }
-        for group, resources in _resources(kinds).items()
-    ]
-    if scope == "Namespaced":
-        debugging = {"apiGroups": [""], "apiVersions": ["*"], "operations": ["UPDATE"]}
-        rules.append({**debugging, "resources": ["pods/ephemeralcontainers"], "scope": scope})
-    return rules
+    return [_webhook_rule(group, resources, scope) for group, resources in _resources(kinds).items()]
+
+
+def _webhook_rule(
+    group: str, resources: Sequence[str], scope: str, operations: Sequence[str] = ("CREATE", "UPDATE")
+) -> dict[str, Any]:
+    return {
+        "apiGroups": [group],
+        "apiVersions": ["*"],
+        "operations": list(operations),
+        "resources": list(resources),
+        "scope": scope,
+    }
 
 
 def _resources(kinds: Iterable[Kind]) -> dict[str, list[str]]:
@@ -230,10 +261,10 @@ def _waived(waivers: Iterable[Waiver], environment: Environment) -> dict[str, li
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines as blocks, and quotes around whatever some reader takes for no text."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, False)
 
 

@@ -1,15 +1,41 @@
-"""What the API calls a kind: its version, and the name of its resource."""
+"""What the API says of a kind: its version, the name of its resource, whether it has a namespace."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 
 from cartwright.policy.model import Kind
 from cartwright.schemas import schema_folder
 
-__all__ = ["resource_of", "version_of"]
+__all__ = ["is_built_in", "is_cluster_wide", "resource_of", "version_of"]
 
+_CLUSTER_WIDE = frozenset(
+    {
+        Kind("", "Namespace"),
+        Kind("", "Node"),
+        Kind("", "PersistentVolume"),
+        Kind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        Kind("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        Kind("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        Kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        Kind("apiextensions.k8s.io", "CustomResourceDefinition"),
+        Kind("apiregistration.k8s.io", "APIService"),
+        Kind("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+        Kind("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        Kind("gateway.networking.k8s.io", "GatewayClass"),
+        Kind("networking.k8s.io", "IngressClass"),
+        Kind("node.k8s.io", "RuntimeClass"),
+        Kind("rbac.authorization.k8s.io", "ClusterRole"),
+        Kind("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        Kind("scheduling.k8s.io", "PriorityClass"),
+        Kind("storage.k8s.io", "CSIDriver"),
+        Kind("storage.k8s.io", "CSINode"),
+        Kind("storage.k8s.io", "StorageClass"),
+        Kind("storage.k8s.io", "VolumeAttachment"),
+    }
+)
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
@@ -29,17 +55,29 @@ def resource_of(kind: Kind) -> str:
     return f"{name}s"
 
 
-@cache
 def version_of(kind: Kind) -> str | None:
     """The version that is served, the most stable one first; None for a kind that is not installed."""
+    return min(_schemas(kind), key=lambda version: ("alpha" in version, "beta" in version, version), default=None)
+
+
+def is_built_in(kind: Kind) -> bool:
+    """Whether every cluster has it, without a CRD."""
+    return any(
+        "x-kubernetes-group-version-kind" in file.read_text(encoding="utf-8") for file in _schemas(kind).values()
+    )
+
+
+def is_cluster_wide(kind: Kind) -> bool:
+    """Whether its objects stand in no namespace."""
+    return kind in _CLUSTER_WIDE
+
+
+@cache
+def _schemas(kind: Kind) -> dict[str, Path]:
+    """The schemas of a kind by version."""
     if not _NAME.fullmatch(kind.kind):
-        return None
+        return {}
     group = f"{kind.group.split('.')[0]}-" if kind.group else ""
     prefix = f"{kind.kind.lower()}-{group}"
-    versions = [
-        version
-        for file in schema_folder().glob(f"{prefix}v*.json")
-        for version in [file.stem.removeprefix(prefix)]
-        if "-" not in version
-    ]
-    return min(versions, key=lambda version: ("alpha" in version, "beta" in version, version), default=None)
+    files = {file.stem.removeprefix(prefix): file for file in schema_folder().glob(f"{prefix}v*.json")}
+    return {version: file for version, file in files.items() if "-" not in version}
