@@ -2,6 +2,7 @@
 
 CartwrightError            something went wrong that a message explains (exit code 2)
 ├── UserError              input that a person can correct: names file, line and what to do
+├── Blocked                asked well, and can't happen now (exit code 1)
 ├── ToolError              a program that we started failed, or ran out of time
 └── ClusterError           the embedded cluster is not there, or did not get there
 
@@ -15,7 +16,7 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["CartwrightError", "ClusterError", "ToolError", "UserError", "nearest"]
+__all__ = ["Blocked", "CartwrightError", "ClusterError", "ToolError", "UserError", "nearest"]
 
 
 class CartwrightError(Exception):
@@ -43,6 +44,12 @@ class UserError(CartwrightError):
         self.hint = hint
         place = f"{self.file}:{line}: " if file is not None and line is not None else f"{file}: " if file else ""
         super().__init__(f"{place}{message}{f' ({hint})' if hint else ''}")
+
+
+class Blocked(CartwrightError):
+    """What was asked for is well-formed and can't happen now; the message says why."""
+
+    exit_code = 1
 
 
 class ToolError(CartwrightError):

@@ -6,14 +6,30 @@ import json
 import multiprocessing
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cartwright.promotion import commit as commit_module
-from cartwright.promotion.commit import promote
+from cartwright.errors import Blocked
+from cartwright.promotion import worktree as worktree_module
+from cartwright.promotion.argo import find_hub
+from cartwright.promotion.deliver import Result, deliver
+from cartwright.promotion.evidence import Sources
+from cartwright.promotion.intents import Promote
+from cartwright.promotion.worktree import WorkTree
 from tests.promotion.conftest import APP, IMAGE, NEW, OLD, Repository, kustomization
 
 FILE = f"environments/staging/{APP}/kustomization.yaml"
+
+
+def promote(root: Path, app: str, *, source: str, target: str) -> Result:
+    """Promote in this process, onto the work tree's branch."""
+    return deliver(
+        root,
+        Promote(apps=(app,), source=source, target=target),
+        destination=WorkTree(root=root),
+        sources=Sources(health=find_hub(root), signatures=lambda image, *, key: None),
+    )
 
 
 def trailers(repository: Repository) -> list[str]:
@@ -41,6 +57,8 @@ def test_one_commit_moves_tag_and_digest_and_leaves_every_other_byte(repository:
         f"App: {APP}",
         "Release: 1.1.0",
         f"Digest: {NEW}",
+        "Gates: upstream=passed soak=passed health=passed verification=passed approvals=passed signatures=passed "
+        "hold=passed freeze=passed",
     ]
     assert repository.git("log", "-1", "--format=%s").strip() == f"Promote {APP} 1.1.0 from dev to staging"
 
@@ -59,18 +77,23 @@ def test_json_states_the_release_the_changes_and_the_commit(repository: Reposito
     data = json.loads(ended.stdout)
     assert data["commit"] == repository.git("rev-parse", "HEAD").strip()
     assert data["base"] == repository.git("rev-parse", "HEAD^").strip()
-    assert {key: data[key] for key in ("version", "status", "app", "from", "to", "file", "branch", "objects")} == {
-        "version": 1,
+    assert {
+        key: data[key] for key in ("version", "operation", "status", "from", "to", "files", "branch", "objects")
+    } == {
+        "version": 2,
+        "operation": "promote",
         "status": "promoted",
-        "app": APP,
         "from": "dev",
         "to": "staging",
-        "file": FILE,
+        "files": [FILE],
         "branch": "main",
         "objects": None,
     }
-    assert data["release"] == [{"image": IMAGE, "tag": "1.1.0", "digest": NEW}]
-    assert data["changes"] == [
+    assert data["message"] == repository.git("log", "-1", "--format=%B").rstrip("\n") + "\n"
+    (app,) = data["apps"]
+    assert (app["app"], app["file"]) == (APP, FILE)
+    assert app["release"] == [{"image": IMAGE, "tag": "1.1.0", "digest": NEW}]
+    assert app["changes"] == [
         {"image": IMAGE, "key": "newTag", "line": 11, "old": "1.0.0", "new": "1.1.0"},
         {"image": IMAGE, "key": "digest", "line": 9, "old": OLD, "new": NEW},
     ]
@@ -290,86 +313,52 @@ def test_a_symbolic_link_and_bytes_that_are_no_text_are_refused(repository: Repo
     assert (ended.code, ended.stderr) == (2, f"error: {FILE}: is not UTF-8 (save it as UTF-8)\n")
 
 
-# --- kills and races --------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing of the program runs after it."""
-
-
-STEPS = ["hash-object", "read-tree", "update-index", "write-tree", "commit-tree", "update-ref", "checkout-index"]
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
-def test_a_kill_at_any_step_leaves_one_commit_or_none_and_the_next_run_ends_it(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, step: str, moment: str
-) -> None:
-    real = commit_module.git
-
-    def killed(root: Path, *words: str, **options: object) -> object:
-        hit = words[0] == step
-        if hit and moment == "before":
-            raise Killed
-        result = real(root, *words, **options)  # type: ignore[arg-type]
-        if hit:
-            raise Killed
-        return result
-
-    (repository.root / "staged.txt").write_text("staged")
-    repository.git("add", "staged.txt")
-    with monkeypatch.context() as patch:
-        patch.setattr(commit_module, "git", killed)
-        with pytest.raises(Killed):
-            promote(repository.root, APP, source="dev", target="staging")
-    commits = int(repository.git("rev-list", "--count", "HEAD"))
-    landed = step == "checkout-index" or (step, moment) == ("update-ref", "after")
-    assert commits == (2 if landed else 1)
-    ended = repository.promote()
-    assert (ended.code, ended.stderr) == (0, "")
-    assert int(repository.git("rev-list", "--count", "HEAD")) == 2
-    assert repository.git("status", "--porcelain") == "A  staged.txt\n"
-    assert repository.overlay("staging").read_text() == kustomization(tag="1.1.0", digest=NEW)
-    assert [file.name for file in (repository.root / ".git/cartwright").glob("journal*")] == []
-
-
-def test_the_recovery_leaves_a_file_alone_that_was_edited_since(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(commit_module, "_bring_in_step", killed)
-        with pytest.raises(Killed):
-            promote(repository.root, APP, source="dev", target="staging")
-    repository.overlay("staging").write_text("# edited after the kill\n")
-    assert repository.promote().code == 0
-    assert repository.overlay("staging").read_text() == "# edited after the kill\n"
+# --- races in one work tree (kills: test_faults.py; remotes: test_races.py) -----------------------------
 
 
 def test_a_commit_that_comes_between_is_kept_and_the_promotion_follows_it(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = commit_module.git
+    real = worktree_module.git
     raced: list[str] = []
 
-    def race(root: Path, *words: str, **options: object) -> object:
+    def race(root: Path, *words: str, **options: Any) -> Any:
         if words[0] == "update-ref" and not raced:
             repository.overlay("dev").write_text(kustomization(tag="1.2.0", digest="sha256:" + "2" * 64))
             raced.append(repository.commit("A newer release in dev"))
-        return real(root, *words, **options)  # type: ignore[arg-type]
+        return real(root, *words, **options)
 
-    monkeypatch.setattr(commit_module, "git", race)
-    plan, commit = promote(repository.root, APP, source="dev", target="staging")
-    assert plan.release.tags == ("1.2.0",), "the intent is planned again on the new commit"
-    assert repository.git("rev-parse", "HEAD", "HEAD^").split() == [commit, raced[0]]
+    monkeypatch.setattr(worktree_module, "git", race)
+    result = promote(repository.root, APP, source="dev", target="staging")
+    assert result.plan.moves[0].release.tags == ("1.2.0",), "the intent is planned again on the new commit"
+    assert result.attempts == 2
+    assert repository.git("rev-parse", "HEAD", "HEAD^").split() == [result.commit, raced[0]]
     assert repository.git("status", "--porcelain") == ""
+
+
+def test_a_release_that_came_between_is_not_replaced(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = worktree_module.git
+    raced: list[str] = []
+
+    def race(root: Path, *words: str, **options: Any) -> Any:
+        if words[0] == "update-ref" and not raced:
+            repository.overlay("staging").write_text(kustomization(tag="1.3.0", digest="sha256:" + "3" * 64))
+            raced.append(repository.commit("Another release in staging"))
+        return real(root, *words, **options)
+
+    monkeypatch.setattr(worktree_module, "git", race)
+    with pytest.raises(Blocked) as refused:
+        promote(repository.root, APP, source="dev", target="staging")
+    assert str(refused.value) == (
+        f"staging got 1.3.0 of {APP} meanwhile by Platform Team <platform-team@example.com>, commit {raced[0][:7]}: "
+        "1.1.0 was not put in its place; run it again if it shall be"
+    )
+    assert repository.git("rev-parse", "HEAD").strip() == raced[0]
 
 
 def _promote(arguments: tuple[Path, str]) -> str | None:
     root, app = arguments
-    return promote(root, app, source="dev", target="staging")[1]
+    return promote(root, app, source="dev", target="staging").commit
 
 
 def test_two_runs_at_once_both_land_one_after_the_other(repository: Repository) -> None:

@@ -1,49 +1,194 @@
-"""``cartwright promote``: move a version from one environment to the next."""
+"""``cartwright promote``: move versions between environments, and decide what may move.
+
+``cartwright promote APP…`` is the command ``apps``; its name may be left out.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cartwright.errors import UserError, nearest
-from cartwright.output import stdout, write
-from cartwright.repository import find_root
+from cartwright.commands import promote_options as options
+from cartwright.commands.promote_options import FORMAT, NAMES
 
-_FORMATS = ("text", "json")
+__all__ = ["app"]
 
 
+class _Group(TyperGroup):
+    """A group whose first word may be left out where it is ``apps``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["apps", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    epilog="`cartwright promote catalog --from dev --to staging` is `cartwright promote apps …`.",
+)
+
+From = Annotated[str, typer.Option("--from", metavar="ENV", help="The environment that runs the release.")]
+To = Annotated[str, typer.Option("--to", metavar="ENV", help="The environment that shall get it.")]
+Env = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
+
+
+@app.command("apps")
 def promote(
-    app: Annotated[str, typer.Argument(metavar="APP", help="The app: `catalog`, or `shop/catalog`.")],
-    source: Annotated[str, typer.Option("--from", metavar="ENV", help="The environment that runs the release.")],
-    target: Annotated[str, typer.Option("--to", metavar="ENV", help="The environment that shall get it.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what changes, in the file and in the cluster, and write nothing.")
+    *,
+    source: From,
+    target: To,
+    apps: Annotated[list[str] | None, typer.Argument(metavar="APP…", help=NAMES)] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every app that differs and may go; the others wait, and say why.")
     ] = False,
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    set_name: Annotated[
+        str | None, typer.Option("--set", metavar="NAME", help="A set of environments/sets.yaml.")
+    ] = None,
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+    break_glass: options.BreakGlass = None,
+    override_hold: options.OverrideHold = None,
+    approved_by: options.ApprovedBy = None,
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
 ) -> None:
-    """Move an app's image tag and digest to the next environment, as one commit on the current branch.
+    """Move apps' image tags and digests to the next environment, as one commit or not at all.
 
-    Reads what is committed, not the work tree. Only the tag and the digest change; other work is left alone.
+    Reads what is committed, not the work tree. Only tags and digests change; other work is left alone.
+    Every gate of the target's environment.yaml is asked first; exit code 1 where one blocks.
 
     Examples: `cartwright promote catalog --from dev --to staging --dry-run`,
-    `cartwright promote shop/catalog --from staging --to prod`.
+    `cartwright promote --set checkout --from staging --to prod --push`.
     """
-    from cartwright.promotion.commit import promote as deliver
-    from cartwright.promotion.plan import make_plan
-    from cartwright.promotion.preview import preview
-    from cartwright.promotion.report import Outcome, as_json, as_text
+    from cartwright.errors import UserError
+    from cartwright.promotion.intents import Promote
 
-    if output not in _FORMATS:
-        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
-    root = find_root()
-    if dry_run:
-        plan = make_plan(root, app, source=source, target=target)
-        outcome = Outcome(plan=plan, commit=None, objects=preview(plan) if plan.changes else None)
-    else:
-        plan, commit = deliver(root, app, source=source, target=target)
-        outcome = Outcome(plan=plan, commit=commit, objects=None)
-    if output == "json":
-        write(as_json(outcome))
-    else:
-        stdout().print(as_text(outcome))
+    if sum((bool(apps), everything, set_name is not None)) != 1:
+        raise UserError("name apps, or --set NAME, or --all: one of the three")
+    options.run(
+        Promote(source=source, target=target, apps=tuple(apps or ()), set_name=set_name, everything=everything),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+        permission=options.permission(break_glass, override_hold, approved_by),
+        hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
+    )
+
+
+@app.command("set")
+def set_image(
+    *,
+    name: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
+    environment: Env,
+    images: Annotated[
+        list[str],
+        typer.Option("--image", metavar="REPO:TAG[@DIGEST]", help="What was built; again for each image of the app."),
+    ],
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+    break_glass: options.BreakGlass = None,
+    override_hold: options.OverrideHold = None,
+    approved_by: options.ApprovedBy = None,
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+) -> None:
+    """Give an app the image that a build pushed. The registry says its digest; a tag that moved is refused.
+
+    Example: `cartwright promote set catalog --env dev --image ghcr.io/example-org/cartwright/catalog:1.5.0 --push`.
+    """
+    from cartwright.promotion.intents import SetImage
+
+    options.run(
+        SetImage(app=name, environment=environment, images=options.resolve_images(images)),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+        permission=options.permission(break_glass, override_hold, approved_by),
+        hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
+    )
+
+
+@app.command("rollback")
+def rollback(
+    *,
+    name: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
+    environment: Env,
+    reason: Reason,
+    release: Annotated[
+        str | None,
+        typer.Option("--to", metavar="RELEASE", help="Tag or digest of an earlier release; the one before by default."),
+    ] = None,
+    hold: Annotated[
+        str, typer.Option("--hold", metavar="DURATION", help="How long automation must not undo it; `none` for not.")
+    ] = "24h",
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+    break_glass: options.BreakGlass = None,
+) -> None:
+    """Give an app a release that the environment ran before, and hold it there.
+
+    It passed the gates when it came first, so only freezes and signatures are asked.
+
+    Example: `cartwright promote rollback catalog --env prod --reason "orders fail since 1.5.0" --hold 24h`.
+    """
+    from cartwright.promotion.intents import Rollback
+
+    until = None if hold == "none" else options.moment_after(hold)
+    options.run(
+        Rollback(app=name, environment=environment, reason=reason, release=release, hold_until=until),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+        permission=options.permission(break_glass, None, None),
+    )
+
+
+@app.command("approve")
+def approve(
+    *,
+    apps: Annotated[list[str], typer.Argument(metavar="APP…", help=NAMES)],
+    source: From,
+    target: To,
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+) -> None:
+    """Approve what an environment runs, for the next one: a commit that changes no file and is by you.
+
+    It counts for these digests alone, if the target's environment.yaml says that you may approve the app.
+    """
+    from cartwright.promotion.intents import Approve
+
+    options.run(
+        Approve(apps=tuple(apps), source=source, target=target),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+    )
+
+
+def _register() -> None:
+    """The commands of other modules, which stand in the same group."""
+    from cartwright.commands import promote_decisions, promote_record
+
+    promote_decisions.register(app)
+    promote_record.register(app)
+
+
+_register()

@@ -98,19 +98,21 @@ def read_blob(root: Path, commit: str, path: str) -> Blob:
     return Blob(mode=mode, oid=oid, text=text)
 
 
-def identity(root: Path) -> None:
-    """Prove that Git knows who commits.
+def identity(root: Path) -> str:
+    """Who commits, as ``Name <address>``.
 
     Raises:
-        UserError: it does not; nothing is guessed from host names.
+        UserError: Git does not know; nothing is guessed from host names.
     """
-    for name in ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"):
+    found = ""
+    for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
         try:
-            git(root, "-c", "user.useConfigOnly=true", "var", name)
+            found = git(root, "-c", "user.useConfigOnly=true", "var", name).stdout
         except ToolError as error:
             raise UserError(
                 "git does not know who commits", hint="set `git config user.name` and `git config user.email`"
             ) from error
+    return found.rpartition(">")[0] + ">"
 
 
 def in_progress(root: Path) -> str | None:

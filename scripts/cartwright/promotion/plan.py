@@ -1,172 +1,127 @@
-"""Working out a promotion from committed content: what changes, in which file. Nothing is written here."""
+"""A plan: what an intent comes to on one commit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
-from cartwright.applications import Application, find_applications
-from cartwright.closure import kustomization_file
-from cartwright.environments import Environment, load_environments, pick_environment
-from cartwright.errors import UserError, nearest
-from cartwright.promotion.editing import Edit, edit
-from cartwright.promotion.git import Blob, Head, read_blob, read_head
-from cartwright.promotion.release import Pin, Release, read_release
-from cartwright.repository import Tree, open_tree
+from cartwright.environments import Environment
+from cartwright.promotion import intents
+from cartwright.promotion.moves import FileEdit, Move
+from cartwright.promotion.record import Record, read_record
+from cartwright.promotion.snapshot import Snapshot
+from cartwright.promotion.trailers import Message, Moved
 
-__all__ = ["Change", "Plan", "make_plan"]
+__all__ = ["Context", "Plan"]
 
 
 @dataclass(frozen=True)
-class Change:
-    """One scalar that gets a new value."""
+class Context:
+    """Where and when an intent is planned."""
 
-    image: str
-    key: str
-    """``newTag`` or ``digest``."""
-    line: int
-    """One-based line in the target's kustomization."""
-    old: str
-    new: str
+    snapshot: Snapshot
+    by: str
+    """Who does it: ``Name <address>``, as Git will write the committer."""
+    now: datetime.datetime
+    approved_by: tuple[str, ...] = ()
+    """People that ``--approved-by`` names."""
+
+    @cached_property
+    def record(self) -> Record:
+        """What ran where and since when; read when it is first asked for.
+
+        Raises:
+            ToolError: git can't read the history.
+        """
+        return read_record(self.snapshot.root, self.snapshot.head.commit, now=self.now)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A promotion, ready to be shown or committed."""
+    """An intent, worked out on one commit: ready to be judged, shown and committed."""
 
-    app: str
-    """``group/name``."""
-    source: str
-    """The environment that runs the release."""
-    target: str
-    """The environment that gets it."""
-    release: Release
-    """What is promoted."""
-    file: str
-    """The target's kustomization."""
-    changes: tuple[Change, ...]
-    """What differs; empty where the target runs the release already."""
-    unmatched: tuple[str, ...]
-    """Images that only the target pins, and that stay as they are."""
-    head: Head
-    """The commit that all of this was read from."""
-    before: Blob
-    """The target's kustomization as it is."""
-    after: str
-    """The same with the changes made."""
-    application: Application
-    """The target's Application."""
-    tree: Tree
-    """The committed files."""
+    intent: intents.Intent
+    snapshot: Snapshot
+    operation: str
+    """As in :attr:`cartwright.promotion.trailers.Message.operation`."""
+    target: Environment
+    source: str | None = None
+    """The environment that the release comes from, if it comes from one."""
+    moves: tuple[Move, ...] = ()
+    """Every app that was asked for, in order."""
+    edits: tuple[FileEdit, ...] = ()
+    """Every file that changes."""
+    apps: tuple[str, ...] = ()
+    """For a decision: the apps that it is about."""
+    reason: str | None = None
+    until: datetime.datetime | None = None
 
+    @property
+    def is_noop(self) -> bool:
+        """Whether everything is as it is wanted already. An approval is never: it is the commit that counts."""
+        return not self.edits and self.operation != "approve"
 
-def make_plan(root: Path, app: str, *, source: str, target: str) -> Plan:
-    """Plan the promotion of an app's release from the current commit.
+    @property
+    def changed(self) -> tuple[Move, ...]:
+        """The apps that get another release, or that an approval is about."""
+        return self.moves if self.operation == "approve" else tuple(move for move in self.moves if move.changes)
 
-    Args:
-        root: the repository.
-        app: ``name`` or ``group/name``.
-        source: the environment that runs the release.
-        target: the environment that shall get it: one that names ``source`` as its upstream.
+    def only(self, apps: Iterable[str]) -> Plan:
+        """The same plan for some of its apps."""
+        kept = set(apps)
+        moves = tuple(move for move in self.moves if move.app in kept)
+        files = {move.file for move in moves}
+        edits = tuple(one for one in self.edits if one.path in files)
+        return Plan(
+            intent=self.intent,
+            snapshot=self.snapshot,
+            operation=self.operation,
+            target=self.target,
+            source=self.source,
+            moves=moves,
+            edits=edits,
+        )
 
-    Raises:
-        UserError: unknown names (the nearest is named), environments that are not adjacent, a release without tag or
-            digest, or a file that can't be edited: each with file and line.
-    """
-    head = read_head(root)
-    tree = open_tree(root, head.commit)
-    environments = load_environments(tree)
-    _require_adjacent(environments, source, target)
-    overlays = _overlays(find_applications(tree, environments), source, target)
-    key = _pick_app(app, {name for apps in overlays.values() for name in apps})
-    for environment in (source, target):
-        if key not in overlays[environment]:
-            raise UserError(
-                f"has no overlay in {environment}", file=key, hint=f"write environments/{environment}/{key}"
+    def message(self) -> Message:
+        """The commit's message, without what the gates said."""
+        return Message(
+            subject=_subject(self),
+            source=self.source if self.operation == "promote" else None,
+            target=self.target.name,
+            moved=tuple(
+                Moved(app=move.app, tags=move.release.tags, digests=move.release.digests) for move in self.changed
             )
-    release = _read(root, head, tree, overlays[source][key])[1]
-    release.require_complete()
-    before, current = _read(root, head, tree, overlays[target][key])
-    changes, edits = _compare(release, current)
-    return Plan(
-        app=key,
-        source=source,
-        target=target,
-        release=release,
-        file=current.file,
-        changes=tuple(changes),
-        unmatched=tuple(sorted({pin.image for pin in current.pins} - {pin.image for pin in release.pins})),
-        head=head,
-        before=before,
-        after=edit(before.text, edits, file=current.file) if edits else before.text,
-        application=overlays[target][key],
-        tree=tree,
-    )
-
-
-def _require_adjacent(environments: Mapping[str, Environment], source: str, target: str) -> None:
-    pick_environment(environments, source)
-    upstreams = pick_environment(environments, target).upstreams
-    if source not in upstreams:
-        order = f"{target} takes releases from {' and '.join(upstreams)}" if upstreams else f"{target} has no upstream"
-        raise UserError(
-            f"nothing is promoted from {source} to {target}", file=environments[target].file, hint=f"{order}"
+            or tuple(Moved(app=app) for app in self.apps),
+            set_name=self.intent.set_name if isinstance(self.intent, intents.Promote) else None,
+            rollback_reason=self.reason if self.operation == "rollback" else None,
+            approves=self.operation == "approve",
+            decision=self.operation if isinstance(self.intent, _DECISIONS) else None,
+            reason=self.reason if isinstance(self.intent, _DECISIONS) else None,
+            until=self.until,
         )
 
 
-def _overlays(applications: Iterable[Application], source: str, target: str) -> dict[str, dict[str, Application]]:
-    """The Applications of apps in both environments: environment, then ``group/name``."""
-    found: dict[str, dict[str, Application]] = {source: {}, target: {}}
-    for one in applications:
-        if one.environment in found and one.path.startswith("environments/"):
-            found[one.environment][one.app] = one
-    return found
+_DECISIONS = (intents.Hold, intents.ReleaseHold, intents.Freeze, intents.Unfreeze)
 
 
-def _pick_app(app: str, known: set[str]) -> str:
-    if app in known:
-        return app
-    named = sorted(key for key in known if key.rpartition("/")[2] == app)
-    if len(named) == 1:
-        return named[0]
-    if named:
-        raise UserError(f"'{app}' is {' and '.join(named)}", hint="name the group too")
-    names = known if "/" in app else {key.rpartition("/")[2] for key in known}
-    raise UserError(f"no app '{app}'", hint=nearest(app, names))
-
-
-def _read(root: Path, head: Head, tree: Tree, application: Application) -> tuple[Blob, Release]:
-    file = kustomization_file(tree, application.path)
-    if file is None:
-        raise UserError("has no kustomization.yaml", file=application.path)
-    blob = read_blob(root, head.commit, file)
-    return blob, read_release(blob.text, file)
-
-
-def _compare(release: Release, current: Release) -> tuple[list[Change], list[Edit]]:
-    pins = {pin.image: pin for pin in current.pins}
-    changes: list[Change] = []
-    edits: list[Edit] = []
-    for wanted in release.pins:
-        pin = pins.get(wanted.image)
-        if pin is None:
-            raise UserError(
-                f"images has no entry '{wanted.image}', and a promotion only replaces values",
-                file=current.file,
-                hint=nearest(wanted.image, pins),
-            )
-        for key, old, new, line in _values(pin, wanted):
-            if old != new:
-                changes.append(Change(image=pin.image, key=key, line=line, old=old or "none", new=new))
-                edits.append(Edit(path=("images", pin.index, key), value=new, document=pin.document))
-    return changes, edits
-
-
-def _values(pin: Pin, wanted: Pin) -> list[tuple[str, str | None, str, int]]:
-    """Key, old value, new value and line of what a promotion moves; a tag that YAML takes for a number differs."""
-    tag = pin.tag if pin.tag_is_text else f"{pin.tag} (not text)"
-    return [
-        ("newTag", tag, wanted.tag or "", pin.tag_line),
-        ("digest", pin.digest, wanted.digest or "", pin.digest_line),
-    ]
+def _subject(plan: Plan) -> str:
+    """The commit's first line: what moves where; the apps by number where their names would not fit."""
+    moved = plan.changed
+    names = [f"{move.app} {', '.join(move.release.tags)}" for move in moved] or list(plan.apps)
+    if isinstance(plan.intent, intents.Promote) and plan.intent.set_name is not None:
+        what = f"set {plan.intent.set_name} ({len(moved)} apps)"
+    else:
+        what = names[0] if len(names) == 1 else f"{len(names)} apps"
+    target = plan.target.name
+    return {
+        "promote": f"Promote {what} from {plan.source} to {target}",
+        "set": f"Set {what} in {target}",
+        "rollback": f"Roll {what} back in {target}" if not moved else f"Roll back to {what} in {target}",
+        "approve": f"Approve {what} for {target}",
+        "hold": f"Hold {what} in {target}",
+        "release-hold": f"Release the hold on {what} in {target}",
+        "freeze": f"Freeze {target}",
+        "unfreeze": f"Unfreeze {target}",
+    }[plan.operation]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cartwright.applications import Application
 from cartwright.errors import UserError
 from cartwright.promotion.plan import Plan
 from cartwright.render import render
-from cartwright.repository import Tree
+from cartwright.repository import Tree, open_tree
 from cartwright.resources import Identity
 
 __all__ = ["ObjectDiff", "compare_objects", "preview"]
@@ -33,20 +34,26 @@ class ObjectDiff:
 
 
 def preview(plan: Plan) -> tuple[ObjectDiff, ...]:
-    """Render the target's overlay before and after the promotion and compare the objects.
+    """Render the overlays of the apps that get another release, before and after, and compare their objects.
 
     Raises:
         UserError: one of the two can't be rendered: file and line.
     """
-    before, files = _render(plan, plan.tree)
+    applications = [move.application for move in plan.moves if move.changes]
+    if not applications:
+        return ()
+    tree = open_tree(plan.snapshot.root, plan.snapshot.head.commit)
+    before, files = _render(tree, applications)
     with tempfile.TemporaryDirectory(prefix="cartwright-preview-") as folder:
         root = Path(folder)
         for path in files:
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(plan.tree.root / path, target)
-        (root / plan.file).write_bytes(plan.after.encode())
-        after, _ = _render(plan, Tree(root=root))
+            shutil.copyfile(tree.root / path, target)
+        for one in plan.edits:
+            if one.path in files:
+                (root / one.path).write_bytes(one.after.encode())
+        after, _ = _render(Tree(root=root), applications)
     return compare_objects(before, after)
 
 
@@ -62,11 +69,13 @@ def compare_objects(before: Mapping[Identity, Any], after: Mapping[Identity, Any
     return tuple(found)
 
 
-def _render(plan: Plan, tree: Tree) -> tuple[dict[Identity, Any], tuple[str, ...]]:
-    rendered, failures = render(tree, [plan.application])
+def _render(tree: Tree, applications: Sequence[Application]) -> tuple[dict[Identity, Any], frozenset[str]]:
+    """The objects by identity, and every file that the builds read."""
+    rendered, failures = render(tree, applications)
     for failure in failures:
         raise UserError(failure.message, file=failure.file, line=failure.line)
-    return {one.identity: one.content for one in rendered[0].resources}, rendered[0].closure.files
+    objects = {resource.identity: resource.content for one in rendered for resource in one.resources}
+    return objects, frozenset(path for one in rendered for path in one.closure.files)
 
 
 def _lines(content: Any) -> list[str]:

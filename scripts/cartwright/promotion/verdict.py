@@ -24,3 +24,5 @@ class Verdict:
     """When the gate opens by itself, with its time zone; None where it is open, or where only an event opens it."""
     app: str | None = None
     """The app that it is about; None where it is about the environment."""
+    approved_by: tuple[str, ...] = ()
+    """``Name <address>`` of each person whose approval counted."""

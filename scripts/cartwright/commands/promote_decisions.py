@@ -1,0 +1,131 @@
+"""``cartwright promote hold``, ``release-hold``, ``freeze`` and ``unfreeze``: what people decide for an environment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cartwright.commands import promote_options as options
+from cartwright.commands.promote_options import FORMAT, NAMES
+
+__all__ = ["register"]
+
+Env = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
+Apps = Annotated[list[str], typer.Argument(metavar="APP…", help=NAMES)]
+For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="How long: 90s, 10m, 1h30m, 2d.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Until when: 2026-11-21T08:00:00Z.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command("hold")(hold)
+    app.command("release-hold")(release_hold)
+    app.command("freeze")(freeze)
+    app.command("unfreeze")(unfreeze)
+
+
+def hold(
+    *,
+    apps: Apps,
+    environment: Env,
+    reason: Reason,
+    duration: For = None,
+    until: Until = None,
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+) -> None:
+    """Keep apps at the release that they run: nothing else is promoted until the hold ends (24h by default).
+
+    Example: `cartwright promote hold catalog --env prod --reason "sale until Sunday" --until 2026-11-29T22:00:00Z`.
+    """
+    from cartwright.promotion.intents import Hold
+
+    end = options.end_of(duration, until, default="24h")
+    options.run(
+        Hold(apps=tuple(apps), environment=environment, reason=reason, until=end),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+    )
+
+
+def release_hold(
+    *,
+    apps: Apps,
+    environment: Env,
+    reason: Reason,
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+) -> None:
+    """End the holds on apps before their time."""
+    from cartwright.promotion.intents import ReleaseHold
+
+    options.run(
+        ReleaseHold(apps=tuple(apps), environment=environment, reason=reason),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+    )
+
+
+def freeze(
+    *,
+    environment: Env,
+    reason: Reason,
+    begin: Annotated[
+        str | None, typer.Option("--begin", metavar="TIME", help="From when: 2026-11-21T08:00:00Z; now by default.")
+    ] = None,
+    duration: For = None,
+    until: Until = None,
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+) -> None:
+    """Keep everything out of an environment for a time, except by break-glass. Say --for or --until.
+
+    Times that come again stand in environment.yaml.
+    """
+    from cartwright.promotion.intents import Freeze
+
+    start = options.moment(begin) if begin else options.moment_after("0s")
+    end = options.end_of(duration, until, default=None, begin=start)
+    options.run(
+        Freeze(environment=environment, reason=reason, begin=start, until=end),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+    )
+
+
+def unfreeze(
+    *,
+    environment: Env,
+    reason: Reason,
+    which: Annotated[
+        str | None, typer.Option("--freeze", metavar="REASON", help="The freeze that ends, by its reason; all of them.")
+    ] = None,
+    dry_run: options.DryRun = False,
+    output: options.Output = FORMAT,
+    push: options.Push = False,
+    remote: options.Remote = None,
+    branch: options.Branch = None,
+) -> None:
+    """End the freezes that people decided, before their time."""
+    from cartwright.promotion.intents import Unfreeze
+
+    options.run(
+        Unfreeze(environment=environment, reason=reason, freeze=which),
+        dry_run=dry_run,
+        output=output,
+        where=options.Where(push=push, remote=remote, branch=branch),
+    )

@@ -1,0 +1,226 @@
+"""Options that the commands of ``cartwright promote`` share, and the one way in which they are run."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cartwright.errors import UserError, nearest
+from cartwright.output import stdout, write
+from cartwright.repository import find_root
+
+if TYPE_CHECKING:
+    from cartwright.promotion.deliver import Destination, Permission
+    from cartwright.promotion.intents import Image, Intent
+
+__all__ = [
+    "FORMAT",
+    "NAMES",
+    "ApprovedBy",
+    "Branch",
+    "BreakGlass",
+    "Context",
+    "DryRun",
+    "HubOptions",
+    "Kubeconfig",
+    "Output",
+    "OverrideHold",
+    "Push",
+    "Remote",
+    "Where",
+    "check_format",
+    "end_of",
+    "moment",
+    "moment_after",
+    "permission",
+    "resolve_images",
+    "run",
+]
+
+FORMAT = "text"
+NAMES = "`catalog`, or `shop/catalog`."
+_FORMATS = ("text", "json")
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
+]
+Output = Annotated[str, typer.Option("--format", help="text or json.")]
+Push = Annotated[bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")]
+Remote = Annotated[
+    str | None, typer.Option("--remote", metavar="NAME|URL", help="With --push; the branch's own, or origin.")
+]
+Branch = Annotated[str | None, typer.Option("--branch", metavar="NAME", help="With --push; the current one's.")]
+BreakGlass = Annotated[
+    str | None,
+    typer.Option("--break-glass", metavar="'NAME: reason'", help="Go past every gate; history keeps who and why."),
+]
+OverrideHold = Annotated[
+    str | None, typer.Option("--override-hold", metavar="REASON", help="Go past a hold; history keeps why.")
+]
+ApprovedBy = Annotated[
+    list[str] | None,
+    typer.Option("--approved-by", metavar="ADDRESS", help="You, if you may approve: the commit is your approval."),
+]
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", help="Of the cluster with Argo CD; the embedded one's by default.")
+]
+Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of that kubeconfig.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where the commit goes."""
+
+    push: bool = False
+    remote: str | None = None
+    branch: str | None = None
+
+    def destination(self, root: Path) -> Destination:
+        """The destination that is meant.
+
+        Raises:
+            UserError: a remote or branch without ``--push``, or one that there is not.
+        """
+        from cartwright.promotion.remote import pick_remote
+        from cartwright.promotion.worktree import WorkTree
+
+        if self.push:
+            return pick_remote(root, name=self.remote, branch=self.branch)
+        if self.remote or self.branch:
+            raise UserError("--remote and --branch say where to push", hint="add --push")
+        return WorkTree(root=root)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubOptions:
+    """Where Argo CD is asked."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+
+def permission(break_glass: str | None, override_hold: str | None, approved_by: Sequence[str] | None) -> Permission:
+    """What a person takes upon themself, from the options."""
+    from cartwright.promotion.deliver import Permission
+
+    return Permission(break_glass=break_glass, override_hold=override_hold, approved_by=tuple(approved_by or ()))
+
+
+def run(
+    intent: Intent,
+    *,
+    dry_run: bool,
+    output: str,
+    where: Where,
+    permission: Permission | None = None,
+    hub: HubOptions | None = None,
+) -> None:
+    """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
+    from cartwright.promotion.argo import find_hub
+    from cartwright.promotion.deliver import deliver
+    from cartwright.promotion.evidence import Sources
+    from cartwright.promotion.preview import preview
+    from cartwright.promotion.report import as_json, as_text, exit_code
+    from cartwright.promotion.signatures import verify as verify_signature
+
+    check_format(output)
+    root = find_root()
+    hub = hub or HubOptions()
+    result = deliver(
+        root,
+        intent,
+        destination=where.destination(root),
+        sources=Sources(
+            health=find_hub(root, kubeconfig=hub.kubeconfig, context=hub.context), signatures=verify_signature
+        ),
+        permission=permission,
+        dry_run=dry_run,
+    )
+    objects = preview(result.plan) if dry_run and not result.plan.is_noop else None
+    if output == "json":
+        write(as_json(result, objects))
+    else:
+        stdout().print(as_text(result, objects))
+    if exit_code(result):
+        raise typer.Exit(exit_code(result))
+
+
+def check_format(output: str) -> None:
+    """Prove that the format is one of ours.
+
+    Raises:
+        UserError: it is not; the nearest is named.
+    """
+    if output not in _FORMATS:
+        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
+
+
+def resolve_images(references: Sequence[str]) -> tuple[Image, ...]:
+    """What the registry says of images.
+
+    Raises:
+        UserError: a reference is none, or has no tag.
+        RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
+    """
+    from cartwright.promotion.intents import Image
+    from cartwright.promotion.reference import parse_reference
+    from cartwright.promotion.registry import resolve
+
+    images = []
+    for text in references:
+        reference = parse_reference(text)
+        if reference.tag is None:
+            raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
+        found = resolve(reference)
+        images.append(Image(repository=reference.name, tag=reference.tag, digest=found.digest))
+    return tuple(images)
+
+
+def moment(text: str) -> datetime.datetime:
+    """A moment as RFC 3339 writes it.
+
+    Raises:
+        UserError: it is none, or says no offset.
+    """
+    from cartwright.promotion.trailers import parse_instant
+
+    found = parse_instant(text)
+    if found is None:
+        raise UserError(f"'{text}' is no moment with an offset from UTC", hint="such as 2026-11-21T08:00:00Z")
+    return found
+
+
+def moment_after(duration: str) -> datetime.datetime:
+    """The moment that comes so long after now.
+
+    Raises:
+        UserError: it is no duration.
+    """
+    from cartwright.promotion.gates.case import parse_duration
+
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0) + parse_duration(duration)
+
+
+def end_of(
+    duration: str | None, until: str | None, *, default: str | None, begin: datetime.datetime | None = None
+) -> datetime.datetime:
+    """The end that ``--for`` or ``--until`` names.
+
+    Raises:
+        UserError: both are given, or none where there is no default.
+    """
+    if duration is not None and until is not None:
+        raise UserError("--for and --until both say when it ends", hint="give one of them")
+    if until is not None:
+        return moment(until)
+    if duration is None and default is None:
+        raise UserError("when does it end?", hint="--for 2h, or --until 2026-11-21T08:00:00Z")
+    from cartwright.promotion.gates.case import parse_duration
+
+    start = begin or datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return start + parse_duration(duration or default or "")

@@ -1,0 +1,195 @@
+"""What Argo CD says of an Application, read from its objects in the hub cluster.
+
+The API server of the hub answers, so no Argo CD account is needed: a kubeconfig that may read Applications does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cartwright.errors import CartwrightError, ToolError
+from cartwright.paths import state_dir
+from cartwright.promotion.trailers import parse_instant
+from cartwright.run import run
+
+__all__ = ["AppState", "HealthSource", "Hub", "UnknownHealthError", "find_hub", "parse_application"]
+
+_NAMESPACE = "argocd"
+_SECONDS = 10
+"""How long the hub may take to answer: a person waits, and no answer is an answer too (blocked)."""
+
+_FEW = 30
+
+
+class UnknownHealthError(CartwrightError):
+    """Argo CD can't be asked; the message says why."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class AppState:
+    """One Application as Argo CD last wrote it down."""
+
+    name: str
+    path: str
+    """Folder that it syncs from."""
+    sync: str
+    """Synced, OutOfSync or Unknown."""
+    health: str
+    """Healthy, Progressing, Degraded, Suspended, Missing or Unknown."""
+    revision: str
+    """The commit that it was last compared with; empty where it never was."""
+    images: tuple[str, ...]
+    """The images of its live objects, ``repository:tag@digest`` as the manifests state them."""
+    reconciled_at: datetime.datetime | None
+    """When it was last compared."""
+    phase: str
+    """Of the last sync: Running, Terminating, Succeeded, Failed or Error; empty where there was none."""
+    synced_revision: str
+    """The commit of that sync."""
+    finished_at: datetime.datetime | None
+    """When that sync ended."""
+    message: str
+    """Argo CD's words on that sync."""
+    jobs: Mapping[str, str]
+    """Outcome of the Jobs and hooks of that sync by name: Running, Succeeded, Failed, Error."""
+    history: tuple[tuple[str, datetime.datetime], ...] = ()
+    """The syncs that it remembers (``revisionHistoryLimit`` of them): commit and time of each."""
+
+
+class HealthSource(Protocol):
+    """Where the state of Applications comes from."""
+
+    def read(self, names: Collection[str], /) -> Mapping[str, AppState]:
+        """The Applications of these names that exist.
+
+        Raises:
+            UnknownHealthError: nobody can say.
+        """
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The cluster that Argo CD runs in."""
+
+    kubeconfig: Path | None = None
+    """None: the embedded cluster's or the environment's, as :func:`find_hub` says."""
+    context: str | None = None
+    """The kubeconfig's own by default."""
+
+    def read(self, names: Collection[str], /) -> Mapping[str, AppState]:
+        """See :class:`HealthSource`."""
+        if not names:
+            return {}
+        options = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
+        options += [f"--context={self.context}"] if self.context else []
+        # kubectl asks once per name; beyond some dozens the whole list is quicker.
+        chosen = sorted(names) if len(names) <= _FEW else []
+        try:
+            command: list[str | Path] = [_kubectl(), *options, "get", "applications.argoproj.io", *chosen]
+            command += [f"--namespace={_NAMESPACE}", f"--request-timeout={_SECONDS}s", "--output=json"]
+            done = run([*command, "--ignore-not-found"], timeout=_SECONDS * 3)
+            found = json.loads(done.stdout) if done.stdout.strip() else {}
+        except (ToolError, ValueError) as error:
+            raise UnknownHealthError(f"Argo CD can't be asked: {' '.join(str(error).split())}") from error
+        items = found.get("items", [found] if found else [])
+        return {state.name: state for state in map(parse_application, items) if state.name in names}
+
+
+@dataclass(frozen=True)
+class _NoHub:
+    """Nobody has said where Argo CD is."""
+
+    def read(self, _: Collection[str], /) -> Mapping[str, AppState]:
+        raise UnknownHealthError(
+            "no cluster with Argo CD is known: run `cartwright up`, or give --kubeconfig and --context"
+        )
+
+
+def find_hub(root: Path, *, kubeconfig: Path | None = None, context: str | None = None) -> HealthSource:
+    """Where to ask: the options, ``CARTWRIGHT_KUBECONFIG`` and ``CARTWRIGHT_CONTEXT``, the embedded cluster of this
+    repository, then ``KUBECONFIG``; the first that is given.
+
+    kubectl's own default is not among them: whichever cluster somebody used last must not vouch for a release.
+    """
+    if kubeconfig is None and "CARTWRIGHT_KUBECONFIG" in os.environ:
+        kubeconfig = Path(os.environ["CARTWRIGHT_KUBECONFIG"])
+    context = context or os.environ.get("CARTWRIGHT_CONTEXT")
+    if kubeconfig is not None:
+        return Hub(kubeconfig=kubeconfig, context=context)
+    embedded = _embedded(root)
+    if embedded is not None and context is None:
+        return Hub(kubeconfig=embedded)
+    if "KUBECONFIG" in os.environ or context is not None:
+        return Hub(context=context)
+    return _NoHub()
+
+
+def _embedded(root: Path) -> Path | None:
+    """The kubeconfig of the embedded cluster's hub, where one runs."""
+    folder = state_dir(root)
+    if not (folder / "state.json").is_file():
+        return None
+    from cartwright.cluster.state import Layout, State
+
+    layout = Layout(root=folder.resolve())
+    state = State.load(layout)
+    file = layout.kubeconfig(state.hub) if state and state.hub else None
+    return file if file is not None and file.is_file() else None
+
+
+def _kubectl() -> Path:
+    found = shutil.which("kubectl")
+    if found:
+        return Path(found)
+    from cartwright.tools import require
+
+    return require(["kubectl"])["kubectl"]
+
+
+def parse_application(content: Mapping[str, Any]) -> AppState:
+    """An Application as its object in the hub says."""
+    status = content.get("status") or {}
+    sync = status.get("sync") or {}
+    operation = status.get("operationState") or {}
+    result = operation.get("syncResult") or {}
+    jobs = {
+        str(one.get("name")): {"Healthy": "Succeeded", "Degraded": "Failed"}.get(
+            (one.get("health") or {}).get("status", ""), "Running"
+        )
+        for one in status.get("resources") or ()
+        if one.get("kind") == "Job"
+    }
+    jobs |= {
+        str(one.get("name")): str(one["hookPhase"])
+        for one in result.get("resources") or ()
+        if one.get("hookType") and one.get("hookPhase")
+    }
+    source = (content.get("spec") or {}).get("source") or {}
+    return AppState(
+        name=str(content["metadata"]["name"]),
+        path=str(source.get("path") or ""),
+        sync=str(sync.get("status") or "Unknown"),
+        health=str((status.get("health") or {}).get("status") or "Unknown"),
+        revision=str(sync.get("revision") or ""),
+        images=tuple(map(str, (status.get("summary") or {}).get("images") or ())),
+        reconciled_at=parse_instant(str(status.get("reconciledAt") or "")),
+        phase=str(operation.get("phase") or ""),
+        synced_revision=str(result.get("revision") or ""),
+        finished_at=parse_instant(str(operation.get("finishedAt") or "")),
+        message=" ".join(str(operation.get("message") or "").split()),
+        jobs=jobs,
+        history=tuple(
+            (str(one.get("revision") or ""), time)
+            for one in status.get("history") or ()
+            if (time := parse_instant(str(one.get("deployedAt") or ""))) is not None
+        ),
+    )

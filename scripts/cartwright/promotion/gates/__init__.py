@@ -1,0 +1,69 @@
+"""The gates, one module each. All of them judge every app, so that a person sees at once what there is to wait for."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from cartwright.promotion.evidence import Evidence, Sources
+from cartwright.promotion.gates import approvals, freeze, health, hold, signatures, soak, upstream, verification
+from cartwright.promotion.gates.case import Case
+from cartwright.promotion.gates.freeze import frozen_until
+from cartwright.promotion.plan import Context, Plan
+from cartwright.promotion.verdict import Verdict
+
+__all__ = ["GATES", "judge", "next_time"]
+
+GATES: Mapping[str, Callable[[Case], Verdict]] = MappingProxyType(
+    {
+        upstream.GATE: upstream.judge,
+        soak.GATE: soak.judge,
+        health.GATE: health.judge,
+        verification.GATE: verification.judge,
+        approvals.GATE: approvals.judge,
+        signatures.GATE: signatures.judge,
+        hold.GATE: hold.judge,
+        freeze.GATE: freeze.judge,
+    }
+)
+"""What each gate asks, in the order in which a release meets them."""
+_GATED = ("promote", "set", "rollback")
+
+
+def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection[str] = ()) -> tuple[Verdict, ...]:
+    """Every gate's verdict on every app that gets another release. Decisions and approvals pass no gate.
+
+    Args:
+        without: gates that are not asked; for a look at many apps, where asking would take long.
+
+    Raises:
+        UserError: environment.yaml asks for what can't be: file and line.
+    """
+    if plan.operation not in _GATED:
+        return ()
+    evidence = Evidence(sources=sources)
+    cases = [Case(plan=plan, move=move, context=context, evidence=evidence) for move in plan.changed]
+    gates = plan.target.content["gates"]
+    if (gates["health"] or gates.get("verification")) and plan.operation != "rollback":
+        evidence.preload(
+            [
+                applications[case.app].name
+                for case in cases
+                for one in case.upstreams
+                if case.app in (applications := context.snapshot.applications[one.name])
+            ]
+        )
+    return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)
+
+
+def next_time(plan: Plan, context: Context, verdicts: Iterable[Verdict]) -> datetime.datetime | None:
+    """The next time that the promotion could go by itself: when its last gate opens, outside of any freeze.
+
+    None where it may go now, or where no time opens one of its gates: an approval is missing, an app is not healthy.
+    """
+    blocked = [one for one in verdicts if not one.passed]
+    if not blocked or any(one.until is None for one in blocked):
+        return None
+    last = max(one.until for one in blocked if one.until is not None)
+    return frozen_until(context.snapshot, plan.target, last) or last

@@ -1,0 +1,139 @@
+"""What a gate is asked: one app that shall get a release in one environment."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cartwright.environments import Environment
+from cartwright.errors import UserError
+from cartwright.promotion.evidence import Evidence
+from cartwright.promotion.moves import Move
+from cartwright.promotion.pins import Pinned, read_pins
+from cartwright.promotion.plan import Context, Plan
+from cartwright.promotion.record import Running
+from cartwright.promotion.verdict import Verdict
+from cartwright.yamlfile import line_of, nodes
+
+__all__ = ["Case", "parse_duration", "say_duration"]
+
+_PART = re.compile(r"([0-9]+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One app, its release and its target, and where a gate finds what it needs to know."""
+
+    plan: Plan
+    move: Move
+    context: Context
+    evidence: Evidence
+
+    @property
+    def app(self) -> str:
+        """``group/name``."""
+        return self.move.app
+
+    @property
+    def target(self) -> Environment:
+        """The environment that shall get the release."""
+        return self.plan.target
+
+    @property
+    def now(self) -> datetime.datetime:
+        """The moment that is judged."""
+        return self.context.now
+
+    @property
+    def gates(self) -> Mapping[str, Any]:
+        """What the target's environment.yaml asks for."""
+        gates: Mapping[str, Any] = self.target.content["gates"]
+        return gates
+
+    @cached_property
+    def upstreams(self) -> tuple[Environment, ...]:
+        """Every environment that the order names above the target."""
+        return tuple(self.context.snapshot.environments[name] for name in self.target.upstreams)
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether the release came through these gates before."""
+        return self.plan.operation == "rollback"
+
+    @property
+    def release(self) -> str:
+        """The release as people call it."""
+        return ", ".join(self.move.release.tags)
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Digest of each image that is wanted, by the image's name."""
+        return {pin.image: pin.digest or "" for pin in self.move.release.pins}
+
+    def pins(self, environment: str) -> tuple[Pinned, ...] | None:
+        """What an environment pins of the app; None where it has no overlay.
+
+        Raises:
+            UserError: the overlay can't be read.
+        """
+        snapshot = self.context.snapshot
+        if self.app not in snapshot.applications[environment]:
+            return None
+        file = snapshot.overlay_file(environment, self.app)
+        return read_pins(snapshot.tree.blob(file).text, file)
+
+    def running(self, environment: str) -> Running | None:
+        """Since when an environment has run what it runs."""
+        return self.context.record.running(environment, self.app)
+
+    def error(self, message: str, *place: str | int, hint: str | None = None) -> UserError:
+        """An error at a place below ``gates`` in the target's environment.yaml."""
+        file = self.target.file
+        root = next(nodes(self.context.snapshot.tree.text(file), file))
+        return UserError(message, file=file, line=line_of(root, ["gates", *place])[0], hint=hint)
+
+    def passed(self, gate: str, sentence: str) -> Verdict:
+        """The verdict that lets the app through."""
+        return Verdict(gate=gate, code="passed", passed=True, sentence=sentence, app=self.app)
+
+    def blocked(self, gate: str, code: str, sentence: str, *, until: datetime.datetime | None = None) -> Verdict:
+        """The verdict that stops it."""
+        return Verdict(gate=gate, code=code, passed=False, sentence=sentence, until=until, app=self.app)
+
+
+def parse_duration(text: str) -> datetime.timedelta:
+    """A duration as environment.yaml and options write it.
+
+    >>> parse_duration("1h30m")
+    datetime.timedelta(seconds=5400)
+
+    Raises:
+        UserError: it is none.
+    """
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise UserError(f"'{text}' is no duration", hint="such as 90s, 10m, 1h30m or 2d")
+    try:
+        return sum((datetime.timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), datetime.timedelta())
+    except OverflowError:
+        raise UserError(f"'{text}' is longer than a calendar knows") from None
+
+
+def say_duration(duration: datetime.timedelta) -> str:
+    """A duration for people: its two largest units.
+
+    >>> say_duration(datetime.timedelta(seconds=5430))
+    '1h30m'
+    """
+    seconds = max(0, int(duration.total_seconds()))
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= size:
+            parts.append(f"{seconds // size}{unit}")
+            seconds %= size
+    return "".join(parts[:2]) or "0s"

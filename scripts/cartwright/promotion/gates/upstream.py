@@ -1,0 +1,38 @@
+"""Upstream ran it: every upstream that the order names runs these very digests."""
+
+from __future__ import annotations
+
+from cartwright.promotion.gates.case import Case
+from cartwright.promotion.verdict import Verdict
+
+__all__ = ["judge"]
+
+GATE = "upstream"
+
+
+def judge(case: Case) -> Verdict:
+    """Codes: ``upstream-missing`` (no overlay there), ``upstream-other`` (it runs something else)."""
+    if case.is_rollback:
+        return case.passed(GATE, f"{case.target.name} ran {case.release} before")
+    if not case.upstreams:
+        return case.passed(GATE, f"{case.target.name} takes releases from their build")
+    for upstream in case.upstreams:
+        pins = case.pins(upstream.name)
+        if pins is None:
+            return case.blocked(GATE, "upstream-missing", f"{upstream.name} has no {case.app}, and must run it first")
+        digests = {pin.image: pin.digest for pin in pins}
+        for image, digest in case.digests.items():
+            if digests.get(image) != digest:
+                running = ", ".join(map(str, pins)) or "nothing"
+                return case.blocked(
+                    GATE,
+                    "upstream-other",
+                    f"{upstream.name} runs {running} of {case.app}, not {case.release} ({_short(digest)}): "
+                    f"promote it there first",
+                )
+    names = " and ".join(one.name for one in case.upstreams)
+    return case.passed(GATE, f"{names} {'runs' if len(case.upstreams) == 1 else 'run'} {case.release}")
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]

@@ -1,0 +1,120 @@
+"""What a person or a pipeline wants. An intent names things and no commit, so it can be planned again on any head.
+
+Moments are fixed when the intent is made: a retry must not lengthen a hold.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+__all__ = [
+    "Approve",
+    "Freeze",
+    "Hold",
+    "Image",
+    "Intent",
+    "Promote",
+    "ReleaseHold",
+    "Rollback",
+    "SetImage",
+    "Unfreeze",
+]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as a build pushed it."""
+
+    repository: str
+    """``ghcr.io/example-org/catalog``."""
+    tag: str
+    digest: str
+    """``sha256:…``, as the registry confirmed it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promote:
+    """Apps get what the source environment runs of them; all in one commit, or none."""
+
+    source: str
+    target: str
+    apps: tuple[str, ...] = ()
+    """``name`` or ``group/name`` each."""
+    set_name: str | None = None
+    """A set of environments/sets.yaml, in place of ``apps``."""
+    everything: bool = False
+    """Every app that differs and that its gates let through, in place of ``apps``. The others wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetImage:
+    """An app gets the images that are named."""
+
+    app: str
+    environment: str
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """An app gets a release that the environment ran before."""
+
+    app: str
+    environment: str
+    reason: str
+    release: str | None = None
+    """Its tag or digest; by default the one before the release that runs now first came."""
+    hold_until: datetime.datetime | None = None
+    """End of the hold that keeps automation from undoing it; None leaves none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Apps keep what they run."""
+
+    apps: tuple[str, ...]
+    environment: str
+    reason: str
+    until: datetime.datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseHold:
+    """The holds of apps end."""
+
+    apps: tuple[str, ...]
+    environment: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """Nothing comes into an environment for a time."""
+
+    environment: str
+    reason: str
+    begin: datetime.datetime
+    until: datetime.datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfreeze:
+    """The freezes that people decided end; those of environment.yaml stay."""
+
+    environment: str
+    reason: str
+    freeze: str | None = None
+    """The reason of the freeze that ends; all of them by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approve:
+    """Who commits approves what the source runs, for the target."""
+
+    apps: tuple[str, ...]
+    source: str
+    target: str
+
+
+Intent = Promote | SetImage | Rollback | Hold | ReleaseHold | Freeze | Unfreeze | Approve

@@ -1,0 +1,129 @@
+"""What one app gets: the release that it shall run compared with the one it runs, and the edits that lead there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cartwright.applications import Application
+from cartwright.errors import UserError, nearest
+from cartwright.promotion.editing import Edit, edit
+from cartwright.promotion.git import Blob
+from cartwright.promotion.pins import Pinned
+from cartwright.promotion.release import Pin, Release
+from cartwright.promotion.snapshot import Snapshot
+
+__all__ = ["Change", "FileEdit", "Move", "as_pin", "make_move"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One scalar that gets a new value."""
+
+    image: str
+    key: str
+    """``newTag`` or ``digest``."""
+    line: int
+    """One-based line in the target's kustomization."""
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class FileEdit:
+    """A file that gets new content."""
+
+    path: str
+    before: Blob | None
+    """None where the file is made."""
+    after: str
+
+    @property
+    def mode(self) -> str:
+        """Mode of the file, which an edit keeps."""
+        return self.before.mode if self.before else "100644"
+
+
+@dataclass(frozen=True)
+class Move:
+    """What one app gets."""
+
+    app: str
+    """``group/name``."""
+    application: Application
+    """The target's Application."""
+    file: str
+    """The target's kustomization."""
+    release: Release
+    """What it shall run."""
+    current: Release
+    """What it runs."""
+    changes: tuple[Change, ...]
+    """What differs; empty where it runs the release already."""
+    unmatched: tuple[str, ...] = ()
+    """Images that only the target pins, and that stay as they are."""
+
+
+def as_pin(pinned: Pinned) -> Pin:
+    """A pin that stands in no file of this commit."""
+    return Pin(
+        image=pinned.image,
+        tag=pinned.tag,
+        digest=pinned.digest,
+        document=0,
+        index=0,
+        line=1,
+        tag_line=1,
+        digest_line=1,
+        tag_is_text=True,
+    )
+
+
+def make_move(snapshot: Snapshot, target: str, app: str, release: Release) -> tuple[Move, list[FileEdit]]:
+    """What an app gets in an environment, and the files that change for it.
+
+    Raises:
+        UserError: the overlay lacks one of the images, or can't be edited: file and line.
+    """
+    before = snapshot.overlay(target, app)
+    current = snapshot.release(target, app)
+    changes, edits = _compare(release, current)
+    move = Move(
+        app=app,
+        application=snapshot.application(target, app),
+        file=current.file,
+        release=release,
+        current=current,
+        changes=tuple(changes),
+        unmatched=tuple(sorted({pin.image for pin in current.pins} - {pin.image for pin in release.pins})),
+    )
+    if not edits:
+        return move, []
+    return move, [FileEdit(path=current.file, before=before, after=edit(before.text, edits, file=current.file))]
+
+
+def _compare(release: Release, current: Release) -> tuple[list[Change], list[Edit]]:
+    pins = {pin.image: pin for pin in current.pins}
+    changes: list[Change] = []
+    edits: list[Edit] = []
+    for wanted in release.pins:
+        pin = pins.get(wanted.image)
+        if pin is None:
+            raise UserError(
+                f"images has no entry '{wanted.image}', and a promotion only replaces values",
+                file=current.file,
+                hint=nearest(wanted.image, pins),
+            )
+        for key, old, new, line in _values(pin, wanted):
+            if old != new:
+                changes.append(Change(image=pin.image, key=key, line=line, old=old or "none", new=new))
+                edits.append(Edit(path=("images", pin.index, key), value=new, document=pin.document))
+    return changes, edits
+
+
+def _values(pin: Pin, wanted: Pin) -> list[tuple[str, str | None, str, int]]:
+    """Key, old value, new value and line of what a promotion moves; a tag that YAML takes for a number differs."""
+    tag = pin.tag if pin.tag_is_text else f"{pin.tag} (not text)"
+    return [
+        ("newTag", tag, wanted.tag or "", pin.tag_line),
+        ("digest", pin.digest, wanted.digest or "", pin.digest_line),
+    ]

@@ -1,0 +1,29 @@
+"""Named sets of apps that move together: ``environments/sets.yaml``."""
+
+from __future__ import annotations
+
+import json
+
+from cartwright.errors import UserError, nearest
+from cartwright.promotion.snapshot import Snapshot
+from cartwright.schema import load_valid
+
+__all__ = ["FILE", "read_set"]
+
+FILE = "environments/sets.yaml"
+SCHEMA = "environments/sets.schema.json"
+
+
+def read_set(snapshot: Snapshot, name: str) -> tuple[str, ...]:
+    """The apps of a set, as written.
+
+    Raises:
+        UserError: there is no such set, or the file does not fit its schema: file and line.
+    """
+    tree = snapshot.tree
+    if not tree.is_file(FILE):
+        raise UserError(f"no set '{name}'", file=FILE, hint="the file is not there: it names the sets")
+    sets = load_valid(tree.text(FILE), FILE, json.loads(tree.text(SCHEMA)))["sets"]
+    if name not in sets:
+        raise UserError(f"no set '{name}'", file=FILE, hint=nearest(name, sets))
+    return tuple(sets[name])
