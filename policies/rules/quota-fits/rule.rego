@@ -88,9 +88,14 @@ _needed(key) := sum(amounts) if {
 
 _needed(key) := sum([pods | some [_, pods] in _workloads]) if key in {"pods", "count/pods"}
 
-_needed(key) := count(_claims) if key in {"persistentvolumeclaims", "count/persistentvolumeclaims"}
+_needed(key) := sum([number | some [number, _] in _claims]) if {
+	key in {"persistentvolumeclaims", "count/persistentvolumeclaims"}
+}
 
-_needed("requests.storage") := sum([size | some size in _claims])
+_needed("requests.storage") := sum([space |
+	some [number, size] in _claims
+	space := number * size
+])
 
 _needed(key) := count(_services) if key in {"services", "count/services"}
 
@@ -107,13 +112,13 @@ _defaults := demand.defaults(input.review.object)
 
 _services := inventory.beside(input.review.object, "", "Service")
 
-# The sizes of all claims: those that stand for themselves, and one of each template for every pod of a StatefulSet.
+# All claims, as how many there are of what size: those that stand for themselves, and one of each template for every
+# pod of a StatefulSet.
 _claims := array.concat(
-	[_size(claim) | some claim in inventory.beside(input.review.object, "", "PersistentVolumeClaim")],
-	[_size(claim) |
+	[[1, _size(claim)] | some claim in inventory.beside(input.review.object, "", "PersistentVolumeClaim")],
+	[[scale.most(found), _size(claim)] |
 		some found in inventory.beside(input.review.object, "apps", "StatefulSet")
 		some claim in found.spec.volumeClaimTemplates
-		some _ in numbers.range(1, scale.most(found))
 	],
 )
 

@@ -38,6 +38,7 @@ _others(parts) := [[shown, other.digest] |
 	last := segments[count(segments) - 1]
 	some found in inventory.pods
 	some container in workload.containers(found)
+	is_string(container.spec.image)
 	contains(container.spec.image, last)
 	other := image.parse(container.spec.image)
 	other.repository == parts.repository
