@@ -1,0 +1,73 @@
+# METADATA
+# title: Every Secret that a pod needs comes from somewhere, with its keys
+# description: >-
+#   No Secret is in Git, so a misspelt name looks like any other until the pod does not start. What the secret store brings
+#   is declared once for an environment; the rest is defined by a manifest (a SealedSecret, an ExternalSecret, a
+#   Certificate).
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
+#     description: Kubernetes on Secrets
+# custom:
+#   id: secret-key-reference
+#   severity: error
+#   scope: environment
+#   kinds: pod-carrying
+#   parameters:
+#     provided:
+#       description: >-
+#         Secrets that the secret store brings, namespace/name with * for any part of a name, and the keys that they have.
+#       type: object
+#       additionalProperties: {type: array, items: {type: string}}
+#       default: {}
+#   git_only: Gatekeeper would have to keep every Secret of the cluster in its memory.
+#   remedy: >-
+#     Correct name or key. A Secret that the secret store brings stands in the parameter `provided` in environment.yaml and
+#     in docs/secrets.md.
+package cartwright.rules.secret_key_reference
+
+import data.lib.inventory
+import data.lib.reference
+import data.lib.report
+import data.lib.secret_source
+
+violation contains report.at(input.review.object, one.path, text) if {
+	some one in reference.secrets(input.review.object)
+	sources := _sources(one.name)
+	not _has_key(sources, one.key)
+	text := _text(sources, one)
+}
+
+_text([], one) := sprintf(
+	"needs Secret %v, which nothing provides; correct the name or declare it in environment.yaml",
+	[one.name],
+)
+
+_text(sources, one) := sprintf("needs key %v of Secret %v, which has none of that name; correct it or declare it", [
+	one.key,
+	one.name,
+]) if {
+	count(sources) > 0
+}
+
+# Whoever needs the whole is content with any.
+_has_key(sources, "") if count(sources) > 0
+
+_has_key(sources, key) if {
+	some keys in sources
+	key in keys
+}
+
+_has_key(sources, _) if {
+	some keys in sources
+	"*" in keys
+}
+
+# The keys that each source of the Secret brings; `*` where they are not known before it is filled.
+_sources(name) := array.concat(
+	[{key | some key in keys} |
+		is_string(name)
+		some pattern, keys in input.parameters.provided
+		glob.match(pattern, ["/"], sprintf("%s/%s", [inventory.namespace(input.review.object), name]))
+	],
+	secret_source.keys(input.review.object, name),
+)
