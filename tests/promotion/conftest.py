@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.measure import cache_with_tools
 from benchmarks.synthetic import write_repository
+from cartwright.paths import cache_root
 from tests.promotion.registry_server import Registry, serve_registry
 
 APP = "shop/app-000"
@@ -133,6 +134,7 @@ def plain_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registr
 @pytest.fixture
 def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No credentials, certificates and proxies of the person who runs the tests take part."""
+    monkeypatch.setenv("CARTWRIGHT_CACHE", str(cache_root()))  # the tools stay where they are
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in (
         *("REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
