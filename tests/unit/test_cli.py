@@ -21,7 +21,8 @@ def command(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[
 
 def test_every_module_is_a_command_and_every_command_a_module() -> None:
     modules = {module.name for module in pkgutil.iter_modules(cartwright.commands.__path__)}
-    assert {name for name in modules if not name.startswith("_")} == set(COMMANDS)
+    parts = {name for name in modules if name.partition("_")[0] in COMMANDS and name not in COMMANDS}
+    assert modules - parts == set(COMMANDS), "promote_record is a part of promote"
 
 
 def test_the_overview_lists_every_command() -> None:

@@ -28,7 +28,8 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    epilog="`cartwright promote catalog --from dev --to staging` is `cartwright promote apps …`.",
+    epilog="Example: `cartwright promote catalog --from dev --to staging`, where the word `apps` is left out. "
+    "Exit codes: 0 done, or nothing to do; 1 blocked; 2 bad input.",
 )
 
 From = Annotated[str, typer.Option("--from", metavar="ENV", help="The environment that runs the release.")]
