@@ -87,6 +87,15 @@ is_sidecar(container) if {
 # description: True for a pod that declares Windows as its operating system.
 is_windows(resource) if pod_spec(resource).os.name == "windows"
 
+# METADATA
+# description: >-
+#   The images that a pod mounts as volumes: [path from the pod's spec, name of the volume, reference].
+image_volumes(resource) := [[["volumes", index, "image", "reference"], object.get(volume, "name", index), reference] |
+	some index, volume in pod_spec(resource).volumes
+	is_object(volume.image)
+	reference := object.get(volume.image, "reference", "")
+]
+
 _as_object(item) := item if {
 	is_object(item)
 } else := {}

@@ -99,3 +99,12 @@ test_a_container_is_called_by_its_name_where_it_has_one if {
 	pod := _wrapped("Pod")
 	report.in_container(pod, workload.containers(pod)[0], [], "is bad").msg == "Pod/catalog, container migrate: is bad"
 }
+
+test_images_that_are_volumes if {
+	volumes := [{"name": "tmp"}, {"name": "models", "image": {"reference": "models:1"}}, {"image": {}}, {"image": null}, null]
+	workload.image_volumes({"kind": "Pod", "spec": {"volumes": volumes}}) == [
+		[["volumes", 1, "image", "reference"], "models", "models:1"],
+		[["volumes", 2, "image", "reference"], 2, ""],
+	]
+	workload.image_volumes({"kind": "Pod", "spec": null}) == []
+}

@@ -39,10 +39,12 @@ _pod_spec := workload.pod_spec(input.review.object)
 
 default _account := "default"
 
-_account := name if {
-	name := _pod_spec.serviceAccountName
+# The second is its older name, which still works.
+_account := [name |
+	some field in ["serviceAccountName", "serviceAccount"]
+	name := _pod_spec[field]
 	not name in {"", null}
-}
+][0]
 
 # What the pod says counts; the ServiceAccount is asked only where the pod says nothing.
 _declined(false)

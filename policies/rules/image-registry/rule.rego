@@ -39,6 +39,15 @@ violation contains report.in_container(input.review.object, container, ["image"]
 	text := sprintf("image %v comes from none of the allowed registries: %s", [reference, concat(", ", input.parameters.registries)])
 }
 
+violation contains report.in_pod(input.review.object, path, text) if {
+	some [path, name, reference] in workload.image_volumes(input.review.object)
+	not _allowed(reference)
+	text := sprintf(
+		"its volume %v holds image %v, which comes from none of the allowed registries: %s",
+		[name, reference, concat(", ", input.parameters.registries)],
+	)
+}
+
 _allowed(reference) if {
 	parts := image.parse(reference)
 	some registry in input.parameters.registries

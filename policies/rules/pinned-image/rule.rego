@@ -23,6 +23,11 @@ violation contains report.in_container(input.review.object, container, ["image"]
 	text := _fault(object.get(container.spec, "image", ""))
 }
 
+violation contains report.in_pod(input.review.object, path, text) if {
+	some [path, name, reference] in workload.image_volumes(input.review.object)
+	text := sprintf("its volume %v: %s", [name, _fault(reference)])
+}
+
 _fault("") := "has no image; write name:tag@sha256:digest"
 
 _fault(reference) := sprintf("image %v is not a valid reference; write name:tag@sha256:digest", [reference]) if {

@@ -39,10 +39,13 @@ violation contains report.in_container(input.review.object, container, [field], 
 	text := sprintf("has no %s probe; add a %s with httpGet, tcpSocket, grpc or exec", [probe, field])
 }
 
-# A pod that a Job made, or that stands for itself and ends, says so with its restartPolicy.
-_keeps_running if object.get(workload.pod_spec(input.review.object), "restartPolicy", null) in {null, "Always"}
+# Pods that workloads make run for ever. One that a Job made, or that stands for itself and ends, says so.
+_keeps_running if input.review.object.kind != "Pod"
+
+_keeps_running if not workload.pod_spec(input.review.object).restartPolicy in {"Never", "OnFailure"}
 
 _asks(container, field) if {
-	some handler in ["httpGet", "tcpSocket", "grpc", "exec"]
-	is_object(container[field][handler])
+	some handler, what in {"httpGet": "port", "tcpSocket": "port", "grpc": "port", "exec": "command"}
+	asked := container[field][handler][what]
+	not asked in {null, "", []}
 }

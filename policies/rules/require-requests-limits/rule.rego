@@ -50,6 +50,14 @@ violation contains report.in_container(input.review.object, container, ["resourc
 	text := sprintf("requests %v of %s but limits itself to %v; raise the limit", [requested, resource, limited])
 }
 
+violation contains report.in_pod(input.review.object, ["resources", "requests", resource], text) if {
+	resources := workload.pod_spec(input.review.object).resources
+	some resource, requested in resources.requests
+	limited := resources.limits[resource]
+	quantity.amount(requested) > quantity.amount(limited)
+	text := sprintf("requests %v of %s for the pod but limits it to %v; raise the limit", [requested, resource, limited])
+}
+
 # The pod's own resources, where it has any, hold for all of its containers.
 _stated(container, side, resource) := stated if {
 	stated := container.spec.resources[side][resource]
