@@ -8,7 +8,7 @@ never a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -56,8 +56,14 @@ class Application:
         return "/".join(parts[2:]) if parts[0] == "environments" else parts[-1]
 
 
-def find_applications(tree: Tree, environments: Mapping[str, Environment]) -> tuple[Application, ...]:
+def find_applications(
+    tree: Tree, environments: Mapping[str, Environment], *, folders: Collection[str] | None = None
+) -> tuple[Application, ...]:
     """Every Application that the root's ApplicationSets generate, by environment and name.
+
+    Args:
+        folders: only those of folders with one of these last names; in a large repository that is a matter of
+            milliseconds.
 
     Raises:
         UserError: ``argocd/`` can't be read, two Applications have one name, or a template is not understood.
@@ -65,7 +71,7 @@ def find_applications(tree: Tree, environments: Mapping[str, Environment]) -> tu
     by_cluster = {environment.cluster: environment for environment in environments.values()}
     found: dict[str, Application] = {}
     for file, applicationset in _applicationsets(tree):
-        for application in _generate(tree, file, applicationset, by_cluster):
+        for application in _generate(tree, file, applicationset, by_cluster, folders):
             if application.name in found:
                 raise UserError(
                     f"Application '{application.name}' is generated from {found[application.name].path} "
@@ -109,7 +115,11 @@ def _applicationsets(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _generate(
-    tree: Tree, file: str, applicationset: dict[str, Any], by_cluster: Mapping[str, Environment]
+    tree: Tree,
+    file: str,
+    applicationset: dict[str, Any],
+    by_cluster: Mapping[str, Environment],
+    folders: Collection[str] | None,
 ) -> Iterator[Application]:
     spec = applicationset["spec"]
     for generator in spec["generators"]:
@@ -117,6 +127,8 @@ def _generate(
         if git is None or "directories" not in git:
             raise UserError(f"generator '{next(iter(generator))}' is not a git directory generator", file=file)
         for path in _match_directories(tree, git["directories"]):
+            if folders is not None and path.rpartition("/")[2] not in folders:
+                continue
             context: dict[str, Any] = {
                 "path": {
                     "path": path,
@@ -174,6 +186,8 @@ def _same(segments: Sequence[str], pattern: Sequence[str]) -> bool:
 
 def _expand(template: str, context: Mapping[str, Any], file: str) -> str:
     """Fill a Go template of field accesses and ``index``; missing keys are errors, as ``missingkey=error`` says."""
+    if "{{" not in template:
+        return template
     return _EXPRESSION.sub(lambda match: _evaluate(match[1], context, file), template)
 
 

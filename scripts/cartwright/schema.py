@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from cartwright import memo
 from cartwright.errors import UserError, nearest
 from cartwright.yamlfile import line_of, load, nodes
 
 __all__ = ["load_valid"]
+
+_KIND = "valid"
+"""Kind of the cached verdicts: that a text fits a schema, by the hash of both."""
 
 
 def load_valid(text: str, file: str, schema: dict[str, Any]) -> Any:
@@ -16,11 +21,16 @@ def load_valid(text: str, file: str, schema: dict[str, Any]) -> Any:
     Raises:
         UserError: not YAML, or it doesn't fit: names the line, what is wrong, and the nearest known key for a typo.
     """
+    data = load(text, file)
+    # Importing jsonschema takes longer than the rest of a short command, and most files were valid the last time.
+    key = memo.digest([json.dumps(schema, sort_keys=True), text])
+    if memo.load(_KIND, key) is True:
+        return data
     import jsonschema
 
-    data = load(text, file)
     errors = list(jsonschema.Draft202012Validator(schema).iter_errors(data))
     if not errors:
+        memo.store(_KIND, key, True)
         return data
     # A misspelt key is the cause where the right one is then said to be missing.
     unknown_keys = [error for error in errors if error.validator == "additionalProperties"]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cartwright.errors import UserError, nearest
+from cartwright.commands import promote_options as options
+from cartwright.commands.promote_options import FORMAT, NAMES
+from cartwright.errors import UserError
 from cartwright.output import stdout, write
 from cartwright.repository import find_root
 
@@ -20,21 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "matrix", "metrics", "register", "verify"]
 
-_FORMATS = ("text", "json")
-_Format = Annotated[str, typer.Option("--format", help="text or json.")]
 _Environments = Annotated[list[str] | None, typer.Option("--env", metavar="ENV", help="Only this one; repeatable.")]
-_Kubeconfig = Annotated[
-    Path | None, typer.Option(help="The cluster that Argo CD runs in; by default the embedded one, or KUBECONFIG.")
-]
-_ClusterContext = Annotated[str | None, typer.Option("--context", help="The context of that kubeconfig.")]
 
 
 def history(
-    app: Annotated[str, typer.Argument(metavar="APP", help="The app: `catalog`, or `shop/catalog`.")],
+    app: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
     *,
     environment: _Environments = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest N entries.")] = None,
-    output: _Format = "text",
+    output: options.Output = FORMAT,
 ) -> None:
     """Show every release that came to an app's environments, with who, why, gates, rollbacks, holds and hand edits.
 
@@ -44,10 +40,10 @@ def history(
     from cartwright.promotion.history import History, read_history
     from cartwright.promotion.recordreport import history_text
 
-    context = _context(output)
-    environments = _environments(context, environment)
-    name = context.snapshot.pick_app(app, environments=environments)
-    found = read_history(context.record, name, environments=environments)
+    here = _context(output)
+    environments = _environments(here, environment)
+    name = here.snapshot.pick_app(app, environments=environments)
+    found = read_history(here.record, name, environments=environments)
     found = History(app=found.app, entries=found.entries[:limit], cut=found.cut)
     _print(output, found.to_json(), lambda: history_text(found))
 
@@ -57,9 +53,9 @@ def matrix(
     *,
     environment: _Environments = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only apps for which a release waits.")] = False,
-    kubeconfig: _Kubeconfig = None,
-    cluster_context: _ClusterContext = None,
-    output: _Format = "text",
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+    output: options.Output = FORMAT,
 ) -> None:
     """Show what each environment runs of each app, what waits, which gates stop it, and when it could go.
 
@@ -73,12 +69,12 @@ def matrix(
     from cartwright.promotion.matrix import read_matrix
     from cartwright.promotion.recordreport import matrix_text
 
-    context = _context(output)
-    environments = _environments(context, environment)
-    names = None if not apps else {context.snapshot.pick_app(app, environments=environments) for app in apps}
-    hub = find_hub(context.snapshot.root, kubeconfig=kubeconfig, context=cluster_context)
+    here = _context(output)
+    environments = _environments(here, environment)
+    names = None if not apps else {here.snapshot.pick_app(app, environments=environments) for app in apps}
+    hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
     sources = Sources(health=hub, signatures=_no_signatures)
-    found = read_matrix(context, sources, environments=environments, apps=names)
+    found = read_matrix(here, sources, environments=environments, apps=names)
     if waiting:
         found = found.only_waiting()
     _print(output, found.to_json(), lambda: matrix_text(found))
@@ -91,9 +87,9 @@ def metrics(
     since: Annotated[str, typer.Option(metavar="DURATION|DATE", help="The window: 30d, or 2026-01-31.")] = "30d",
     per_app: Annotated[bool, typer.Option("--per-app", help="Each app's figures, too; JSON always has them.")] = False,
     argocd: Annotated[bool, typer.Option("--argocd", help="Ask Argo CD when each release went live.")] = False,
-    kubeconfig: _Kubeconfig = None,
-    cluster_context: _ClusterContext = None,
-    output: _Format = "text",
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+    output: options.Output = FORMAT,
 ) -> None:
     """Show deployment frequency, lead time, change failure rate and time to restore, by environment and app.
 
@@ -104,17 +100,17 @@ def metrics(
     from cartwright.promotion.metrics import measure, read_syncs
     from cartwright.promotion.recordreport import metrics_text
 
-    context = _context(output)
-    environments = _environments(context, environment)
-    begin = _begin(since, context.now)
-    names = None if not apps else [context.snapshot.pick_app(app, environments=environments) for app in apps]
+    here = _context(output)
+    environments = _environments(here, environment)
+    begin = _begin(since, here.now)
+    names = None if not apps else [here.snapshot.pick_app(app, environments=environments) for app in apps]
     syncs = None
     if argocd:
-        hub = find_hub(context.snapshot.root, kubeconfig=kubeconfig, context=cluster_context)
-        syncs = read_syncs(hub, context.snapshot, environments=environments, apps=names)
+        hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
+        syncs = read_syncs(hub, here.snapshot, environments=environments, apps=names)
     found = measure(
-        context.record,
-        upstreams={name: one.upstreams for name, one in context.snapshot.environments.items()},
+        here.record,
+        upstreams={name: one.upstreams for name, one in here.snapshot.environments.items()},
         environments=environments,
         since=begin,
         apps=names,
@@ -123,7 +119,7 @@ def metrics(
     _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
 
 
-def verify(output: _Format = "text") -> None:
+def verify(output: options.Output = FORMAT) -> None:
     """Prove from Git that what every environment ran came through its gates; name each commit that went past them.
 
     Examples: `cartwright promote verify`, `cartwright promote verify --format json`.
@@ -133,8 +129,8 @@ def verify(output: _Format = "text") -> None:
     from cartwright.promotion.recordreport import verification_json, verification_text
     from cartwright.promotion.verify import verify as judge_all
 
-    context = _context(output)
-    found = judge_all(context.snapshot, context.record)
+    here = _context(output)
+    found = judge_all(here.snapshot, here.record)
     _print(output, verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings else 0)
 
@@ -150,16 +146,15 @@ def _context(output: str) -> Context:
     from cartwright.promotion.plan import Context
     from cartwright.promotion.snapshot import open_snapshot
 
-    if output not in _FORMATS:
-        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
+    options.check_format(output)
     root = find_root()
     return Context(snapshot=open_snapshot(root, read_head(root)), by="", now=datetime.datetime.now(datetime.UTC))
 
 
-def _environments(context: Context, names: list[str] | None) -> tuple[str, ...]:
+def _environments(here: Context, names: list[str] | None) -> tuple[str, ...]:
     from cartwright.environments import pick_environment
 
-    known = context.snapshot.environments
+    known = here.snapshot.environments
     wanted = {pick_environment(known, name).name for name in names or known}
     return tuple(name for name in known if name in wanted)
 
