@@ -21,9 +21,7 @@ _TIMEOUT = 60.0
 _NOT_SIGNED = 10
 """cosign's own exit code where an image carries no signature at all."""
 _OTHER_KEY = re.compile(r"accepted signatures do not match threshold|invalid signature|no matching signatures")
-_OTHER_IMAGE = re.compile(
-    r"provided artifact digest|digest.* (?:mismatch|does not match)|claims.*digest", re.IGNORECASE
-)
+_OTHER_IMAGE = re.compile(r"artifact digest|digest in claim|digest.* (?:mismatch|does not match)", re.IGNORECASE)
 _NO_KEY = re.compile(r"loading public key|PEM decoding|unsupported pem type", re.IGNORECASE)
 
 
