@@ -63,6 +63,10 @@ def read_head(root: Path) -> Head:
     Raises:
         UserError: this is no Git repository, the repository does not begin here, or it has no commit.
     """
+    words = ["rev-parse", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD"]
+    said = git(root, *words, accept=(0, 128)).stdout.split("\n")
+    if len(said) == 4 and not said[0]:
+        return Head(branch=said[2] if said[2].startswith("refs/heads/") else None, commit=said[1])
     try:
         inside = git(root, "rev-parse", "--show-prefix").stdout.strip()
     except ToolError as error:

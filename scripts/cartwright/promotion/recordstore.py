@@ -67,7 +67,9 @@ def open_store(root: Path, commit: str) -> tuple[sqlite3.Connection, str | None]
 
 def _whereabouts(root: Path) -> tuple[Path, tuple[str, ...]]:
     """The Git folder that all work trees share, and the commits at which a shallow clone is cut."""
-    folder = root / git(root, "rev-parse", "--git-common-dir").stdout.strip()
+    folder = root / ".git"
+    if not folder.is_dir():  # a linked work tree, or a bare repository
+        folder = root / git(root, "rev-parse", "--git-common-dir").stdout.strip()
     try:
         return folder.resolve(), tuple(sorted((folder / "shallow").read_text(encoding="ascii").split()))
     except OSError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -29,6 +29,8 @@ __all__ = ["CommitTree", "Snapshot", "open_snapshot"]
 
 _LISTED = ("argocd", "clusters", "environments")
 """Top folders that say which apps there are and what they run; files elsewhere are looked up one by one."""
+_FEW = 5
+"""So many apps are looked up one by one before all of them are."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,9 @@ class Snapshot:
     environments: Mapping[str, Environment]
     """Every environment by name, lowest rank first."""
 
+    _named: dict[str, Mapping[str, Mapping[str, Application]]] = field(default_factory=dict, repr=False, compare=False)
+    """The Applications of some folders, by the folders' last name."""
+
     @cached_property
     def applications(self) -> Mapping[str, Mapping[str, Application]]:
         """The Applications of overlays: by environment, then by ``group/name``.
@@ -155,8 +160,28 @@ class Snapshot:
         Raises:
             UserError: ``argocd/`` can't be read.
         """
+        return self._find(None)
+
+    def find(self, environment: str, app: str) -> Application | None:
+        """The Application of an app (``group/name``) in an environment; None where there is none.
+
+        Raises:
+            UserError: ``argocd/`` can't be read.
+        """
+        return self._like(app)[environment].get(app)
+
+    def _like(self, word: str) -> Mapping[str, Mapping[str, Application]]:
+        """The Applications of folders that end like a word: all of them where many words are asked for."""
+        name = word.rpartition("/")[2]
+        if "applications" in self.__dict__ or (name not in self._named and len(self._named) >= _FEW):
+            return self.applications
+        if name not in self._named:
+            self._named[name] = self._find([name])
+        return self._named[name]
+
+    def _find(self, folders: Collection[str] | None) -> dict[str, dict[str, Application]]:
         found: dict[str, dict[str, Application]] = {name: {} for name in self.environments}
-        for one in find_applications(self.tree, self.environments):
+        for one in find_applications(self.tree, self.environments, folders=folders):
             if one.path.startswith("environments/"):
                 found[one.environment][one.app] = one
         return found
@@ -167,7 +192,8 @@ class Snapshot:
         Raises:
             UserError: no such app in any of the environments (the nearest is named), or several.
         """
-        known = {app for environment in environments for app in self.applications[environment]}
+        wanted = tuple(environments)
+        known = {app for environment in wanted for app in self._like(word)[environment]}
         if word in known:
             return word
         named = sorted(app for app in known if app.rpartition("/")[2] == word)
@@ -175,6 +201,7 @@ class Snapshot:
             return named[0]
         if named:
             raise UserError(f"'{word}' is {' and '.join(named)}", hint="name the group too")
+        known = {app for environment in wanted for app in self.applications[environment]}
         names = known if "/" in word else {app.rpartition("/")[2] for app in known}
         raise UserError(f"no app '{word}'", hint=nearest(word, names))
 
@@ -184,12 +211,12 @@ class Snapshot:
         Raises:
             UserError: the environment has no overlay of it.
         """
-        try:
-            return self.applications[environment][app]
-        except KeyError:
+        found = self.find(environment, app)
+        if found is None:
             raise UserError(
                 f"has no overlay in {environment}", file=app, hint=f"write environments/{environment}/{app}"
-            ) from None
+            )
+        return found
 
     def overlay(self, environment: str, app: str) -> Blob:
         """The kustomization of an app in an environment, and the path of it.

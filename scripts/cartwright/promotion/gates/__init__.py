@@ -48,10 +48,10 @@ def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection
     if (gates["health"] or gates.get("verification")) and plan.operation != "rollback":
         evidence.preload(
             [
-                applications[case.app].name
+                application.name
                 for case in cases
                 for one in case.upstreams
-                if case.app in (applications := context.snapshot.applications[one.name])
+                if (application := context.snapshot.find(one.name, case.app)) is not None
             ]
         )
     return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)

@@ -82,7 +82,7 @@ class Case:
             UserError: the overlay can't be read.
         """
         snapshot = self.context.snapshot
-        if self.app not in snapshot.applications[environment]:
+        if snapshot.find(environment, self.app) is None:
             return None
         file = snapshot.overlay_file(environment, self.app)
         return read_pins(snapshot.tree.blob(file).text, file)

@@ -33,7 +33,7 @@ def judge(case: Case) -> Verdict:
 
 
 def _healthy(case: Case, upstream: str) -> Verdict:
-    application = case.context.snapshot.applications[upstream].get(case.app)
+    application = case.context.snapshot.find(upstream, case.app)
     if application is None:
         return case.blocked(GATE, "health-missing", f"{upstream} has no {case.app}, so it is not healthy there")
     try:

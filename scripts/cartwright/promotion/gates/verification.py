@@ -28,7 +28,7 @@ def judge(case: Case) -> Verdict:
 
 
 def _verified(case: Case, upstream: str, names: tuple[str, ...]) -> Verdict | None:
-    application = case.context.snapshot.applications[upstream].get(case.app)
+    application = case.context.snapshot.find(upstream, case.app)
     if application is None:
         return case.blocked(GATE, "verification-missing", f"{upstream} has no {case.app} that could be verified")
     try:
