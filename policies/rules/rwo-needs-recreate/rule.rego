@@ -41,7 +41,20 @@ violation contains report.at(input.review.object, ["spec", "replicas"], text) if
 _claims contains name if {
 	some volume in workload.pod_spec(input.review.object).volumes
 	name := volume.persistentVolumeClaim.claimName
-	claim := inventory.named_beside(input.review.object, "", "PersistentVolumeClaim", name)
+	_is_held_by_one(inventory.named_beside(input.review.object, "", "PersistentVolumeClaim", name))
+}
+
+# A StatefulSet makes claims of its own, and others may mount them.
+_claims contains name if {
+	some volume in workload.pod_spec(input.review.object).volumes
+	name := volume.persistentVolumeClaim.claimName
+	some owner in inventory.beside(input.review.object, "apps", "StatefulSet")
+	some claim in owner.spec.volumeClaimTemplates
+	startswith(sprintf("%v", [name]), sprintf("%v-%s-", [claim.metadata.name, report.name(owner)]))
+	_is_held_by_one(claim)
+}
+
+_is_held_by_one(claim) if {
 	some mode in claim.spec.accessModes
 	mode in {"ReadWriteOnce", "ReadWriteOncePod"}
 	not _is_shared(claim)

@@ -15,6 +15,7 @@
 #     Give each container a port, and each port a name, of its own.
 package cartwright.rules.unique_ports
 
+import data.lib.quantity
 import data.lib.report
 import data.lib.workload
 
@@ -24,7 +25,7 @@ violation contains report.in_container(input.review.object, container, ["ports",
 	earlier < position
 	other.containerPort == port.containerPort
 	_protocol(other) == _protocol(port)
-	text := sprintf("has the port %v, as the container %v does; use another", [port.containerPort, _name(owner)])
+	text := sprintf("has the port %v, as %s does; use another", [quantity.shown(port.containerPort), _whose(owner, container)])
 }
 
 violation contains report.in_container(input.review.object, container, ["ports", index, "name"], text) if {
@@ -33,7 +34,7 @@ violation contains report.in_container(input.review.object, container, ["ports",
 	earlier < position
 	other.name == port.name
 	not port.name in {"", null}
-	text := sprintf("has a port with the name %v, as the container %v does; use another", [port.name, _name(owner)])
+	text := sprintf("has a port with the name %v, as %s does; use another", [port.name, _whose(owner, container)])
 }
 
 _ports := [[container, index, port] |
@@ -46,4 +47,6 @@ _protocol(port) := stated if {
 	not stated in {"", null}
 } else := "TCP"
 
-_name(container) := object.get(container.spec, "name", container.index)
+_whose(owner, container) := "one before it" if {
+	owner == container
+} else := sprintf("the container %v", [object.get(owner.spec, "name", owner.index)])
