@@ -1,0 +1,174 @@
+"""What the API server must hold for a real node: name service, volumes, and which namespaces are real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cartwright.node.layout import LABEL, REAL, SIMULATED, NodeLayout
+from cartwright.tools import asset
+
+__all__ = [
+    "COREDNS",
+    "HELPER_LABEL",
+    "PROVISIONER",
+    "STORAGE_NAMESPACE",
+    "helper_stage",
+    "node_objects",
+    "placement",
+]
+
+STORAGE_NAMESPACE = "local-path-storage"
+COREDNS = "kube-system:coredns"
+"""Namespace and name of CoreDNS's ServiceAccount."""
+PROVISIONER = f"{STORAGE_NAMESPACE}:local-path-provisioner-service-account"
+"""The same of local-path-provisioner, as its own manifest names it."""
+HELPER_LABEL = "cartwright.dev/volume-helper"
+"""Label of the pods that make and remove the folder of a volume."""
+_PLACEMENT = "cartwright-node-placement"
+
+
+def placement(namespaces: Iterable[str]) -> list[dict[str, Any]]:
+    """Which pods go to the real node, as a MutatingAdmissionPolicy of the embedded cluster.
+
+    The manifests stay what they are everywhere: no selector of ours stands in them.
+
+    Args:
+        namespaces: those whose pods are containers; all others are simulated.
+    """
+    chosen = f"request.namespace in {json.dumps(sorted(namespaces))} ? '{REAL}' : '{SIMULATED}'"
+    patch = f"""has(object.spec.nodeSelector)
+      ? [JSONPatch{{op: 'add', path: '/spec/nodeSelector/' + jsonpatch.escapeKey('{LABEL}'), value: {chosen}}}]
+      : [JSONPatch{{op: 'add', path: '/spec/nodeSelector', value: {{'{LABEL}': {chosen}}}}}]"""
+    spec = {
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+            ]
+        },
+        # A volume's helper says itself which node it is for.
+        "matchConditions": [{"name": "no-helper", "expression": f"request.namespace != '{STORAGE_NAMESPACE}'"}],
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+    }
+    return [
+        _admission("MutatingAdmissionPolicy", spec),
+        _admission("MutatingAdmissionPolicyBinding", {"policyName": _PLACEMENT}),
+    ]
+
+
+def _admission(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": _PLACEMENT},
+        "spec": dict(spec),
+    }
+
+
+def node_objects(node: NodeLayout, *, dns: str, helper_image: str) -> list[dict[str, Any]]:
+    """Everything that is applied before the node's programs start.
+
+    Args:
+        node: the node.
+        dns: address of the name service.
+        helper_image: an image with a shell, which makes and removes folders.
+    """
+    return [*_name_service(node, dns), *_coredns_rights(), *_volumes(helper_image)]
+
+
+def helper_stage() -> dict[str, Any]:
+    """KWOK's part in volumes of simulated pods: the pod that would make the folder is done at once."""
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "volume-helper"},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+            "selector": {
+                "matchLabels": {HELPER_LABEL: "true"},
+                "matchExpressions": [{"key": ".status.phase", "operator": "NotIn", "values": ["Succeeded"]}],
+            },
+            "next": {"statusTemplate": "phase: Succeeded\n"},
+        },
+    }
+
+
+def _name_service(node: NodeLayout, address: str) -> list[dict[str, Any]]:
+    ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    metadata = {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            # No selector: CoreDNS is a process of this machine, no pod.
+            "spec": {"clusterIP": address, "ports": ports},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": "kube-dns",
+                "namespace": "kube-system",
+                "labels": {"kubernetes.io/service-name": "kube-dns"},
+            },
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [str(node.address)], "conditions": {"ready": True}}],
+            "ports": ports,
+        },
+    ]
+
+
+def _coredns_rights() -> list[dict[str, Any]]:
+    namespace, account = COREDNS.split(":")
+    reads: Mapping[str, list[str]] = {
+        "": ["endpoints", "namespaces", "pods", "services"],
+        "discovery.k8s.io": ["endpointslices"],
+    }
+    return [
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": "cartwright:coredns"},
+            "rules": [
+                {"apiGroups": [group], "resources": resources, "verbs": ["list", "watch"]}
+                for group, resources in reads.items()
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "cartwright:coredns"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cartwright:coredns"},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        },
+    ]
+
+
+def _volumes(helper_image: str) -> list[dict[str, Any]]:
+    """local-path-provisioner's own manifest without its Deployment, which runs as a process here."""
+    manifest = asset("local-path-provisioner", "deploy/local-path-storage.yaml")
+    found = [document for document in _documents(manifest) if document["kind"] != "Deployment"]
+    for document in found:
+        if document["kind"] == "Namespace":
+            # Its helper pods mount folders of the node: that is what they are for.
+            document["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "privileged"}
+        if document["kind"] == "StorageClass":
+            document["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
+        if document["kind"] == "ConfigMap":
+            pod = yaml.safe_load(document["data"]["helperPod.yaml"])
+            pod["metadata"]["labels"] = {HELPER_LABEL: "true"}
+            pod["spec"]["automountServiceAccountToken"] = False
+            pod["spec"]["containers"][0]["image"] = helper_image
+            document["data"]["helperPod.yaml"] = yaml.safe_dump(pod, sort_keys=False)
+    return found
+
+
+def _documents(file: Path) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(file.read_text(encoding="utf-8")) if document]
