@@ -16,7 +16,7 @@ from cartwright.errors import UserError
 from cartwright.policy.model import POD_CARRYING, Kind, Rule
 from cartwright.run import run
 
-__all__ = ["Modules", "inventory_reads", "parse_modules"]
+__all__ = ["Modules", "inventory_reads", "parse_modules", "reads_inventory"]
 
 _INVENTORY = ("data", "inventory")
 _LIBRARY = ("data", "lib", "inventory")
@@ -119,6 +119,11 @@ def inventory_reads(
     return frozenset(walk.found)
 
 
+def reads_inventory(modules: Modules, rule: Rule) -> bool:
+    """Whether a rule's verdict may depend on another object than the one it is asked about."""
+    return _Walk(modules, (), lambda _kind: False)._reaches(modules._of(rule), "violation")
+
+
 def _module(file: Path, tree: Mapping[str, Any]) -> _Module:
     rules: dict[str, list[Any]] = {}
     for rule in tree["rules"]:
@@ -211,6 +216,8 @@ class _Walk:
             package, rule, _ = _target(module, parts)
             if package == _INVENTORY:
                 return True
+            if package is None and rule in module.parameters(name):
+                continue  # a parameter that is called as some function is
             owner = self.modules.by_package.get(package or module.package)
             if owner is not None and rule is not None and self._reaches(owner, rule):
                 return True

@@ -1,0 +1,49 @@
+# METADATA
+# title: No environment keeps fewer pods than its upstream
+# description: >-
+#   What staging showed with three pods says little of prod with one: a rollout, a lost node or a lock behave otherwise.
+#   An environment is compared with those that a version runs in before it comes there.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+#     description: Kubernetes on autoscaling
+# custom:
+#   id: replicas-not-below-upstream
+#   severity: error
+#   scope: fleet
+#   kinds:
+#     - {group: apps, kind: Deployment}
+#     - {group: apps, kind: StatefulSet}
+#     - {group: autoscaling, kind: HorizontalPodAutoscaler}
+#   remedy: >-
+#     Raise replicas, or minReplicas of the HorizontalPodAutoscaler, to the upstream's, or lower them there first.
+package cartwright.rules.replicas_not_below_upstream
+
+import data.lib.fleet
+import data.lib.report
+import data.lib.scale
+
+violation contains report.at(input.review.object, ["spec", "replicas"], text) if {
+	input.review.object.kind != "HorizontalPodAutoscaler"
+	some found in fleet.counterparts(input.review.object, input.environment)
+	not scale.autoscaler(input.review.object)
+	own := scale.least(input.review.object)
+	text := _below(own, _least(found), found.environment, "replicas")
+}
+
+violation contains report.at(input.review.object, ["spec", "minReplicas"], text) if {
+	input.review.object.kind == "HorizontalPodAutoscaler"
+	some found in fleet.counterparts(scale.target(input.review.object), input.environment)
+	own := scale.number_or(input.review.object.spec, "minReplicas", 1)
+	text := _below(own, _least(found), found.environment, "minReplicas")
+}
+
+_least(found) := number if {
+	number := scale.least(found.object) with data.inventory as found.inventory
+}
+
+_below(own, theirs, environment, field) := sprintf(
+	"keeps %v pods, while %s keeps %v; raise %s to %v",
+	[own, environment, theirs, field, theirs],
+) if {
+	own < theirs
+}

@@ -1,0 +1,33 @@
+# METADATA
+# title: Namespaces enforce no lower Pod Security level than in the upstream
+# description: >-
+#   A pod that staging's namespace would refuse must not be let in by prod's: the level of the environment that customers
+#   use is the one that counts.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-admission/
+#     description: Kubernetes on Pod Security admission
+# custom:
+#   id: security-level-not-below-upstream
+#   severity: error
+#   scope: fleet
+#   kinds: [{group: "", kind: Namespace}]
+#   remedy: Set the label pod-security.kubernetes.io/enforce to the upstream's level.
+package cartwright.rules.security_level_not_below_upstream
+
+import data.lib.fleet
+import data.lib.levels
+import data.lib.report
+
+violation contains report.at(input.review.object, ["metadata", "labels", levels.enforce_label], text) if {
+	some found in fleet.counterparts(input.review.object, input.environment)
+	theirs := _level(found.object)
+	own := _level(input.review.object)
+	levels.rank[own] < levels.rank[theirs]
+	text := sprintf("enforces %s, while %s enforces %s; set the label to %s", [own, found.environment, theirs, theirs])
+}
+
+# As the API server reads it: a namespace that says nothing lets everything in.
+_level(namespace) := level if {
+	level := namespace.metadata.labels[levels.enforce_label]
+	levels.rank[level]
+} else := "privileged"
