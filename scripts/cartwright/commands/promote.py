@@ -93,6 +93,9 @@ def set_image(
         list[str],
         typer.Option("--image", metavar="REPO:TAG[@DIGEST]", help="What was built; again for each image of the app."),
     ],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Take tag and digest as given and ask no registry; the commit says so.")
+    ] = False,
     dry_run: options.DryRun = False,
     output: options.Output = FORMAT,
     push: options.Push = False,
@@ -111,7 +114,11 @@ def set_image(
     from cartwright.promotion.intents import SetImage
 
     options.run(
-        SetImage(app=name, environment=environment, images=options.resolve_images(images)),
+        SetImage(
+            app=name,
+            environment=environment,
+            images=options.resolve_images(images, environment=environment, offline=offline),
+        ),
         dry_run=dry_run,
         output=output,
         where=options.Where(push=push, remote=remote, branch=branch),

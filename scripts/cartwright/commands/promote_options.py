@@ -160,24 +160,34 @@ def check_format(output: str) -> None:
         raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
 
 
-def resolve_images(references: Sequence[str]) -> tuple[Image, ...]:
-    """What the registry says of images.
+def resolve_images(references: Sequence[str], *, environment: str, offline: bool = False) -> tuple[Image, ...]:
+    """What the registry says of images that an environment shall get.
+
+    Args:
+        offline: take tag and digest as they are given; the commit says that nobody was asked.
 
     Raises:
-        UserError: a reference is none, or has no tag.
+        UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
         RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
     """
+    from cartwright.environments import load_environments, pick_environment
+    from cartwright.promotion.gates.registry import platforms_of
     from cartwright.promotion.intents import Image
     from cartwright.promotion.reference import parse_reference
     from cartwright.promotion.registry import resolve
+    from cartwright.repository import open_tree
 
+    target = pick_environment(load_environments(open_tree(find_root())), environment)
+    platforms = platforms_of(target.content["gates"])
     images = []
     for text in references:
         reference = parse_reference(text)
         if reference.tag is None:
             raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
-        found = resolve(reference)
-        images.append(Image(repository=reference.name, tag=reference.tag, digest=found.digest))
+        if offline and reference.digest is None:
+            raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
+        digest = (reference.digest or "") if offline else resolve(reference, platforms=platforms).digest
+        images.append(Image(repository=reference.name, tag=reference.tag, digest=digest, confirmed=not offline))
     return tuple(images)
 
 

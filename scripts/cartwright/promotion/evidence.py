@@ -5,14 +5,15 @@ Read anew for each attempt: a promotion that lost a race is judged by what is tr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from cartwright.promotion.argo import AppState, HealthSource, UnknownHealthError
+from cartwright.promotion.registry import confirm
 
-__all__ = ["Evidence", "SignatureSource", "Sources"]
+__all__ = ["Evidence", "ImageSource", "SignatureSource", "Sources"]
 
 
 class SignatureSource(Protocol):
@@ -26,12 +27,24 @@ class SignatureSource(Protocol):
         """
 
 
+class ImageSource(Protocol):
+    """Where images are looked up."""
+
+    def __call__(self, references: Sequence[str], *, platforms: Sequence[str]) -> None:
+        """Prove that images (``repository:tag@sha256:…``) are there as they are pinned, and built for the platforms.
+
+        Raises:
+            RegistryError: one is not, or nobody can say.
+        """
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where evidence comes from."""
 
     health: HealthSource
     signatures: SignatureSource
+    images: ImageSource = confirm
 
 
 @dataclass(frozen=True)

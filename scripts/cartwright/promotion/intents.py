@@ -30,7 +30,9 @@ class Image:
     """``ghcr.io/example-org/catalog``."""
     tag: str
     digest: str
-    """``sha256:…``, as the registry confirmed it."""
+    """``sha256:…``, as the registry confirmed it, or as a person gave it."""
+    confirmed: bool = True
+    """Whether the registry was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

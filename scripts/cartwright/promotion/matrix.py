@@ -11,7 +11,7 @@ from cartwright.environments import Environment
 from cartwright.promotion import intents
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.explain import named, same_content
-from cartwright.promotion.gates import judge, next_time, signatures
+from cartwright.promotion.gates import judge, next_time, registry, signatures
 from cartwright.promotion.history import pin_json
 from cartwright.promotion.moves import Change, Move, as_pin
 from cartwright.promotion.pins import Pinned
@@ -97,7 +97,7 @@ def read_matrix(
     environments: Collection[str] | None = None,
     apps: Collection[str] | None = None,
 ) -> Matrix:
-    """Read the record and ask every gate but the images' signatures, which the promotion itself asks for.
+    """Read the record and ask every gate but the registry and the images' signatures, which the promotion itself asks for.
 
     Args:
         environments: their names; all by default.
@@ -158,7 +158,7 @@ def _waiting(
             moves=tuple(moves.values()),
         )
         verdicts: dict[str | None, list[Verdict]] = {}
-        for verdict in judge(plan, context, sources, without=(signatures.GATE,)):
+        for verdict in judge(plan, context, sources, without=(registry.GATE, signatures.GATE)):
             verdicts.setdefault(verdict.app, []).append(verdict)
         for app in moves:
             said = (*verdicts.get(app, ()), *verdicts.get(None, ()))

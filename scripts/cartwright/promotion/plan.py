@@ -94,6 +94,7 @@ class Plan:
                 Moved(app=move.app, tags=move.release.tags, digests=move.release.digests) for move in self.changed
             )
             or tuple(Moved(app=app) for app in self.apps),
+            registry=_registry(self.intent),
             set_name=self.intent.set_name if isinstance(self.intent, intents.Promote) else None,
             rollback_reason=self.reason if self.operation == "rollback" else None,
             approves=self.operation == "approve",
@@ -104,6 +105,11 @@ class Plan:
 
 
 _DECISIONS = (intents.Hold, intents.ReleaseHold, intents.Freeze, intents.Unfreeze)
+
+
+def _registry(intent: intents.Intent) -> str | None:
+    asked = not isinstance(intent, intents.SetImage) or all(image.confirmed for image in intent.images)
+    return None if asked else "not-asked"
 
 
 def _subject(plan: Plan) -> str:

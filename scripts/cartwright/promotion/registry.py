@@ -16,7 +16,7 @@ from typing import Any
 from cartwright.promotion.reference import Reference, parse_reference
 from cartwright.promotion.registry_api import DEFAULT_LIMITS, Api, Limits, RegistryError
 
-__all__ = ["DEFAULT_PLATFORMS", "Limits", "RegistryError", "Resolved", "resolve", "resolve_all"]
+__all__ = ["DEFAULT_PLATFORMS", "Limits", "RegistryError", "Resolved", "confirm", "resolve", "resolve_all"]
 
 DEFAULT_PLATFORMS = ("linux/amd64",)
 """What an environment runs on that does not say ``gates.platforms``."""
@@ -94,6 +94,18 @@ def resolve_all(
     todo = list(dict.fromkeys(references))
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         return dict(zip(todo, pool.map(ask, todo), strict=True))
+
+
+def confirm(references: Sequence[str], *, platforms: Sequence[str] = DEFAULT_PLATFORMS) -> None:
+    """Prove that images are there as they are pinned, and built for the platforms.
+
+    Raises:
+        UserError: as :func:`resolve`.
+        RegistryError: the first that is not confirmed.
+    """
+    for answer in resolve_all(map(parse_reference, references), platforms=platforms).values():
+        if isinstance(answer, RegistryError):
+            raise answer
 
 
 def _digest_of_tag(api: Api, image: Reference) -> str:

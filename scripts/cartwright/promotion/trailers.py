@@ -45,7 +45,18 @@ DECISIONS = ("hold", "release-hold", "freeze", "unfreeze")
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
 _KEYS = frozenset(
     {
-        *("Promoted-From", "Promoted-To", "App", "Release", "Digest", "Config", "Gates", "Approved-By", "Set"),
+        *(
+            "Promoted-From",
+            "Promoted-To",
+            "App",
+            "Release",
+            "Digest",
+            "Config",
+            "Gates",
+            "Approved-By",
+            "Set",
+            "Registry",
+        ),
         *("Rollback-Reason", "Hold-Until", "Break-Glass", "Override-Hold", "Approves"),
         *("Decision", "Environment", "Reason", "Until"),
     }
@@ -82,6 +93,8 @@ class Message:
     """The apps, in the order of the trailers."""
     gates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """``passed``, or the code of the verdict, by gate."""
+    registry: str | None = None
+    """``not-asked`` where a release was set without the registry's word."""
     approved_by: tuple[str, ...] = ()
     """``Name <address>`` of each person whose approval counted."""
     set_name: str | None = None
@@ -132,7 +145,7 @@ class Message:
             for tag, digest in zip(one.tags, one.digests, strict=True):
                 found += [("Release", tag), ("Digest", digest)]
             found += [("Config", entry) for entry in one.config]
-        found += [("Set", self.set_name), ("Gates", gates or None)]
+        found += [("Set", self.set_name), ("Gates", gates or None), ("Registry", self.registry)]
         found += [("Approved-By", who) for who in self.approved_by]
         found += [("Rollback-Reason", self.rollback_reason), ("Override-Hold", self.override_hold)]
         found += [("Break-Glass", self.break_glass), ("Reason", self.reason)]
@@ -181,6 +194,7 @@ def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Messa
         target=single.get(place),
         moved=tuple(_moved(app, values) for app, values in apps),
         gates=MappingProxyType(gates),
+        registry=single.get("Registry"),
         approved_by=tuple(approved),
         set_name=single.get("Set"),
         rollback_reason=single.get("Rollback-Reason"),

@@ -7,7 +7,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from cartwright.promotion.evidence import Evidence, Sources
-from cartwright.promotion.gates import approvals, freeze, health, hold, signatures, soak, upstream, verification
+from cartwright.promotion.gates import (
+    approvals,
+    freeze,
+    health,
+    hold,
+    registry,
+    signatures,
+    soak,
+    upstream,
+    verification,
+)
 from cartwright.promotion.gates.case import Case
 from cartwright.promotion.gates.freeze import frozen_until
 from cartwright.promotion.plan import Context, Plan
@@ -22,12 +32,15 @@ GATES: Mapping[str, Callable[[Case], Verdict]] = MappingProxyType(
         health.GATE: health.judge,
         verification.GATE: verification.judge,
         approvals.GATE: approvals.judge,
+        registry.GATE: registry.judge,
         signatures.GATE: signatures.judge,
         hold.GATE: hold.judge,
         freeze.GATE: freeze.judge,
     }
 )
 """What each gate asks, in the order in which a release meets them."""
+_WHERE_ASKED = (registry.GATE,)
+"""Gates that an environment without a word of them does not have: they ask others, over the network."""
 _GATED = ("promote", "set", "rollback")
 
 
@@ -54,7 +67,8 @@ def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection
                 if (application := context.snapshot.find(one.name, case.app)) is not None
             ]
         )
-    return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)
+    left_out = {*without, *(name for name in _WHERE_ASKED if not gates.get(name))}
+    return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in left_out)
 
 
 def next_time(plan: Plan, context: Context, verdicts: Iterable[Verdict]) -> datetime.datetime | None:

@@ -1,0 +1,41 @@
+"""Registry: every tag still leads to the digest that is promoted, and the image was built for this environment.
+
+Asked where environment.yaml says ``registry: true``. A tag that moved means that what people read is no longer what
+runs, so it is refused, though the digest pins the content.
+"""
+
+from __future__ import annotations
+
+from cartwright.promotion.gates.case import Case
+from cartwright.promotion.pins import read_pins
+from cartwright.promotion.registry import DEFAULT_PLATFORMS, RegistryError
+from cartwright.promotion.verdict import Verdict
+
+__all__ = ["judge", "platforms_of"]
+
+GATE = "registry"
+
+
+def judge(case: Case) -> Verdict:
+    """Codes: ``registry-`` and the code of :class:`cartwright.promotion.registry.RegistryError`, such as
+    ``registry-tag-moved``, ``registry-no-platform``, ``registry-unreachable``.
+
+    A rollback is asked for the digest alone: its tag may have moved since, the content must still be there.
+    """
+    tree, file = case.context.snapshot.tree, case.move.file
+    sources = {pin.image: pin.source for pin in read_pins(tree.text(file), file)}
+    references = [
+        f"{sources.get(pin.image) or pin.image}{'' if case.is_rollback else f':{pin.tag}'}@{pin.digest}"
+        for pin in case.move.release.pins
+    ]
+    try:
+        case.evidence.sources.images(references, platforms=platforms_of(case.gates))
+    except RegistryError as error:
+        return case.blocked(GATE, f"registry-{error.code}", str(error))
+    return case.passed(GATE, f"the registry has {case.release} as it is pinned")
+
+
+def platforms_of(gates: object) -> tuple[str, ...]:
+    """What an environment's gates say that images must be built for."""
+    named = gates.get("platforms") if isinstance(gates, dict) else None
+    return tuple(named) if named else DEFAULT_PLATFORMS
