@@ -22,7 +22,7 @@ from cartwright.promotion.commit import build_commit, write_contents
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.gates import judge, next_time
 from cartwright.promotion.gates.approvals import signer_keys
-from cartwright.promotion.git import Head, identity, read_head
+from cartwright.promotion.git import Head, identity
 from cartwright.promotion.intents import Intent, Promote
 from cartwright.promotion.moves import FileEdit
 from cartwright.promotion.plan import Context, Plan
@@ -46,6 +46,9 @@ class Destination(Protocol):
     def prepared(self) -> AbstractContextManager[Path]:
         """Make ready, and give a folder for files that are made on the way."""
 
+    def name(self, head: Head) -> str:
+        """What people call it."""
+
     def head(self) -> Head:
         """The newest commit."""
 
@@ -53,7 +56,15 @@ class Destination(Protocol):
         """Prove that a commit of these files may land. Raises Blocked."""
 
     def land(
-        self, folder: Path, /, *, head: Head, commit: str, edits: Sequence[FileEdit], contents: dict[str, str]
+        self,
+        folder: Path,
+        /,
+        *,
+        head: Head,
+        commit: str,
+        subject: str,
+        edits: Sequence[FileEdit],
+        contents: dict[str, str],
     ) -> None:
         """Put the commit there. Raises BranchMovedError where the branch is not at ``head`` any more."""
 
@@ -129,7 +140,6 @@ def deliver(
         Blocked: the destination refuses, or others keep landing, or the target got another release meanwhile.
     """
     permission = permission or Permission()
-    read_head(root)
     by = _committer(root, dry_run=dry_run)
     if permission.break_glass is not None:
         parse_break_glass(permission.break_glass)
@@ -213,9 +223,9 @@ def _attempt(
         root, folder, parent=head.commit, edits=plan.edits, contents=contents, message=message.render()
     )
     _prove_own_approval(root, commit, plan, context, verdicts)
-    result = replace(result, status="promoted", commit=commit, destination=str(destination))
+    result = replace(result, status="promoted", commit=commit, destination=destination.name(head))
     race.built.append((commit, result))
-    destination.land(folder, head=head, commit=commit, edits=plan.edits, contents=contents)
+    destination.land(folder, head=head, commit=commit, subject=message.subject, edits=plan.edits, contents=contents)
     return result
 
 

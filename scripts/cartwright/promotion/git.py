@@ -53,8 +53,15 @@ def git(root: Path, *words: str, accept: tuple[int, ...] = (0,), **options: str)
 
 
 def git_file(root: Path, name: str) -> Path:
-    """Where a file of that name lies in the Git folder of this work tree."""
-    return root / git(root, "rev-parse", "--git-path", name).stdout.strip()
+    """Where a file of that name lies in the Git folder of this work tree.
+
+    Raises:
+        UserError: this is no Git repository.
+    """
+    done = git(root, "rev-parse", "--git-path", name, accept=(0, 128))
+    if done.returncode:
+        raise UserError("is not a Git repository, and promotion reads and writes commits", file=root)
+    return root / done.stdout.strip()
 
 
 def read_head(root: Path) -> Head:
@@ -63,23 +70,18 @@ def read_head(root: Path) -> Head:
     Raises:
         UserError: this is no Git repository, the repository does not begin here, or it has no commit.
     """
-    words = ["rev-parse", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD"]
-    said = git(root, *words, accept=(0, 128)).stdout.split("\n")
-    if len(said) == 4 and not said[0]:
-        return Head(branch=said[2] if said[2].startswith("refs/heads/") else None, commit=said[1])
-    try:
-        inside = git(root, "rev-parse", "--show-prefix").stdout.strip()
-    except ToolError as error:
-        raise UserError("is not a Git repository, and promotion reads and writes commits", file=root) from error
-    if inside:
+    words = ("rev-parse", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    done = git(root, *words, accept=(0, 1, 128))
+    lines = done.stdout.splitlines()
+    if lines and lines[0]:
         raise UserError(
-            f"is the folder '{inside}' of a larger Git repository", file=root, hint="make it one of its own"
+            f"is the folder '{lines[0]}' of a larger Git repository", file=root, hint="make it one of its own"
         )
-    commit = git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", accept=(0, 1)).stdout.strip()
-    if not commit:
+    if done.returncode and "not a git repository" not in done.stderr.lower():
         raise UserError("has no commit yet", file=root)
-    branch = git(root, "symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).stdout.strip()
-    return Head(branch=branch or None, commit=commit)
+    if done.returncode:
+        raise UserError("is not a Git repository, and promotion reads and writes commits", file=root)
+    return Head(branch=lines[2] if lines[2] != "HEAD" else None, commit=lines[1])
 
 
 def read_blob(root: Path, commit: str, path: str) -> Blob:
@@ -121,7 +123,7 @@ def identity(root: Path) -> str:
 
 def in_progress(root: Path) -> str | None:
     """The operation that a person has begun and not ended (``a merge``), if any."""
-    for name, words in _OPERATIONS.items():
-        if git_file(root, name).exists():
-            return words
-    return None
+    files = git(root, "rev-parse", *(word for name in _OPERATIONS for word in ("--git-path", name))).stdout.splitlines()
+    return next(
+        (words for file, words in zip(files, _OPERATIONS.values(), strict=True) if (root / file).exists()), None
+    )

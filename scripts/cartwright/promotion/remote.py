@@ -38,13 +38,14 @@ class Remote:
 
     root: Path
     """The clone."""
-    name: str
+    remote: str
     """The remote's name or URL."""
     branch: str
     """Full name: ``refs/heads/main``."""
 
-    def __str__(self) -> str:
-        return f"{self.branch.removeprefix('refs/heads/')} of {self.name}"
+    def name(self, head: Head) -> str:
+        """``main of origin``."""
+        return f"{head.short_branch} of {self.remote}"
 
     @contextmanager
     def prepared(self) -> Iterator[Path]:
@@ -89,7 +90,7 @@ class Remote:
         """
         done = self._git(
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
-            *(f"--force-with-lease={self.branch}:{head.commit}", self.name, f"{commit}:{self.branch}"),
+            *(f"--force-with-lease={self.branch}:{head.commit}", self.remote, f"{commit}:{self.branch}"),
         )
         if done.returncode == 0:
             return
@@ -99,10 +100,10 @@ class Remote:
             # The connection may have been lost after the branch moved: the next look at it tells.
             if self._newest() != head.commit:
                 raise BranchMovedError
-            raise Blocked(f"{self.name}: can't be pushed to, nothing was promoted: {said}")
+            raise Blocked(f"{self.remote}: can't be pushed to, nothing was promoted: {said}")
         if _STALE.search(rejected) or ("remote rejected" not in rejected and _STALE.search(said)):
             raise BranchMovedError
-        raise Blocked(f"{self.name}: refuses the push, nothing was promoted: {said}")
+        raise Blocked(f"{self.remote}: refuses the push, nothing was promoted: {said}")
 
     def contains(self, head: Head, commit: str) -> bool:
         """Whether a commit is on the branch: a push whose answer was lost may have landed."""
@@ -110,21 +111,21 @@ class Remote:
         return done.returncode == 0
 
     def _newest(self) -> str:
-        done = self._patiently("ls-remote", "--exit-code", "--", self.name, self.branch)
+        done = self._patiently("ls-remote", "--exit-code", "--", self.remote, self.branch)
         if done.returncode == 2:
-            raise UserError(f"{self.name} has no branch '{self.branch.removeprefix('refs/heads/')}'")
+            raise UserError(f"{self.remote} has no branch '{self.branch.removeprefix('refs/heads/')}'")
         return done.stdout.split()[0]
 
     def _fetch(self, options: list[str]) -> None:
         # Into no reference of ours: several runs may share the clone. `--refmap=` keeps the tracking branches still.
         done = self._git(
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap="),
-            *("--recurse-submodules=no", *options, "--", self.name, self.branch),
+            *("--recurse-submodules=no", *options, "--", self.remote, self.branch),
         )
         if done.returncode and options:
             self._fetch([])  # another run has fetched the rest meanwhile
         elif done.returncode:
-            raise Blocked(f"{self.name}: can't be fetched from, nothing was promoted: {_words(done)}")
+            raise Blocked(f"{self.remote}: can't be fetched from, nothing was promoted: {_words(done)}")
 
     def _patiently(self, *words: str) -> Completed:
         """Run git against the remote; a network may fail for a moment."""
@@ -142,7 +143,7 @@ class Remote:
                         raise
                     said = str(error).partition(": ")[2]
                     raise Blocked(
-                        f"{self.name}: can't be reached, nothing was promoted: {' '.join(said.split())}"
+                        f"{self.remote}: can't be reached, nothing was promoted: {' '.join(said.split())}"
                     ) from error
         raise AssertionError
 
@@ -171,11 +172,11 @@ def pick_remote(root: Path, *, name: str | None, branch: str | None) -> Remote:
         if not current:
             raise UserError("HEAD is on no branch", hint="name the branch: --branch main")
         followed = _config(root, f"branch.{current}.merge")
-        return Remote(root=root, name=name, branch=followed or f"refs/heads/{current}")
+        return Remote(root=root, remote=name, branch=followed or f"refs/heads/{current}")
     full = branch if branch.startswith("refs/heads/") else f"refs/heads/{branch}"
     if git(root, "check-ref-format", full, accept=(0, 1)).returncode:
         raise UserError(f"'{branch}' is no name of a branch")
-    return Remote(root=root, name=name, branch=full)
+    return Remote(root=root, remote=name, branch=full)
 
 
 def _config(root: Path, key: str) -> str:

@@ -59,8 +59,9 @@ class WorkTree:
 
     root: Path
 
-    def __str__(self) -> str:
-        return read_head(self.root).short_branch
+    def name(self, head: Head) -> str:
+        """The branch."""
+        return head.short_branch
 
     @contextmanager
     def prepared(self) -> Iterator[Path]:
@@ -107,7 +108,15 @@ class WorkTree:
             raise Blocked(f"{changed[3:].partition(chr(0))[0]}: has uncommitted changes: commit or drop them first")
 
     def land(
-        self, folder: Path, /, *, head: Head, commit: str, edits: Sequence[FileEdit], contents: Mapping[str, str]
+        self,
+        folder: Path,
+        /,
+        *,
+        head: Head,
+        commit: str,
+        subject: str,
+        edits: Sequence[FileEdit],
+        contents: Mapping[str, str],
     ) -> None:
         """Move the branch to the commit, then index and files.
 
@@ -121,9 +130,16 @@ class WorkTree:
         )
         journal = _Journal(commit=commit, files=files)
         _write_journal(folder, journal)
-        subject = git(self.root, "log", "-1", "--format=%s", commit).stdout.strip()
         try:
-            git(self.root, "update-ref", "-m", f"promote: {subject}", head.branch or "HEAD", commit, head.commit)
+            git(
+                self.root,
+                "update-ref",
+                "-m",
+                f"cartwright promote: {subject}",
+                head.branch or "HEAD",
+                commit,
+                head.commit,
+            )
         except ToolError as error:
             _drop_journal(folder)
             if read_head(self.root) != head:
@@ -163,9 +179,9 @@ def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
     if wanted:
         lines = "".join(f"{one.mode} {one.new}\t{one.path}\0" for one in wanted)
         _update_index(root, "-z", "--add", "--index-info", stdin=lines)
-    stale = [one for one in journal.files if _is_stale(root, one)]
+    stale = _stale(root, journal.files)
     if stale:
-        _replace(root, folder, [one.path for one in stale])
+        _replace(root, folder, stale)
     _update_index(root, "-q", "--refresh")
 
 
@@ -178,12 +194,13 @@ def _staged(root: Path, paths: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _is_stale(root: Path, one: _File) -> bool:
-    """Whether the work tree still holds the content before the commit."""
-    file = root / one.path
-    if one.old is None:
-        return not file.exists() and not file.is_symlink()
-    return file.is_file() and git(root, "hash-object", "--", one.path).stdout.strip() == one.old
+def _stale(root: Path, files: Sequence[_File]) -> list[str]:
+    """The files of which the work tree still holds the content before the commit."""
+    made = [one.path for one in files if one.old is None and not (root / one.path).exists()]
+    there = [one for one in files if one.old is not None and (root / one.path).is_file()]
+    listed = "".join(f"{one.path}\n" for one in there)
+    oids = git(root, "hash-object", "--stdin-paths", stdin=listed).stdout.split() if there else []
+    return made + [one.path for one, oid in zip(there, oids, strict=True) if oid == one.old]
 
 
 @tenacity.retry(
