@@ -42,7 +42,9 @@ violation contains report.in_container(input.review.object, container, [field], 
 # Pods that workloads make run for ever. One that a Job made, or that stands for itself and ends, says so.
 _keeps_running if input.review.object.kind != "Pod"
 
-_keeps_running if not workload.pod_spec(input.review.object).restartPolicy in {"Never", "OnFailure"}
+_keeps_running if not _ends
+
+_ends if workload.pod_spec(input.review.object).restartPolicy in {"Never", "OnFailure"}
 
 _asks(container, field) if {
 	some handler, what in {"httpGet": "port", "tcpSocket": "port", "grpc": "port", "exec": "command"}
