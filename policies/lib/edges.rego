@@ -11,8 +11,8 @@ import data.lib.netpol
 # METADATA
 # description: True if the opening of the policy (see `lib.netpol.openings`) is within the declared edges.
 declares(edges, policy, opening) if {
-	own := _own_sides(policy)
-	peers := _peer_sides(policy, opening.peer)
+	own := own_sides(policy)
+	peers := peer_sides(policy, opening.peer)
 	port := netpol.port_text(opening.port)
 	count(own) > 0
 	count(peers) > 0
@@ -26,31 +26,33 @@ declares(edges, policy, opening) if {
 _declared(edges, "Egress", mine, other, port) if {
 	some edge in edges
 	port in edge.ports
-	_within(mine, edge.from)
-	_within(other, edge.to)
+	within(mine, edge.from)
+	within(other, edge.to)
 }
 
 _declared(edges, "Ingress", mine, other, port) if {
 	some edge in edges
 	port in edge.ports
-	_within(mine, edge.to)
-	_within(other, edge.from)
+	within(mine, edge.to)
+	within(other, edge.from)
 }
 
 # METADATA
 # description: A peer as people write it, `shop pods app.kubernetes.io/name=catalog`.
 peer_text(_, "everybody") := "everybody"
 
-peer_text(policy, peer) := concat(" and ", [_side_text(side) | some side in _peer_sides(policy, peer)]) if is_object(peer)
+peer_text(policy, peer) := concat(" and ", [side_text(side) | some side in peer_sides(policy, peer)]) if is_object(peer)
 
 peer_text(_, peer) := "a malformed peer" if {
 	not is_object(peer)
 	peer != "everybody"
 }
 
-_side_text(side) := sprintf("%v", [side.cidr])
+# METADATA
+# description: One of them as people write it.
+side_text(side) := sprintf("%v", [side.cidr])
 
-_side_text(side) := sprintf("pods of %s (%s)", [_namespace_text(side.namespace), _labels_text(side.labels)])
+side_text(side) := sprintf("pods of %s (%s)", [_namespace_text(side.namespace), _labels_text(side.labels)])
 
 _namespace_text("") := "some namespaces"
 
@@ -62,13 +64,17 @@ _labels_text(labels) := text if {
 	text := concat(",", sort(pairs))
 } else := "all"
 
-_own_sides(policy) := [{"namespace": policy.metadata.namespace, "labels": labels} |
+# METADATA
+# description: The groups of pods that a policy selects, each {namespace, labels}.
+own_sides(policy) := [{"namespace": policy.metadata.namespace, "labels": labels} |
 	some labels in _groups(netpol.pod_selector(policy))
 ]
 
-_peer_sides(_, peer) := [{"cidr": peer.ipBlock.cidr, "except": _kept(peer.ipBlock)}] if _has_object(peer, "ipBlock")
+# METADATA
+# description: The groups of pods, or the addresses, that a peer of a policy's rule means.
+peer_sides(_, peer) := [{"cidr": peer.ipBlock.cidr, "except": _kept(peer.ipBlock)}] if _has_object(peer, "ipBlock")
 
-_peer_sides(policy, peer) := [{"namespace": namespace, "labels": labels} |
+peer_sides(policy, peer) := [{"namespace": namespace, "labels": labels} |
 	some namespace in _namespaces(policy, peer)
 	some labels in _groups(_given(peer, "podSelector"))
 ] if {
@@ -126,14 +132,16 @@ _value_lists(selector) := [expression |
 	is_array(expression.values)
 ]
 
-_within(side, declared) if {
+# METADATA
+# description: True if one group of pods, or range of addresses, is part of another.
+within(side, declared) if {
 	side.namespace == declared.namespace
 	every key, value in declared.labels {
 		side.labels[key] == value
 	}
 }
 
-_within(side, declared) if {
+within(side, declared) if {
 	is_range(side.cidr)
 	net.cidr_contains(declared.cidr, side.cidr)
 	every kept in declared.except {

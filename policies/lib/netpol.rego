@@ -84,6 +84,37 @@ port_text("every port") := "every port"
 port_text(port) := sprintf("%v/%v", [protocol(port), _number_text(port)]) if is_object(port)
 
 # METADATA
+# description: >-
+#   True if a port of a rule lets through all of another one, {protocol, port, endPort}. Where a number is left out, that is
+#   every port of the protocol.
+includes("every port", _)
+
+includes(port, wanted) if {
+	is_object(port)
+	is_object(wanted)
+	protocol(port) == protocol(wanted)
+	_holds(port, wanted)
+}
+
+_holds(port, _) if object.get(port, "port", null) == null
+
+_holds(port, wanted) if {
+	port.port == wanted.port
+	_last(wanted) == wanted.port
+}
+
+_holds(port, wanted) if {
+	is_number(port.port)
+	is_number(wanted.port)
+	port.port <= wanted.port
+	_last(port) >= _last(wanted)
+}
+
+_last(port) := port.endPort if {
+	is_number(port.endPort)
+} else := port.port
+
+# METADATA
 # description: The protocol of a port; TCP where it is left out.
 protocol(port) := found if {
 	found := port.protocol

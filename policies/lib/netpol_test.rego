@@ -67,6 +67,32 @@ test_where_no_peer_is_named_the_port_is_the_place if {
 	netpol.openings(policy)[0].path == ["spec", "egress", 0, "ports", 0]
 }
 
+test_a_port_includes_another if {
+	every pair in [
+		["every port", {"port": 80}],
+		["every port", "every port"],
+		[{"protocol": "TCP"}, {"port": 80}],
+		[{"port": 80}, {"port": 80, "protocol": "TCP"}],
+		[{"port": "http"}, {"port": "http"}],
+		[{"port": 80, "endPort": 90}, {"port": 85}],
+		[{"port": 80, "endPort": 90}, {"port": 80, "endPort": 90}],
+	] {
+		netpol.includes(pair[0], pair[1])
+	}
+	every pair in [
+		[{"port": 80}, "every port"],
+		[{"protocol": "UDP"}, {"port": 80}],
+		[{"port": 80}, {"port": 81}],
+		[{"port": 80}, {"port": 80, "endPort": 90}],
+		[{"port": "http"}, {"port": 80}],
+		[{"port": 80, "endPort": 90}, {"port": 85, "endPort": 95}],
+		[{"port": 80}, {}],
+		[null, {"port": 80}],
+	] {
+		not netpol.includes(pair[0], pair[1])
+	}
+}
+
 test_ports_as_people_write_them if {
 	netpol.port_text("every port") == "every port"
 	netpol.port_text({"port": 80}) == "TCP/80"

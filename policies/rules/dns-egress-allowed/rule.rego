@@ -49,25 +49,8 @@ _may_resolve(policies, protocol) if {
 	some policy in policies
 	some opening in netpol.openings(policy)
 	opening.direction == "Egress"
-	_is_port(opening.port, protocol)
+	netpol.includes(opening.port, {"protocol": protocol, "port": _resolvers.port})
 	_reaches(policy, opening.peer)
-}
-
-_is_port("every port", _)
-
-_is_port(port, protocol) if {
-	is_object(port)
-	netpol.protocol(port) == protocol
-	_includes(port, _resolvers.port)
-}
-
-_includes(port, _) if object.get(port, "port", null) == null
-
-_includes(port, wanted) if port.port == wanted
-
-_includes(port, wanted) if {
-	port.port <= wanted
-	port.endPort >= wanted
 }
 
 _reaches(_, "everybody")

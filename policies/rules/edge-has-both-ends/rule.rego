@@ -1,0 +1,68 @@
+# METADATA
+# title: What one policy opens, the policies of the other side open too
+# description: >-
+#   Where every namespace denies both directions, an edge needs two halves: egress of the one who calls, ingress of the one
+#   who is called. One half alone is a timeout that both apps blame on each other.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+#     description: Kubernetes on NetworkPolicies
+# custom:
+#   id: edge-has-both-ends
+#   severity: error
+#   scope: environment
+#   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
+#   remedy: >-
+#     Declare the edge in apps/dependencies.yaml and run `cartwright networkpolicies`, which writes both halves; or remove
+#     the half that is left.
+package cartwright.rules.edge_has_both_ends
+
+import data.lib.edges
+import data.lib.inventory
+import data.lib.netpol
+import data.lib.report
+
+violation contains report.at(input.review.object, opening.path, text) if {
+	some opening in netpol.openings(input.review.object)
+	is_object(opening.peer)
+	some own in edges.own_sides(input.review.object)
+	some other in edges.peer_sides(input.review.object, opening.peer)
+	_is_confined(other, _opposite[opening.direction])
+	not _is_opened(other, own, opening)
+	text := sprintf("%s %s on %s is open on this side, and %s of those pods is not; open both or neither", [
+		_towards[opening.direction],
+		edges.side_text(other),
+		netpol.port_text(opening.port),
+		lower(_opposite[opening.direction]),
+	])
+}
+
+_opposite := {"Egress": "Ingress", "Ingress": "Egress"}
+
+_towards := {"Egress": "egress to", "Ingress": "ingress from"}
+
+# Pods of this environment that some policy isolates in that direction.
+_is_confined(side, direction) if {
+	some policy in _policies_of(side)
+	direction in netpol.directions(policy)
+}
+
+_policies_of(side) := [policy |
+	is_string(side.namespace)
+	some policy in inventory.beside({"metadata": {"namespace": side.namespace}}, "networking.k8s.io", "NetworkPolicy")
+	netpol.selects(policy, side.labels)
+]
+
+_is_opened(side, own, opening) if {
+	some policy in _policies_of(side)
+	some there in netpol.openings(policy)
+	there.direction == _opposite[opening.direction]
+	netpol.includes(there.port, opening.port)
+	_lets(policy, there.peer, own)
+}
+
+_lets(_, "everybody", _)
+
+_lets(policy, peer, own) if {
+	some side in edges.peer_sides(policy, peer)
+	edges.within(own, side)
+}
