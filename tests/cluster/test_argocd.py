@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 import yaml
 
 from cartwright import mirrors
-from cartwright.cluster.argocd import root_objects
+from cartwright.cluster.argocd import Webhook, root_objects
 from cartwright.cluster.argocd import status_of as read_one
+from cartwright.cluster.certificates import Authority
 from cartwright.errors import UserError
 from cartwright.repository import Tree
 from cartwright.tools import require
@@ -22,20 +26,29 @@ REMOTE = "file:///somewhere/remote.git"
 OWN = "https://github.com/example-org/cartwright.git"
 
 
-def objects(clusters: tuple[str, ...]) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def webhook(tmp_path_factory: pytest.TempPathFactory) -> Webhook:
+    """Where Gatekeeper answers."""
+    return Webhook(port=20443, authority=Authority.open(tmp_path_factory.mktemp("pki"), "ca"))
+
+
+def objects(clusters: tuple[str, ...], webhooks: Mapping[str, Webhook] = MappingProxyType({})) -> list[dict[str, Any]]:
     return root_objects(
         Tree(ROOT),
         require(["kustomize"])["kustomize"],
         url=REMOTE,
         hub="dev",
         clusters=clusters,
+        webhooks=webhooks,
         environment=mirrors.environment(),
     )
 
 
-def synced(tmp_path: Path, clusters: tuple[str, ...]) -> list[dict[str, Any]]:
+def synced(
+    tmp_path: Path, clusters: tuple[str, ...], webhooks: Mapping[str, Webhook] = MappingProxyType({})
+) -> list[dict[str, Any]]:
     """What Argo CD's kustomize makes of the root with the patches that `up` gives it."""
-    root = next(one for one in objects(clusters) if one["kind"] == "Application")
+    root = next(one for one in objects(clusters, webhooks) if one["kind"] == "Application")
     patches = root["spec"]["source"]["kustomize"]["patches"]
     (tmp_path / "kustomization.yaml").write_text(
         yaml.safe_dump({"resources": ["argocd"], "patches": patches}), encoding="utf-8"
@@ -72,6 +85,35 @@ def test_applicationsets_of_clusters_that_do_not_run_are_left_out(tmp_path: Path
     assert names == {"dev"}
 
 
+def test_the_application_of_gatekeeper_alone_is_told_where_its_process_answers(
+    tmp_path: Path, webhook: Webhook
+) -> None:
+    found = synced(tmp_path, ("dev", "prod"), {"prod": webhook})
+    templates = {
+        one["metadata"]["name"]: one["spec"].get("templatePatch") for one in found if "generators" in one["spec"]
+    }
+    assert templates["dev"] is None
+    text = templates["prod"]
+    condition, otherwise = '{{ if eq .path.basename "gatekeeper" }}', "{{ else }}{}{{ end }}"
+    assert text.startswith(condition)
+    assert text.endswith(otherwise)
+    application = json.loads(text.removeprefix(condition).removesuffix(otherwise))
+    (patch,) = application["spec"]["source"]["kustomize"]["patches"]
+    (tmp_path / "webhook").mkdir()
+    (tmp_path / "webhook" / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": ["webhook.yaml"], "patches": [patch]}), encoding="utf-8"
+    )
+    source = ROOT / "apps" / "platform" / "gatekeeper" / "webhook.yaml"
+    (tmp_path / "webhook" / "webhook.yaml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    kustomize = require(["kustomize"])["kustomize"]
+    built = subprocess.run([kustomize, "build", tmp_path / "webhook"], capture_output=True, text=True, check=True)
+    before, after = (yaml.safe_load(text) for text in (source.read_text(encoding="utf-8"), built.stdout))
+    assert [one["clientConfig"] for one in after["webhooks"]] == [webhook.client_config] * len(before["webhooks"])
+    for one in (*before["webhooks"], *after["webhooks"]):
+        del one["clientConfig"]
+    assert after == before
+
+
 def test_the_root_goes_to_the_hub_by_name() -> None:
     project, root = objects(("dev",))
     assert root["spec"]["destination"] == {"name": "dev", "namespace": "argocd"}
@@ -82,7 +124,7 @@ def test_a_root_file_without_an_application_is_named(tmp_path: Path) -> None:
     (tmp_path / "argocd").mkdir()
     (tmp_path / "argocd" / "root.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     with pytest.raises(UserError, match=r"^argocd/root.yaml: holds no Application with a spec.source.repoURL$"):
-        root_objects(Tree(tmp_path), Path("kustomize"), url=REMOTE, hub="dev", clusters=(), environment={})
+        root_objects(Tree(tmp_path), Path("kustomize"), url=REMOTE, hub="dev", clusters=(), webhooks={}, environment={})
 
 
 def application(**status: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Argo CD in the hub: install it, register clusters, apply the root, read what it says of its Applications.
 
-Only ``argocd/install`` and ``argocd/root.yaml`` are applied, as on a real cluster. Two things differ in the embedded
-cluster, and neither touches Git: the clusters' registrations are completed with addresses and credentials, and the root
-is told to rewrite the repository's URL to the bare remote in what it syncs.
+Only ``argocd/install`` and ``argocd/root.yaml`` are applied, as on a real cluster. Three things differ in the embedded
+cluster, and none touches Git: the clusters' registrations are completed with addresses and credentials, the root is
+told to rewrite the repository's URL to the bare remote in what it syncs, and Gatekeeper's webhook is a process with an
+address instead of a Service.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -23,6 +24,8 @@ from cartwright.cluster.identities import ARGOCD_NAMESPACE, ClusterIdentities
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.errors import ToolError, UserError
+from cartwright.policy.gatekeeper_files import FOLDER as GATEKEEPER
+from cartwright.policy.gatekeeper_files import WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
 from cartwright.repository import Tree
 from cartwright.run import run
 from cartwright.yamlfile import load_all
@@ -30,6 +33,7 @@ from cartwright.yamlfile import load_all
 __all__ = [
     "ROOT_NAME",
     "AppStatus",
+    "Webhook",
     "apply_install",
     "apply_root",
     "read_applications",
@@ -46,6 +50,23 @@ _IN_CLUSTER = "in-cluster"
 """What Argo CD calls the cluster that its own pods run in."""
 _PATIENCE_SECONDS = 30.0
 """How long new kinds may take to be served after their definitions are applied."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Where a cluster's Gatekeeper answers."""
+
+    port: int
+    authority: Authority
+    """Issuer of its certificate."""
+
+    @property
+    def client_config(self) -> dict[str, str]:
+        """How the API server reaches it."""
+        return {
+            "url": f"https://{LOOPBACK}:{self.port}{WEBHOOK_PATH}",
+            "caBundle": base64.b64encode(self.authority.certificate.read_bytes()).decode(),
+        }
 
 
 @dataclass(frozen=True)
@@ -113,7 +134,14 @@ def apply_root(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> None:
 
 
 def root_objects(
-    tree: Tree, kustomize: Path, *, url: str, hub: str, clusters: Collection[str], environment: Mapping[str, str]
+    tree: Tree,
+    kustomize: Path,
+    *,
+    url: str,
+    hub: str,
+    clusters: Collection[str],
+    webhooks: Mapping[str, Webhook],
+    environment: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """``argocd/root.yaml`` for the embedded hub.
 
@@ -123,6 +151,7 @@ def root_objects(
         url: the bare remote, in the place of the repository's own URL.
         hub: the cluster that Argo CD runs in.
         clusters: which clusters run; ApplicationSets of others are left out.
+        webhooks: where Gatekeeper answers, by cluster.
         environment: variables for kustomize.
 
     Raises:
@@ -139,7 +168,7 @@ def root_objects(
         patch
         for document in yaml.safe_load_all(rendered)
         if document
-        for patch in [_patch(document, own_url=own_url, url=url, clusters=clusters)]
+        for patch in [_patch(document, own_url=own_url, url=url, clusters=clusters, webhooks=webhooks)]
         if patch
     ]
     # The controllers run beside the hub, not in a pod of it, so they know it by its registration alone.
@@ -198,7 +227,14 @@ def _message(status: Mapping[str, Any]) -> str:
     return "; ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
 
 
-def _patch(document: Mapping[str, Any], *, own_url: str, url: str, clusters: Collection[str]) -> dict[str, Any] | None:
+def _patch(
+    document: Mapping[str, Any],
+    *,
+    own_url: str,
+    url: str,
+    clusters: Collection[str],
+    webhooks: Mapping[str, Webhook],
+) -> dict[str, Any] | None:
     """What kustomize must change in one object that the root syncs."""
     target = {
         "group": str(document["apiVersion"]).partition("/")[0],
@@ -216,7 +252,25 @@ def _patch(document: Mapping[str, Any], *, own_url: str, url: str, clusters: Col
             }
             return {"target": target, "patch": yaml.safe_dump(deletion, sort_keys=False)}
     operations = [{"op": "replace", "path": place, "value": url} for place in _places(document, own_url)]
+    if document["kind"] == "ApplicationSet" and (webhook := webhooks.get(cluster)):
+        operations.append({"op": "add", "path": "/spec/templatePatch", "value": _webhook_address(webhook)})
     return {"target": target, "patch": yaml.safe_dump(operations, sort_keys=False)} if operations else None
+
+
+def _webhook_address(webhook: Webhook) -> str:
+    """A template that tells the Application of Gatekeeper, and no other, where the webhook is."""
+    address = {"service": None, **webhook.client_config}
+    target = {"group": "admissionregistration.k8s.io", "version": "v1", "kind": "ValidatingWebhookConfiguration"}
+    patch = {
+        "apiVersion": f"{target['group']}/{target['version']}",
+        "kind": target["kind"],
+        "metadata": {"name": WEBHOOK_NAME},
+        "webhooks": [{"name": name, "clientConfig": address} for name in WEBHOOKS],
+    }
+    patches = [{"target": {**target, "name": WEBHOOK_NAME}, "patch": json.dumps(patch)}]
+    source = json.dumps({"spec": {"source": {"kustomize": {"patches": patches}}}})
+    folder = PurePosixPath(GATEKEEPER).name
+    return f'{{{{ if eq .path.basename "{folder}" }}}}{source}{{{{ else }}}}{{}}{{{{ end }}}}'
 
 
 def _places(node: object, wanted: str, pointer: str = "") -> Iterator[str]:

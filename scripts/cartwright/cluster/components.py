@@ -16,11 +16,22 @@ from cartwright.cluster.identities import ARGOCD_NAMESPACE, ClusterIdentities, S
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout
 
-__all__ = ["TOOLS", "Component", "Phase", "Plan", "plan_components", "port_names", "service_range"]
+__all__ = [
+    "TOOLS",
+    "Component",
+    "Phase",
+    "Plan",
+    "audit_folder",
+    "plan_components",
+    "port_names",
+    "service_range",
+    "webhook_certificates",
+]
 
 TOOLS = (
     "argocd",
     "etcd",
+    "gatekeeper",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
@@ -97,7 +108,7 @@ def service_range(index: int) -> IPv4Network:
 
 def port_names(environments: tuple[str, ...]) -> tuple[str, ...]:
     """The name of every listener."""
-    per_cluster = ("kube-apiserver", "kwok", "metrics-server", "prometheus-operator")
+    per_cluster = ("kube-apiserver", "kwok", "metrics-server", "prometheus-operator", "gatekeeper", "gatekeeper-health")
     return (
         "etcd",
         "etcd-peer",
@@ -124,6 +135,7 @@ def plan_components(plan: Plan) -> list[Component]:
             _kwok(plan, environment),
             _metrics_server(plan, environment),
             _prometheus_operator(plan, environment),
+            _gatekeeper(plan, environment),
         )
     ]
     components = [_etcd(plan), _redis(plan), *per_cluster, *_argocd(plan)]
@@ -331,6 +343,52 @@ def _prometheus_operator(plan: Plan, environment: str) -> Component:
     )
 
 
+def _gatekeeper(plan: Plan, environment: str) -> Component:
+    """Webhook and audit in one process, with the flags that the manifests give the two."""
+    identities = plan.clusters[environment]
+    name = f"gatekeeper-{environment}"
+    return Component(
+        name=name,
+        phase=Phase.CONTROLLERS,
+        command=_stand_in(
+            plan,
+            kubeconfig=identities.kubeconfigs["admin"],
+            workload="deployment/gatekeeper-webhook",
+            namespace="platform",
+            # The status of constraints belongs to the pod that wrote it.
+            options=("--also=deployment/gatekeeper-audit", "--as-pod"),
+            command=(
+                str(plan.tools["gatekeeper"]),
+                f"--kubeconfig={identities.kubeconfigs['gatekeeper']}",
+                f"--host={LOOPBACK}",
+                f"--port={plan.ports[name]}",
+                f"--health-addr={LOOPBACK}:{plan.ports[f'gatekeeper-health-{environment}']}",
+                "--disable-cert-rotation",
+                f"--cert-dir={webhook_certificates(plan.layout, environment)}",
+                f"--api-cache-dir={audit_folder(plan.layout, environment)}",
+                "--shutdown-delay=0",
+                # Metrics would be served on every address of the machine; sent nowhere, they are served on none.
+                "--metrics-backend=opentelemetry",
+                f"--otlp-endpoint={LOOPBACK}:9",
+                "--otlp-metric-interval=8760h",
+                "--log-level=WARNING",
+            ),
+        ),
+        environment={"GOMEMLIMIT": "160MiB"},
+        ports=(name, f"gatekeeper-health-{environment}"),
+    )
+
+
+def audit_folder(layout: Layout, environment: str) -> Path:
+    """Where Gatekeeper keeps what it lists for an audit."""
+    return layout.scratch / f"gatekeeper-{environment}"
+
+
+def webhook_certificates(layout: Layout, environment: str) -> Path:
+    """Where Gatekeeper looks for ``tls.crt`` and ``tls.key``."""
+    return layout.config / f"gatekeeper-{environment}"
+
+
 def _argocd(plan: Plan) -> list[Component]:
     identities = plan.clusters[plan.hub]
     ports = plan.ports
@@ -432,7 +490,13 @@ def _argocd(plan: Plan) -> list[Component]:
 
 
 def _stand_in(
-    plan: Plan, *, kubeconfig: Path, workload: str, namespace: str, command: tuple[str, ...]
+    plan: Plan,
+    *,
+    kubeconfig: Path,
+    workload: str,
+    namespace: str,
+    command: tuple[str, ...],
+    options: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     return (
         plan.python,
@@ -441,6 +505,7 @@ def _stand_in(
         f"--kubectl={plan.tools['kubectl']}",
         f"--kubeconfig={kubeconfig}",
         f"--namespace={namespace}",
+        *options,
         workload,
         "--",
         *command,

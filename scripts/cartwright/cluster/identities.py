@@ -25,6 +25,7 @@ _SERVICE_ACCOUNTS = {
     "kwok": "kube-system:kwok-controller",
     "metrics-server": "kube-system:metrics-server",
     "prometheus-operator": "platform:prometheus-operator",
+    "gatekeeper": "platform:gatekeeper",
 }
 _HUB_SERVICE_ACCOUNTS = {
     "argocd-application-controller": f"{ARGOCD_NAMESPACE}:argocd-application-controller",
@@ -66,6 +67,8 @@ class ClusterIdentities:
     """What the simulated nodes answer with."""
     metrics: KeyPair
     """metrics-server's serving certificate."""
+    gatekeeper: KeyPair
+    """What Gatekeeper's webhook answers with."""
     argocd: KeyPair
     """Argo CD's certificate towards this cluster, part of its registration."""
     clients: dict[str, KeyPair]
@@ -143,6 +146,7 @@ def cluster_identities(
         metrics=authority.issue(
             "metrics-serving", common_name="metrics-server", hosts=(*local, "metrics-server.kube-system.svc")
         ),
+        gatekeeper=authority.issue("gatekeeper-serving", common_name="gatekeeper", hosts=local),
         argocd=authority.issue("argocd-manager", common_name="argocd-manager"),
         clients=clients,
         kubeconfigs={

@@ -24,9 +24,11 @@ from cartwright.cluster.components import (
     Component,
     Phase,
     Plan,
+    audit_folder,
     plan_components,
     port_names,
     service_range,
+    webhook_certificates,
 )
 from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.identities import cluster_identities, shared_identities
@@ -41,7 +43,7 @@ from cartwright.render import render
 from cartwright.repository import Tree, open_tree
 from cartwright.tools import load_catalogue, require
 
-__all__ = ["Options", "Outcome", "down", "up"]
+__all__ = ["Options", "Outcome", "down", "prepare_gatekeeper", "up"]
 
 _READY_SECONDS = 90.0
 
@@ -190,7 +192,18 @@ class _Up:
             )
         names = [clusters[environment] for environment in environments]
         objects = argocd.root_objects(
-            tree, tools["kustomize"], url=remote.url, hub=clusters[hub], clusters=names, environment=git
+            tree,
+            tools["kustomize"],
+            url=remote.url,
+            hub=clusters[hub],
+            clusters=names,
+            webhooks={
+                clusters[environment]: argocd.Webhook(
+                    port=plan.ports[f"gatekeeper-{environment}"], authority=plan.clusters[environment].authority
+                )
+                for environment in environments
+            },
+            environment=git,
         )
         argocd.apply_root(kubectls[hub], objects)
 
@@ -299,6 +312,7 @@ class _Up:
     def _launch(self, plan: Plan, components: Sequence[Component]) -> None:
         _write_redis_configuration(plan)
         _link_argocd_certificates(plan)
+        prepare_gatekeeper(plan)
         folders = dict.fromkeys(str(path.parent) for path in plan.tools.values())
         path = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
         Remote.open(self._layout).install_hook(
@@ -433,3 +447,15 @@ def _link_argocd_certificates(plan: Plan) -> None:
         target = settings / name
         if not target.is_symlink():
             target.symlink_to(source)
+
+
+def prepare_gatekeeper(plan: Plan) -> None:
+    """Put Gatekeeper's certificates where it looks for them, under the names that it expects, and make its folder."""
+    for environment in plan.environments:
+        pair = plan.clusters[environment].gatekeeper
+        folder = webhook_certificates(plan.layout, environment)
+        for made in (folder, audit_folder(plan.layout, environment)):
+            made.mkdir(parents=True, exist_ok=True)
+        for name, source in (("tls.crt", pair.certificate), ("tls.key", pair.key)):
+            if not (folder / name).is_symlink():
+                (folder / name).symlink_to(source)

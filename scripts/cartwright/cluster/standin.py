@@ -3,9 +3,10 @@
     python -m cartwright.cluster.standin --kubectl … --kubeconfig … --namespace platform \
         deployment/prometheus-operator -- /path/to/operator --apiserver=…
 
-Waits until the workload is in the cluster, takes the variables and flags that its manifest gives the container, puts
-this command line's own flags and this process's own variables over them, and becomes the program. So what
-``argocd/install`` or an overlay configures holds for the process as it would for the pod.
+Waits until the workload is in the cluster (with ``--also`` another one, with ``--as-pod`` a pod of the first one too),
+takes the variables and flags that the manifest gives the container, puts this command line's own flags and this
+process's own variables over them, and becomes the program. So what ``argocd/install`` or an overlay configures holds
+for the process as it would for the pod.
 """
 
 from __future__ import annotations
@@ -65,23 +66,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kubectl", required=True)
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--namespace", required=True)
+    parser.add_argument("--also", action="append", default=[], help="a further workload whose part the program takes")
+    parser.add_argument("--as-pod", action="store_true", help="tell the program the name of a pod of the workload")
     parser.add_argument("workload")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     get = [options.kubectl, f"--kubeconfig={options.kubeconfig}", f"--namespace={options.namespace}", "get", "-o=json"]
 
-    def read(name: str) -> dict[str, Any] | None:
+    def read(*what: str) -> dict[str, Any] | None:
         try:
-            text = run([*get, "--ignore-not-found", name], timeout=30).stdout
+            text = run([*get, "--ignore-not-found", *what], timeout=30).stdout
         except ToolError:
             return None  # the API server restarts; it will be back
         return json.loads(text) if text else None
 
-    workload = read(options.workload)
-    while workload is None:
-        time.sleep(_POLL_SECONDS)
-        workload = read(options.workload)
-    container = workload["spec"]["template"]["spec"]["containers"][0]
+    def wait_for(name: str) -> dict[str, Any]:
+        while (found := read(name)) is None:
+            time.sleep(_POLL_SECONDS)
+        return found
+
+    workloads = [wait_for(name) for name in (options.workload, *options.also)]
+    containers = [workload["spec"]["template"]["spec"]["containers"][0] for workload in workloads]
     found: dict[str, Mapping[str, str]] = {}
 
     def config_map(name: str) -> Mapping[str, str]:
@@ -90,9 +95,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return found[name]
 
     program, *flags = options.command
-    variables = container_variables(container, config_map)
-    words = [Path(program).name, *container_flags(container, variables), *flags]
-    os.execve(program, words, {**variables, **os.environ})  # noqa: S606
+    variables: dict[str, str] = {}
+    words = [Path(program).name]
+    for container in containers:
+        variables |= container_variables(container, config_map)
+        words += container_flags(container, variables)
+    if options.as_pod:
+        selector = ",".join(f"{key}={value}" for key, value in workloads[0]["spec"]["selector"]["matchLabels"].items())
+        while not (pods := (read("pods", f"--selector={selector}") or {}).get("items")):
+            time.sleep(_POLL_SECONDS)
+        # The newest: of a rollout's two generations it is the one that stays.
+        pod = max(pods, key=lambda one: str(one["metadata"]["creationTimestamp"]))["metadata"]
+        variables |= {"POD_NAME": pod["name"], "POD_NAMESPACE": pod["namespace"]}
+    os.execve(program, [*words, *flags], {**variables, **os.environ})  # noqa: S606
 
 
 if __name__ == "__main__":

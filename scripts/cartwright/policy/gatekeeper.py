@@ -105,8 +105,6 @@ def enforcement(rule: Rule, reads: frozenset[Kind]) -> dict[str, Any]:
     admitted into one that is missing. Of anything else the order in which objects come would decide, and two that need
     each other (a Deployment and its disruption budget) could never come; there admission warns and the audit counts.
     """
-    if "admission" not in rule.runs_in:
-        return _scoped({"deny" if rule.severity == "error" else "warn": ("gator.gatekeeper.sh",)})
     if rule.severity == "warning":
         return {"enforcementAction": "warn"}
     if reads <= {_NAMESPACE}:

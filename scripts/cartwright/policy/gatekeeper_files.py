@@ -24,10 +24,16 @@ from cartwright.tools import require
 from cartwright.yamlfile import load_all
 from cartwright.yamltext import needs_quotes
 
-__all__ = ["FOLDER", "OURS", "generate"]
+__all__ = ["FOLDER", "OURS", "WEBHOOKS", "WEBHOOK_NAME", "WEBHOOK_PATH", "generate"]
 
 FOLDER = "apps/platform/gatekeeper"
 """Where the files go."""
+WEBHOOK_NAME = "gatekeeper"
+"""Name of the ValidatingWebhookConfiguration."""
+WEBHOOKS = ("validation.gatekeeper.sh", "cluster.validation.gatekeeper.sh")
+"""Its webhooks: for objects of our namespaces, and for cluster-wide ones."""
+WEBHOOK_PATH = "/v1/admit"
+"""Where Gatekeeper answers."""
 OURS: Mapping[str, str] = {"app.kubernetes.io/part-of": "cartwright"}
 """The label that every object of this repository carries: cluster-wide objects without it are the cluster's own."""
 
@@ -61,15 +67,14 @@ def generate(tree: Tree) -> dict[str, str]:
         UserError: a rule, an environment or a waiver can't be read.
     """
     policies = tree.root / "policies"
-    rules = tuple(rule for rule in load_rules(policies) if "gatekeeper" in rule.runs_in)
+    rules = tuple(rule for rule in load_rules(policies) if "admission" in rule.runs_in)
     modules = parse_modules(policies, rules, require(["opa"])["opa"])
     reads = lookups(rules, modules)
-    enforced = [rule for rule in rules if "admission" in rule.runs_in]
-    judged = sorted({kind for rule in enforced for kind in rule.kinds})
+    judged = sorted({kind for rule in rules for kind in rule.kinds})
     deployed = _deployed(tree)
     kept = sorted(
         kind
-        for kind in {kind for rule in enforced for kind in reads[rule.id]} - _MADE - {_SECRET}
+        for kind in {kind for rule in rules for kind in reads[rule.id]} - _MADE - {_SECRET}
         if is_built_in(kind) or (kind in deployed and version_of(kind) is not None)
     )
     environments = load_environments(tree)
@@ -178,7 +183,7 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
     }
     common = {
         "admissionReviewVersions": ["v1"],
-        "clientConfig": {"service": {"namespace": _NAMESPACE, "name": _SERVICE, "path": "/v1/admit", "port": 443}},
+        "clientConfig": {"service": {"namespace": _NAMESPACE, "name": _SERVICE, "path": WEBHOOK_PATH, "port": 443}},
         # What is written at an older version of the API is asked about all the same.
         "matchPolicy": "Equivalent",
         "sideEffects": "None",
@@ -188,10 +193,10 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
     content = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": "gatekeeper"},
+        "metadata": {"name": WEBHOOK_NAME},
         "webhooks": [
             {
-                "name": "validation.gatekeeper.sh",
+                "name": WEBHOOKS[0],
                 **common,
                 # Nothing comes into these namespaces unjudged.
                 "failurePolicy": "Fail",
@@ -204,7 +209,7 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
                 ],
             },
             {
-                "name": "cluster.validation.gatekeeper.sh",
+                "name": WEBHOOKS[1],
                 **common,
                 # The API server brings its own roles up to date before anything else can run: that must not wait.
                 "failurePolicy": "Ignore",
