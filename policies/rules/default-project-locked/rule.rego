@@ -1,0 +1,25 @@
+# METADATA
+# title: The project default lets nothing through
+# description: >-
+#   Argo CD makes the project default itself, open to every repository and every cluster, and an Application that names no
+#   project lands there. Locked, it refuses such an Application.
+# related_resources:
+#   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/#the-default-project
+#     description: Argo CD on the project default
+# custom:
+#   id: default-project-locked
+#   severity: error
+#   scope: hub
+#   kinds: [{group: argoproj.io, kind: AppProject}]
+#   remedy: Empty sourceRepos and destinations of the project default, and give every Application a project of its own.
+package cartwright.rules.default_project_locked
+
+import data.lib.report
+
+violation contains report.at(input.review.object, ["spec", field], text) if {
+	input.review.object.metadata.name == "default"
+	some field in ["destinations", "sourceRepos"]
+	is_array(input.review.object.spec[field])
+	count(input.review.object.spec[field]) > 0
+	text := sprintf("%s of the project default has entries; empty it, and give every Application its own project", [field])
+}
