@@ -2,7 +2,7 @@
 # title: Nothing stands in the namespace default
 # description: >-
 #   default has no owner, no quota, no network policy and no Pod Security level; what lands there did so because somebody
-#   forgot to name a namespace.
+#   forgot to name a namespace. Secrets are left out, so that nothing in the cluster needs to read them for this.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 #     description: Kubernetes on namespaces
@@ -18,7 +18,6 @@
 #     - {group: "", kind: Pod}
 #     - {group: "", kind: ReplicationController}
 #     - {group: "", kind: ResourceQuota}
-#     - {group: "", kind: Secret}
 #     - {group: "", kind: Service}
 #     - {group: "", kind: ServiceAccount}
 #     - {group: apps, kind: DaemonSet}
