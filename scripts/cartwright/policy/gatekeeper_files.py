@@ -48,16 +48,13 @@ _MADE = frozenset({Kind("", "Pod"), Kind("apps", "ReplicaSet")})
 speak of releases that are gone: Gatekeeper keeps no copies of them. Nor of Secrets: it would hold their content."""
 _SECRET = Kind("", "Secret")
 _NAMESPACE_KIND = Kind("", "Namespace")
-_CONTROLLERS = (
-    "system:kube-controller-manager",
-    *(
-        f"system:serviceaccount:kube-system:{name}-controller"
-        for name in ("cronjob", "daemon-set", "deployment", "job", "replicaset", "statefulset")
-    ),
-    "system:serviceaccount:platform:prometheus-operator",
+_NOT_ASKED = (
+    "request.userInfo.username.startsWith('system:serviceaccount:kube-system:')",
+    "request.userInfo.username == 'system:kube-controller-manager'",
+    "request.userInfo.username == 'system:serviceaccount:platform:prometheus-operator'",
 )
-"""Who makes objects from others that were judged before. Asking again would tell nothing new, would hold up the shop
-while Gatekeeper restarts, and would keep Gatekeeper's own pods from coming back."""
+"""Who makes objects from others that were judged before: controllers. Asking again would tell nothing new, would hold up
+the shop while Gatekeeper restarts, and would keep Gatekeeper's own pods from coming back."""
 
 
 def generate(tree: Tree) -> dict[str, str]:
@@ -179,7 +176,7 @@ def _webhook(kinds: Sequence[Kind], namespaces: Sequence[str]) -> dict[str, Any]
     named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}
     condition = {
         "name": "not-made-from-what-was-judged",
-        "expression": f"!(request.userInfo.username in {list(_CONTROLLERS)})",
+        "expression": f"!({' || '.join(_NOT_ASKED)})",
     }
     common = {
         "admissionReviewVersions": ["v1"],

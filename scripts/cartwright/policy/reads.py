@@ -171,7 +171,7 @@ class _Walk:
         if package == _INVENTORY:
             self._lookup(module, inside, [name, *rest])
         elif package:
-            if (package, name) == _POD_PATHS and self._reads(module, inside):
+            if (package, name) == _POD_PATHS and (module.package == _LIBRARY or self._reads(module, inside)):
                 self.found.update(POD_CARRYING)
             self.enter(package, name or "")
 
