@@ -68,8 +68,14 @@ class History:
         """Write everything into a repository, a new one where there is none, and return the commits' ids by mark."""
         if not (root / ".git").exists():
             _git(root.parent, "init", "--quiet", "--initial-branch", "main", str(root))
-            _git(root, "config", "user.name", WRITER.partition(" <")[0])
-            _git(root, "config", "user.email", WRITER.partition("<")[2].rstrip(">"))
+            name, _, address = WRITER[:-1].partition(" <")
+            with (root / ".git" / "config").open("a", encoding="utf-8") as config:
+                config.write(f"[user]
+	name = {name}
+	email = {address}
+")
+                    f"[user]\n\tname = {WRITER.partition(' <')[0]}\n\temail = {WRITER.partition('<')[2][:-1]}\n"
+                )
         marks = root / ".git" / "marks"
         _git(root, "fast-import", "--quiet", "--force", f"--export-marks={marks}", data=b"".join(self._stream))
         if checkout:

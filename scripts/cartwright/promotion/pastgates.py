@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from cartwright.promotion.explain import named
 from cartwright.promotion.gates.case import parse_duration, say_duration
 from cartwright.promotion.gitlog import read_blobs
 from cartwright.promotion.past import PastEnvironment
+from cartwright.promotion.pins import Pinned
 from cartwright.promotion.record import Event, Note, Record
 from cartwright.promotion.signers import signer
 from cartwright.promotion.trailers import Message
@@ -49,19 +50,19 @@ class PastGates:
                 continue
             for name, upstream in upstreams.items():
                 pins = (upstream.after if upstream else None) or ()
-                if not any(other.image == pin.image and other.same_content(pin) for other in pins):
+                if not _runs(pins, pin):
                     runs = f"ran {named(pins)}" if pins else "did not run it"
                     yield Reason("upstream-other", f"{name} {runs} then, not {pin} ({_short(pin.digest)})")
 
     def soak(self, event: Event, past: PastEnvironment, upstreams: Mapping[str, Event | None]) -> Iterator[Reason]:
-        """Every upstream had run it long enough. Code: ``soak-short``."""
+        """Every upstream that ran it had run it long enough. Code: ``soak-short``."""
         try:
             wanted = parse_duration(str(past.gates.get("soak", "0s")))
         except UserError as error:
             yield Reason("gates-unreadable", f"the soak that was asked for can't be read: {error}")
             return
         for name, upstream in upstreams.items():
-            if upstream is None:
+            if upstream is None or not all(_runs(upstream.after or (), pin) for pin in event.after or ()):
                 continue
             moment = self._record.written(event.index)
             age = moment - self._record.landed(upstream.index, as_of=moment)
@@ -136,6 +137,11 @@ class PastGates:
         if (commit, keys) not in self._signers:
             self._signers[commit, keys] = signer(self._root, commit, keys=keys)
         return self._signers[commit, keys]
+
+
+def _runs(pins: Iterable[Pinned], wanted: Pinned) -> bool:
+    """Whether an image is among those that ran, at the same content."""
+    return any(pin.image == wanted.image and pin.same_content(wanted) for pin in pins)
 
 
 def _short(digest: str) -> str:
