@@ -13,14 +13,14 @@ from cartwright.errors import ToolError
 from cartwright.run import run
 
 if TYPE_CHECKING:
-    from cartwright.images.build import Buildah
+    from cartwright.images.buildah import Buildah
 
-__all__ = ["BASE_EPOCH", "ensure_base"]
+__all__ = ["BASE_EPOCH", "LEFT_OUT", "REMOVED", "SUITE", "ensure_base"]
 
-_SUITE = "bookworm"
+SUITE = "bookworm"
 _PACKAGES = ("ca-certificates", "libpython3-stdlib", "python3-minimal")
-_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*")
-_REMOVED = (
+LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*")
+REMOVED = (
     "/var/lib/apt/lists",
     "/var/cache/apt",
     "/var/cache/debconf",
@@ -41,8 +41,8 @@ def ensure_base(buildah: Buildah) -> str:
     Its name ends in a hash of what it is made from, so that another list of packages is another base.
     Raises ToolError without root, and if mmdebstrap or buildah is missing or fails.
     """
-    recipe = json.dumps([_SUITE, _PACKAGES, _LEFT_OUT, _REMOVED, BASE_EPOCH, _LINK])
-    name = f"localhost/cartwright-base:{_SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    recipe = json.dumps([SUITE, _PACKAGES, LEFT_OUT, REMOVED, BASE_EPOCH, _LINK])
+    name = f"localhost/cartwright-base:{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     present = json.loads(buildah("images", "--json") or "[]") or []
     if any(name in (image.get("names") or []) for image in present):
         return name
@@ -56,10 +56,10 @@ def ensure_base(buildah: Buildah) -> str:
                 "--quiet",
                 "--variant=minbase",
                 f"--include={','.join(_PACKAGES)}",
-                *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
-                *(f'--customize-hook=rm -rf "$1{path}"' for path in _REMOVED),
+                *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
+                *(f'--customize-hook=rm -rf "$1{path}"' for path in REMOVED),
                 f"--customize-hook={_LINK}",
-                _SUITE,
+                SUITE,
                 archive,
             ],
             env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
@@ -68,7 +68,7 @@ def ensure_base(buildah: Buildah) -> str:
         container = buildah("from", "scratch")
         try:
             buildah("add", "--quiet", container, archive, "/")
-            buildah("config", "--created-by", f"mmdebstrap {_SUITE}", container)
+            buildah("config", "--created-by", f"mmdebstrap {SUITE}", container)
             buildah("commit", "--quiet", "--timestamp", str(BASE_EPOCH), container, name)
         finally:
             buildah("rm", container)

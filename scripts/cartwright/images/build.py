@@ -6,7 +6,6 @@ inside containers too. Times are those of the commit that last changed what goes
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -18,11 +17,11 @@ from pathlib import Path
 
 from cartwright.errors import ToolError, UserError, nearest
 from cartwright.images.base import ensure_base
+from cartwright.images.buildah import Buildah, export, open_store
 from cartwright.images.lock import locked_requirements
-from cartwright.paths import cache_root
 from cartwright.run import run
 
-__all__ = ["REGISTRY", "Buildah", "Image", "build_images", "known_services"]
+__all__ = ["REGISTRY", "Image", "build_images", "known_services"]
 
 REGISTRY = "ghcr.io/example-org/cartwright"
 _SHARED = ("services/Containerfile", "services/kit/pyproject.toml", "services/kit/src", "requirements.lock")
@@ -47,18 +46,6 @@ class Image:
     """Of the compressed layers and the configuration, in bytes."""
 
 
-@dataclass(frozen=True)
-class Buildah:
-    """buildah over a store of its own, so that it meets no other's images."""
-
-    store: Path
-
-    def __call__(self, *args: str | Path, timeout: float = 900) -> str:
-        """Run one command and return what it printed. Raises ToolError."""
-        words = ["--root", self.store / "root", "--runroot", self.store / "run", "--storage-driver", "vfs", *args]
-        return run(["buildah", *words], timeout=timeout, env={"BUILDAH_ISOLATION": "chroot"}).stdout.strip()
-
-
 def known_services(root: Path) -> list[str]:
     """The services that have an image: every package under ``services/`` that can be run."""
     return sorted(path.parent.name for path in root.glob("services/*/src/*/__main__.py"))
@@ -80,8 +67,7 @@ def build_images(root: Path, services: Sequence[str], *, output: Path, base: str
     for service in services:
         if service not in known:
             raise UserError(f"no service '{service}'", hint=nearest(service, known))
-    buildah = Buildah(cache_root() / "images")
-    buildah.store.mkdir(parents=True, exist_ok=True)
+    buildah = open_store()
     chosen_base = base or ensure_base(buildah)
     output.mkdir(parents=True, exist_ok=True)
     try:
@@ -110,13 +96,16 @@ def _build(root: Path, service: str, *, output: Path, base: str, buildah: Builda
             *("--isolation", "chroot", "--timestamp", epoch, "--layers=false", "--pull-never"),
             *("--tag", f"{name}:{tag}", "--file", context / "Containerfile", context),
         )
-        built = context / "oci"
-        buildah("push", "--quiet", f"{name}:{tag}", f"oci:{built}:{tag}")
-        buildah("rmi", f"{name}:{tag}")  # the layout has it; unpacked it would fill the cache
-        digest, size = _measure(built)
-        shutil.rmtree(output / service, ignore_errors=True)
-        shutil.move(built, output / service)
-    return Image(service=service, name=name, tag=tag, digest=digest, revision=revision, modified=modified, size=size)
+        built = export(buildah, name=name, tag=tag, output=output / service)
+    return Image(
+        service=service,
+        name=name,
+        tag=tag,
+        digest=built.digest,
+        revision=revision,
+        modified=modified,
+        size=built.size,
+    )
 
 
 def _install(root: Path, service: str, *, site: Path, epoch: str) -> None:
@@ -158,12 +147,3 @@ def find_uv() -> Path:
     if found is None:
         raise ToolError("uv: not found; `make setup` installs it")
     return Path(found)
-
-
-def _measure(layout: Path) -> tuple[str, int]:
-    """Digest and size of the one image of an OCI layout."""
-    [entry] = json.loads((layout / "index.json").read_text())["manifests"]
-    digest = str(entry["digest"])
-    algorithm, _, value = digest.partition(":")
-    manifest = json.loads((layout / "blobs" / algorithm / value).read_text())
-    return digest, manifest["config"]["size"] + sum(layer["size"] for layer in manifest["layers"])

@@ -1,0 +1,228 @@
+"""Images made of Debian's packages, where upstream's can't be pulled: ``tools/images/<name>/recipe.toml``.
+
+Each does what the manifests ask of the image that it stands in for, and has a name and a digest of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cartwright.errors import ToolError, UserError, nearest
+from cartwright.images.base import BASE_EPOCH, LEFT_OUT, REMOVED, SUITE
+from cartwright.images.buildah import Buildah, Built, export
+from cartwright.run import run
+
+__all__ = ["Recipe", "build_debian", "load_recipes"]
+
+_FOLDER = "tools/images"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is made of."""
+
+    name: str
+    """Name of its folder."""
+    repository: str
+    """Last part of the image's name."""
+    stands_in_for: str
+    """The image that manifests name; empty for one that no manifest names."""
+    packages: tuple[str, ...]
+    version_of: str
+    """The package whose version is the image's; empty where `tag` is given."""
+    tag: str
+    """The image's tag, where it is not a package's version."""
+    bare: bool
+    """Only the packages' files that are kept, without a system around them."""
+    keep: tuple[str, ...]
+    links: tuple[str, ...]
+    """Names under which the first kept file is found too."""
+    user: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    stop_signal: str
+    environment: Mapping[str, str]
+    accounts: Mapping[str, Mapping[str, Any]]
+    """Users that must have a name, with ``id`` and ``home``."""
+    files: Mapping[str, str]
+    """File beside the recipe → path in the image."""
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """Hash of all that the image is made from, packages' content apart."""
+        parts = [
+            (self.folder / "recipe.toml").read_bytes(),
+            *((self.folder / name).read_bytes() for name in self.files),
+        ]
+        parts.append(json.dumps([SUITE, LEFT_OUT, REMOVED, BASE_EPOCH]).encode())
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
+
+
+def load_recipes(root: Path) -> dict[str, Recipe]:
+    """Every recipe by name.
+
+    Raises:
+        UserError: one is malformed; names the file and the key.
+    """
+    return {file.parent.name: _load(file, root=root) for file in sorted((root / _FOLDER).glob("*/recipe.toml"))}
+
+
+def _load(file: Path, *, root: Path) -> Recipe:
+    shown = file.relative_to(root)
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(str(error), file=shown) from error
+    keys = {
+        *("repository", "stands-in-for", "packages", "version-of", "tag", "bare", "keep", "links", "user"),
+        *("entrypoint", "command", "stop-signal", "environment", "accounts", "files"),
+    }
+    for key in data:
+        if key not in keys:
+            raise UserError(f"unknown key '{key}'", file=shown, hint=nearest(key, keys))
+    for key in ("repository", "packages", "user"):
+        if key not in data:
+            raise UserError(f"{key} is missing", file=shown)
+    if ("tag" in data) == ("version-of" in data):
+        raise UserError("either tag or version-of names the version", file=shown)
+    return Recipe(
+        name=file.parent.name,
+        repository=data["repository"],
+        stands_in_for=data.get("stands-in-for", ""),
+        packages=tuple(data["packages"]),
+        version_of=data.get("version-of", ""),
+        tag=data.get("tag", ""),
+        bare=data.get("bare", False),
+        keep=tuple(data.get("keep", ())),
+        links=tuple(data.get("links", ())),
+        user=data["user"],
+        entrypoint=tuple(data.get("entrypoint", ())),
+        command=tuple(data.get("command", ())),
+        stop_signal=data.get("stop-signal", "SIGTERM"),
+        environment=data.get("environment", {}),
+        accounts=data.get("accounts", {}),
+        files=data.get("files", {}),
+        folder=file.parent,
+    )
+
+
+def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Buildah) -> Built:
+    """Build one image into an OCI layout.
+
+    Args:
+        recipe: what it is made of.
+        registry: registry and path that its name begins with.
+        output: folder of the layout; replaced if it is there.
+        buildah: the store to build in.
+
+    Raises:
+        ToolError: without root, or mmdebstrap or buildah is missing or fails.
+    """
+    if os.geteuid() != 0:
+        raise ToolError(f"mmdebstrap: making the image {recipe.name} of Debian's packages needs root")
+    with tempfile.TemporaryDirectory(prefix="cartwright-image-") as side:
+        archive, listing = Path(side) / "root.tar", Path(side) / "versions"
+        _bootstrap(recipe, archive, listing)
+        version = _version(recipe, listing)
+        content = Path(side) / "content"
+        content.mkdir()
+        container = buildah("from", "scratch")
+        try:
+            if recipe.bare:
+                _unpack(recipe, archive, content)
+                buildah("add", "--quiet", container, content, "/")
+            else:
+                buildah("add", "--quiet", container, archive, "/")
+                for name, target in recipe.files.items():
+                    copy = content / name
+                    shutil.copy(recipe.folder / name, copy)
+                    copy.chmod(0o755)
+                    buildah("add", "--quiet", "--chmod", "755", container, copy, target)
+            name = f"{registry}/{recipe.repository}"
+            buildah("config", *_configuration(recipe, version), container)
+            buildah("commit", "--quiet", "--timestamp", str(BASE_EPOCH), container, f"{name}:{version}")
+        finally:
+            buildah("rm", container)
+        return export(buildah, name=name, tag=version, output=output)
+
+
+def _bootstrap(recipe: Recipe, archive: Path, listing: Path) -> None:
+    variant = "extract" if recipe.bare else "minbase"
+    hooks = [
+        *(f'--customize-hook=rm -rf "$1{path}"' for path in REMOVED),
+        *(_account_hook(name, account) for name, account in recipe.accounts.items()),
+        f"--customize-hook=chroot \"$1\" dpkg-query -W -f '${{Package}} ${{Version}}\\n' > {listing}",
+    ]
+    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+    words: list[str | Path] = [
+        "mmdebstrap",
+        "--quiet",
+        f"--variant={variant}",
+        f"--include={','.join(recipe.packages)}",
+    ]
+    run(
+        [*words, *([] if recipe.bare else [*excluded, *hooks]), SUITE, archive],
+        env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
+        timeout=900,
+    )
+
+
+def _account_hook(name: str, account: Mapping[str, Any]) -> str:
+    """Replace what the package made under that name, whose number differs from build to build."""
+    number, home = int(account["id"]), str(account["home"])
+    passwd, group = f"{name}:x:{number}:{number}::{home}:/bin/sh", f"{name}:x:{number}:"
+    return (
+        f'--customize-hook=sed -i "/^{name}:/d" "$1/etc/passwd" "$1/etc/group" && '
+        f'echo {passwd} >> "$1/etc/passwd" && echo {group} >> "$1/etc/group"'
+    )
+
+
+def _version(recipe: Recipe, listing: Path) -> str:
+    """The package's version as a tag: ``5:7.0.15-1~deb12u10`` is 7.0.15-debian12."""
+    if recipe.tag:
+        return recipe.tag
+    found = dict(line.split() for line in listing.read_text(encoding="utf-8").splitlines())[recipe.version_of]
+    number = re.match(r"(?:\d+:)?([0-9.]+)", found)
+    if number is None:
+        raise ToolError(f"{recipe.version_of}: no number in the version {found}")
+    return f"{number[1]}-debian12"
+
+
+def _unpack(recipe: Recipe, archive: Path, content: Path) -> None:
+    """Only what is kept, with its links."""
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            if member.name in recipe.keep:
+                tar.extract(member, content, filter="tar")
+    first = content / recipe.keep[0]
+    for link in recipe.links:
+        (first.parent / link).symlink_to(first.name)
+
+
+def _configuration(recipe: Recipe, version: str) -> list[str]:
+    labels: Sequence[tuple[str, str]] = [
+        ("title", recipe.repository),
+        ("version", version),
+        ("description", f"{', '.join(recipe.packages)} of Debian 12"),
+        ("source", "https://github.com/example-org/cartwright"),
+    ]
+    return [
+        *(word for key, value in labels for word in ("--label", f"org.opencontainers.image.{key}={value}")),
+        *(word for key, value in recipe.environment.items() for word in ("--env", f"{key}={value}")),
+        *("--user", recipe.user),
+        *("--entrypoint", json.dumps(list(recipe.entrypoint)), "--cmd", json.dumps(list(recipe.command))),
+        *("--stop-signal", recipe.stop_signal),
+        *("--created-by", f"mmdebstrap {SUITE}: {', '.join(recipe.packages)}"),
+    ]
