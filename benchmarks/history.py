@@ -70,12 +70,7 @@ class History:
             _git(root.parent, "init", "--quiet", "--initial-branch", "main", str(root))
             name, _, address = WRITER[:-1].partition(" <")
             with (root / ".git" / "config").open("a", encoding="utf-8") as config:
-                config.write(f"[user]
-	name = {name}
-	email = {address}
-")
-                    f"[user]\n\tname = {WRITER.partition(' <')[0]}\n\temail = {WRITER.partition('<')[2][:-1]}\n"
-                )
+                config.write(f"[user]\n\tname = {name}\n\temail = {address}\n")
         marks = root / ".git" / "marks"
         _git(root, "fast-import", "--quiet", "--force", f"--export-marks={marks}", data=b"".join(self._stream))
         if checkout:
