@@ -97,7 +97,7 @@ def read_matrix(
     environments: Collection[str] | None = None,
     apps: Collection[str] | None = None,
 ) -> Matrix:
-    """Read the record and ask every gate but the registry and the images' signatures, which the promotion itself asks for.
+    """Read the record and ask every gate but the registry and the signatures, which the promotion itself asks for.
 
     Args:
         environments: their names; all by default.
