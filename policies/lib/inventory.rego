@@ -2,7 +2,8 @@
 # title: The other objects
 # description: >-
 #   Reads `data.inventory` in Gatekeeper's shape: namespace[namespace][apiVersion][kind][name] and
-#   cluster[apiVersion][kind][name]. An object without a namespace stands under `cluster`, whatever its kind.
+#   cluster[apiVersion][kind][name]. An object without a namespace stands under `cluster`, whatever its kind. Beside them
+#   may stand `index`, with what would cost much to find out for each object anew; Gatekeeper has none.
 package lib.inventory
 
 import data.lib.workload
@@ -56,8 +57,21 @@ pods := array.concat(
 	_pods_of(object.get(data.inventory, "cluster", {})),
 )
 
+# METADATA
+# description: True for an object of a kind that carries pods.
+carries_pods(resource) if {
+	resource.apiVersion in _pod_versions
+	workload.spec_paths[resource.kind]
+}
+
+# METADATA
+# description: What an index over all objects says; undefined where nobody keeps it.
+index(name) := data.inventory.index[name]
+
+_pod_versions := ["v1", "apps/v1", "batch/v1"]
+
 _pods_of(versions) := [found |
-	some version in ["v1", "apps/v1", "batch/v1"]
+	some version in _pod_versions
 	some kind, _ in workload.spec_paths
 	some found in versions[version][kind]
 ]

@@ -16,8 +16,8 @@
 #     image.
 package cartwright.rules.same_repository_same_digest
 
+import data.lib.digests
 import data.lib.image
-import data.lib.inventory
 import data.lib.report
 import data.lib.workload
 
@@ -25,26 +25,12 @@ violation contains report.in_container(input.review.object, container, ["image"]
 	some container in workload.containers(input.review.object)
 	parts := image.parse(container.spec.image)
 	parts.digest != ""
-	[other, digest] := _others(parts)[0]
+	running := digests.running(parts)
+	other := min(object.keys(running) - {parts.digest})
 	text := sprintf(
-		"runs %s/%s at %s, but %s runs it at %s; give both the same",
-		[parts.registry, parts.repository, _short(parts.digest), other, _short(digest)],
+		"runs %s at %s, but %s runs it at %s; give both the same",
+		[digests.repository(parts), _short(parts.digest), min(object.keys(running[other])), _short(other)],
 	)
 }
-
-# Most images differ in their last part, and that is cheap to tell.
-_others(parts) := [[shown, other.digest] |
-	segments := split(parts.repository, "/")
-	last := segments[count(segments) - 1]
-	some found in inventory.pods
-	some container in workload.containers(found)
-	is_string(container.spec.image)
-	contains(container.spec.image, last)
-	other := image.parse(container.spec.image)
-	other.repository == parts.repository
-	other.registry == parts.registry
-	not other.digest in {"", parts.digest}
-	shown := sprintf("%s/%s", [found.kind, report.name(found)])
-]
 
 _short(digest) := substring(digest, 0, 19)
