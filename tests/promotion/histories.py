@@ -111,10 +111,12 @@ class Shop:
         files = {overlay_path(target, app): overlay(tag, app) for app in apps}
         return self.commit(files, at=at, message=message, **more)
 
-    def rollback(self, tag: str, environment: str, *, at: datetime, reason: str = "errors", **more: Any) -> int:
-        """The engine brings an earlier release back."""
-        message = self.message(tag, environment, apps=[APP], rollback_reason=reason)
-        return self.commit({overlay_path(environment): overlay(tag)}, at=at, message=message, **more)
+    def rollback(
+        self, tag: str, environment: str, *, at: datetime, reason: str = "errors", until: datetime | None = None
+    ) -> int:
+        """The engine brings an earlier release back, and holds it where an end is given."""
+        message = self.message(tag, environment, apps=[APP], rollback_reason=reason, until=until)
+        return self.commit({overlay_path(environment): overlay(tag)}, at=at, message=message)
 
     @staticmethod
     def message(tag: str, target: str, *, apps: Sequence[str], source: str | None = None, **more: Any) -> str:

@@ -31,7 +31,7 @@ def history_text(history: History) -> RenderableType:
     table = Table("when (UTC)", "environment", "what", "release", "by", "why", "commit", box=None)
     for one in history.entries:
         table.add_row(
-            _moment(one.time), one.environment, _what(one), _release(one), one.author, _why(one), one.commit[:7]
+            _moment(one.time), one.environment, _what(one), _release(one), _name(one.author), _why(one), one.commit[:7]
         )
     return Group(table, *_cut(history.cut))
 
@@ -186,10 +186,15 @@ def _why(one: Entry) -> str:
         one.reason or "",
         f"passed {', '.join(passed)}" if passed else "",
         *(f"{gate}: {code}" for gate, code in one.gates.items() if code != PASSED),
-        f"approved by {', '.join(one.approved_by)}" if one.approved_by else "",
+        f"approved by {', '.join(map(_name, one.approved_by))}" if one.approved_by else "",
         one.remark or "",
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _name(who: str) -> str:
+    """A person without the address, which JSON has."""
+    return who.partition(" <")[0]
 
 
 def _cell(cell: Cell | None, now: datetime.datetime) -> Text:

@@ -1,0 +1,166 @@
+"""The four figures are what their definitions say, counted by hand on small histories."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cartwright.promotion.git import read_head
+from cartwright.promotion.metrics import Figures, Metrics, Sync, measure
+from cartwright.promotion.record import read_record
+from tests.promotion.histories import APP, BEGIN, CHAIN, Shop, minutes
+
+HOUR = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARTWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def measured(root: Path, *, now: datetime, since: datetime = BEGIN - timedelta(days=30), **more: Any) -> Metrics:
+    record = read_record(root, read_head(root).commit, now=now)
+    more.setdefault("upstreams", CHAIN)
+    return measure(record, environments=list(more["upstreams"]), since=since, **more)
+
+
+def way(shop: Shop, tag: str, *, begin: float) -> None:
+    """A release: dev at once, staging after an hour, prod after four."""
+    shop.release(tag, at=minutes(begin))
+    shop.promote(tag, "dev", "staging", at=minutes(begin + HOUR))
+    shop.promote(tag, "staging", "prod", at=minutes(begin + 4 * HOUR))
+
+
+def test_frequency_and_lead_time_of_each_environment(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=HOUR)
+    way(shop, "1.2.0", begin=24 * HOUR)
+    shop.write()
+    found = measured(shop.root, now=BEGIN + timedelta(days=4)).environments
+    assert [found[name].deployments for name in CHAIN] == [2, 2, 2]
+    assert (found["prod"].days, found["prod"].per_day) == (4.0, 0.5)
+    assert found["dev"].lead_times == ()
+    assert found["staging"].lead_times == (3600.0, 3600.0)
+    assert found["prod"].lead_times == (4 * 3600.0, 4 * 3600.0)
+    assert (found["prod"].failure_rate, found["prod"].restores) == (0.0, ())
+
+
+def test_a_rollback_makes_the_deployment_before_it_a_failure_and_is_none_itself(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=0)
+    way(shop, "1.2.0", begin=24 * HOUR)
+    shop.rollback("1.1.0", "prod", at=minutes(28 * HOUR + 30))
+    shop.write()
+    prod = measured(shop.root, now=BEGIN + timedelta(days=4)).environments["prod"]
+    assert (prod.deployments, prod.failed, prod.failure_rate, prod.restores) == (2, 1, 0.5, (30 * 60.0,))
+
+
+def test_a_revert_by_hand_counts_as_a_rollback(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=0)
+    shop.edit("prod", "1.0.0", at=minutes(5 * HOUR))
+    shop.write()
+    prod = measured(shop.root, now=BEGIN + timedelta(days=4)).environments["prod"]
+    assert (prod.deployments, prod.failed, prod.restores) == (1, 1, (3600.0,))
+
+
+def test_only_the_window_counts_but_what_ended_a_deployment_may_come_from_anywhere(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=0)
+    way(shop, "1.2.0", begin=48 * HOUR)
+    shop.rollback("1.1.0", "prod", at=minutes(60 * HOUR))
+    shop.write()
+    now = BEGIN + timedelta(days=3)
+    found = measured(shop.root, now=now, since=now - timedelta(days=1)).environments["prod"]
+    assert (found.deployments, found.days) == (1, 1.0)
+    assert (found.lead_times, found.restores) == ((4 * 3600.0,), (8 * 3600.0,))
+    assert measured(shop.root, now=now, since=now - timedelta(hours=3)).environments["prod"].deployments == 0
+
+
+def test_a_young_history_counts_as_a_day(shop: Shop) -> None:
+    shop.release("1.1.0", at=minutes(10))
+    shop.write()
+    dev = measured(shop.root, now=minutes(20)).environments["dev"]
+    assert (dev.deployments, dev.per_day) == (1, 1.0)
+
+
+def test_figures_of_apps_add_up_to_those_of_the_environment(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=0)
+    shop.release("2.0.0", at=minutes(30), apps=["shop/app-001"])
+    shop.promote("2.0.0", "dev", "staging", at=minutes(90), apps=["shop/app-001"])
+    shop.write()
+    found = measured(shop.root, now=BEGIN + timedelta(days=1))
+    assert {key: one.deployments for key, one in found.apps.items()} == {
+        ("dev", APP): 1,
+        ("dev", "shop/app-001"): 1,
+        ("prod", APP): 1,
+        ("staging", APP): 1,
+        ("staging", "shop/app-001"): 1,
+    }
+    assert found.environments["staging"].deployments == 2
+    only = measured(shop.root, now=BEGIN + timedelta(days=1), apps=["shop/app-001"])
+    assert only.environments["prod"] == Figures(days=1.0)
+
+
+def test_lead_time_in_a_graph_counts_from_the_first_environment_of_all(tmp_path: Path) -> None:
+    regions = {"dev": [], "staging": ["dev"], "eu": ["staging"], "us": ["eu"]}
+    shop = Shop(tmp_path, upstreams=regions)
+    shop.release("1.1.0", at=minutes(0))
+    for source, target, at in (("dev", "staging", 60), ("staging", "eu", 120), ("eu", "us", 300)):
+        shop.promote("1.1.0", source, target, at=minutes(at))
+    shop.write()
+    found = measured(shop.root, now=BEGIN + timedelta(days=1), upstreams=regions).environments
+    assert (found["eu"].lead_times, found["us"].lead_times) == ((2 * 3600.0,), (5 * 3600.0,))
+
+
+def test_argo_cd_says_when_a_release_went_live(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=HOUR)
+    way(shop, "1.2.0", begin=24 * HOUR)
+    shop.rollback("1.1.0", "prod", at=minutes(28 * HOUR + 30))
+    marks = shop.write()
+    landed = {"1.1.0": 5 * HOUR, "1.2.0": 28 * HOUR, "back": 28 * HOUR + 30}
+    syncs = {
+        ("prod", APP): (
+            Sync(revision=marks[1], deployed_at=BEGIN + timedelta(minutes=1)),
+            Sync(revision=marks[4], deployed_at=minutes(landed["1.1.0"] + 2)),
+            Sync(revision=marks[7], deployed_at=minutes(landed["1.2.0"] + 4)),
+            Sync(revision=marks[8], deployed_at=minutes(landed["back"] + 1)),
+            Sync(revision="f" * 40, deployed_at=minutes(0)),
+        )
+    }
+    found = measured(shop.root, now=BEGIN + timedelta(days=4), syncs=syncs)
+    prod = found.environments["prod"]
+    assert found.argocd
+    assert sorted(prod.live_delays) == [120.0, 240.0]
+    assert sorted(prod.live_lead_times) == [4 * 3600.0 + 120, 4 * 3600.0 + 240]
+    assert prod.live_restores == (27 * 60.0,)
+
+
+def test_a_sync_whose_forerunners_argo_cd_forgot_says_nothing(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=HOUR)
+    shop.release("1.2.0", at=minutes(24 * HOUR))
+    marks = shop.write()
+    later = {("prod", APP): (Sync(revision=marks[5], deployed_at=minutes(25 * HOUR)),)}
+    found = measured(shop.root, now=BEGIN + timedelta(days=4), syncs=later)
+    assert found.environments["prod"].live_delays == ()
+
+
+def test_the_json_has_medians_in_seconds_and_its_version(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=0)
+    shop.write()
+    data = measured(shop.root, now=BEGIN + timedelta(days=2)).to_json()
+    assert (data["version"], data["argocd"]) == (1, False)
+    prod = data["environments"][-1]
+    assert (prod["environment"], prod["deploymentsPerDay"], prod["leadTimeSeconds"]) == ("prod", 0.5, 4 * 3600.0)
+    assert prod["live"] == {
+        "deployments": 0,
+        "delaySeconds": None,
+        "leadTimeSeconds": None,
+        "timeToRestoreSeconds": None,
+    }
+    assert [one["app"] for one in prod["apps"]] == [APP]
