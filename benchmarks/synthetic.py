@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+
+from cartwright.network import generate, parse_dependencies
 
 __all__ = ["write_repository"]
 
@@ -42,6 +45,7 @@ def write_repository(root: Path, *, apps: int, environments: Sequence[str], poli
             _write_overlay(root, environment, name, largest=environment == environments[-1])
     for name in names:
         _write_base(root, name)
+    _write_network(root, names)
     return root
 
 
@@ -61,6 +65,19 @@ def _write_argocd(root: Path, environments: Sequence[str]) -> None:
           project: bootstrap
           source: {repoURL: "https://git.example.com/shop.git", targetRevision: refs/heads/main, path: argocd}
           destination: {name: in-cluster, namespace: argocd}
+          syncPolicy:
+            automated: {prune: true, selfHeal: true}
+            syncOptions: [ServerSideApply=true, PruneLast=true, FailOnSharedResource=true]
+        ---
+        apiVersion: argoproj.io/v1alpha1
+        kind: AppProject
+        metadata: {name: bootstrap, namespace: argocd}
+        spec:
+          sourceRepos: ["https://git.example.com/shop.git"]
+          destinations: [{name: in-cluster, namespace: argocd}]
+          namespaceResourceWhitelist:
+            - {group: argoproj.io, kind: AppProject}
+            - {group: argoproj.io, kind: ApplicationSet}
         """,
     )
     listed = "".join(f"  - {environment}.yaml\n" for environment in environments)
@@ -95,6 +112,7 @@ def _write_argocd(root: Path, environments: Sequence[str]) -> None:
                     values:
                       name: cluster
                       namespace: shop
+              syncPolicy: {{applicationsSync: create-update, preserveResourcesOnDeletion: true}}
               template:
                 metadata:
                   name: "{environment}-{{{{ .values.name }}}}"
@@ -107,6 +125,24 @@ def _write_argocd(root: Path, environments: Sequence[str]) -> None:
                   destination:
                     name: {environment}
                     namespace: "{{{{ .values.namespace }}}}"
+                  syncPolicy:
+                    automated: {{prune: true, selfHeal: true}}
+                    syncOptions: [ServerSideApply=true, PruneLast=true, FailOnSharedResource=true]
+            ---
+            apiVersion: argoproj.io/v1alpha1
+            kind: AppProject
+            metadata: {{name: {environment}, namespace: argocd}}
+            spec:
+              sourceRepos: ["https://git.example.com/shop.git"]
+              destinations: [{{name: {environment}, namespace: shop}}]
+              clusterResourceWhitelist: [{{group: "", kind: Namespace}}]
+              namespaceResourceWhitelist:
+                - {{group: "", kind: ConfigMap}}
+                - {{group: "", kind: Service}}
+                - {{group: "", kind: ServiceAccount}}
+                - {{group: apps, kind: Deployment}}
+                - {{group: networking.k8s.io, kind: NetworkPolicy}}
+                - {{group: policy, kind: PodDisruptionBudget}}
             """,
         )
 
@@ -138,6 +174,7 @@ def _write_cluster(root: Path, environment: str) -> None:
         kind: Kustomization
         resources:
           - namespace.yaml
+          - networkpolicy.yaml
         """,
     )
     _write(
@@ -149,6 +186,19 @@ def _write_cluster(root: Path, environment: str) -> None:
           name: shop
           labels:
             pod-security.kubernetes.io/enforce: restricted
+        """,
+    )
+    _write(
+        folder / "networkpolicy.yaml",
+        """
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata:
+          name: default-deny
+          namespace: shop
+        spec:
+          podSelector: {}
+          policyTypes: [Ingress, Egress]
         """,
     )
 
@@ -207,6 +257,7 @@ def _write_base(root: Path, name: str) -> None:
         resources:
           - serviceaccount.yaml
           - service.yaml
+          - networkpolicy.yaml
           - deployment.yaml
         configMapGenerator:
           - name: {name}
@@ -247,8 +298,12 @@ def _write_base(root: Path, name: str) -> None:
         kind: Deployment
         metadata:
           name: {name}
+          labels:
+            app.kubernetes.io/name: {name}
         spec:
           replicas: 1
+          revisionHistoryLimit: 3
+          progressDeadlineSeconds: 300
           selector:
             matchLabels:
               app.kubernetes.io/name: {name}
@@ -259,6 +314,12 @@ def _write_base(root: Path, name: str) -> None:
             spec:
               serviceAccountName: {name}
               automountServiceAccountToken: false
+              enableServiceLinks: false
+              topologySpreadConstraints:
+                - maxSkew: 1
+                  topologyKey: kubernetes.io/hostname
+                  whenUnsatisfiable: ScheduleAnyway
+                  labelSelector: {{matchLabels: {{app.kubernetes.io/name: {name}}}}}
               securityContext:
                 runAsNonRoot: true
                 runAsUser: 10001
@@ -286,6 +347,28 @@ def _write_base(root: Path, name: str) -> None:
                       drop: [ALL]
         """,
     )
+
+
+def _write_network(root: Path, names: Sequence[str]) -> None:
+    """The declared dependency map: each app calls the one before it; and the policies that follow from it."""
+    schema = (_REPOSITORY / "apps" / "dependencies.schema.json").read_text(encoding="utf-8")
+    _write(root / "apps" / "dependencies.schema.json", schema)
+    calls = [f"[{{to: shop/{called}, port: 8080}}]" for called in names]
+    apps = "".join(
+        f"  shop/{name}:\n    calls: {called}\n" for name, called in zip(names, ["[]", *calls], strict=False)
+    )
+    text = (
+        "version: 1\n"
+        "dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}\n"
+        "outside: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}\n"
+        "apiServer: {ports: [443, 6443]}\n"
+        f"scraper: shop/{names[0]}\n"
+        f"apps:\n{apps}"
+    )
+    file = "apps/dependencies.yaml"
+    _write(root / file, text)
+    for path, policy in generate(parse_dependencies(text, file, json.loads(schema))).items():
+        _write(root / path, policy)
 
 
 def _write_overlay(root: Path, environment: str, name: str, *, largest: bool) -> None:
