@@ -46,7 +46,7 @@ def matrix_text(matrix: Matrix) -> RenderableType:
             for one in cell.waiting:
                 lines += _waiting(app, cell, one, matrix.now)
     waiting = sum(len(cell.waiting) for cells in matrix.apps.values() for cell in cells.values())
-    total = f"{len(matrix.apps)} apps in {len(matrix.environments)} environments, {waiting} waiting"
+    total = f"{_count(len(matrix.apps), 'app')} in {_count(len(matrix.environments), 'environment')}, {waiting} waiting"
     return Group(table, Text(), *lines, Text(total), *_cut(matrix.cut))
 
 
