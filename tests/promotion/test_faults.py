@@ -1,8 +1,8 @@
 """Everything that can go wrong on the way of a commit: after each fault there is one commit or none, and the next run
 ends what was begun.
 
-``pytest -s tests/promotion/test_faults.py`` prints the table of faults and outcomes; with ``CARTWRIGHT_REPORTS`` set to a
-folder it is written there as ``promotion-faults.json``, too.
+``pytest -s tests/promotion/test_faults.py`` prints the table of faults and outcomes; with ``CARTWRIGHT_REPORTS`` set to
+a folder it is written there as ``promotion-faults.json``, too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+import cartwright.run
 from cartwright.errors import Blocked, UserError
-from cartwright.promotion import remote as remote_module
 from cartwright.promotion.deliver import Result
 from cartwright.promotion.intents import Freeze, Rollback
 from cartwright.promotion.remote import Remote, pick_remote
@@ -266,7 +266,7 @@ def test_a_branch_that_is_not_there_is_named(clone: Engine) -> None:
 
 def interleaved(clone: Engine, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> Result:
     """Promote, while something happens to the remote right before the first push."""
-    real = remote_module.run
+    real = cartwright.run.run
     done: list[bool] = []
 
     def run(args: Any, **options: Any) -> Any:
@@ -275,7 +275,7 @@ def interleaved(clone: Engine, monkeypatch: pytest.MonkeyPatch, change: Callable
             change()
         return real(args, **options)
 
-    monkeypatch.setattr(remote_module, "run", run)
+    monkeypatch.setattr("cartwright.promotion.remote.run", run)
     return clone.promote("dev", "staging")
 
 

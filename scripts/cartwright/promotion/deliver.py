@@ -155,7 +155,7 @@ def deliver(
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BranchMovedError),
             stop=tenacity.stop_after_delay(_SECONDS),
-            wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=4),
         ):
             with attempt:
                 race.attempts += 1
