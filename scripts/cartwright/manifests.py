@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cartwright.errors import UserError
 from cartwright.findings import CheckReport, Coverage, Finding, ResourceRef
-from cartwright.policy.documents import Document, read_documents
+from cartwright.policy.documents import Document, documents_of, read_text
 from cartwright.policy.engine import evaluate_documents
 from cartwright.repository import Tree
-from cartwright.schema_check import check_schemas
+from cartwright.schema_check import SchemaProblem, check_schemas
 from cartwright.tools import require
 from cartwright.yamlfile import line_of, nodes
 
 __all__ = ["check_manifests"]
+
+_SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
 
 def check_manifests(tree: Tree, paths: Sequence[Path], *, isolate: bool = False, pss: str | None = None) -> CheckReport:
@@ -29,18 +32,16 @@ def check_manifests(tree: Tree, paths: Sequence[Path], *, isolate: bool = False,
         pss: judge pods as if their namespace enforced this Pod Security level.
 
     Raises:
-        UserError: no such path, no object in any of them, or a file that is no YAML.
+        UserError: no such path, no object in any of them, or a file that is no YAML, too large or none of objects.
     """
-    files = list(_files(paths))
-    documents = read_documents(files)
+    texts = {str(file): read_text(file) for file in dict.fromkeys(_files(paths))}
+    documents = [document for path, text in texts.items() for document in documents_of(text, path)]
     if not documents:
         raise UserError("holds no Kubernetes object", file=paths[0])
-    policies = tree.root / "policies"
     evaluation = evaluate_documents(
-        documents, {}, require(["conftest"])["conftest"], policies=policies, isolate=isolate, pss=pss
+        documents, {}, require(["conftest"])["conftest"], policies=tree.root / "policies", isolate=isolate, pss=pss
     )
-    lines = _Lines()
-    by_place = {(document.path, document.index, document.item): document for document in documents}
+    lines = _Lines(texts)
     findings = [
         Finding(
             file=found.file,
@@ -54,9 +55,9 @@ def check_manifests(tree: Tree, paths: Sequence[Path], *, isolate: bool = False,
         )
         for found in evaluation.findings
     ]
-    findings += _schema_findings(files, list(by_place.values()), lines)
+    findings += _schema_findings(documents, lines)
     return CheckReport(
-        coverage=Coverage(files=len(files), objects=evaluation.objects, rules=evaluation.rules),
+        coverage=Coverage(files=len(texts), objects=evaluation.objects, rules=evaluation.rules),
         findings=tuple(sorted(set(findings))),
     )
 
@@ -64,7 +65,7 @@ def check_manifests(tree: Tree, paths: Sequence[Path], *, isolate: bool = False,
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = sorted(one for one in path.rglob("*") if one.suffix in {".yaml", ".yml", ".json"})
+            found = sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES and not one.is_dir())
             if not found:
                 raise UserError("holds no YAML file", file=path)
             yield from found
@@ -74,39 +75,83 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             raise UserError("no such file or folder", file=path)
 
 
-def _schema_findings(files: Sequence[Path], documents: Sequence[Document], lines: _Lines) -> Iterator[Finding]:
-    by_identity: Mapping[tuple[str, str, str], list[Document]] = defaultdict(list)
-    for document in documents:
-        name = (document.object.get("metadata") or {}).get("name", "")
-        by_identity[document.path, str(document.object["kind"]), str(name)].append(document)
-    for file, problems in check_schemas(files).items():
+def _schema_findings(documents: Sequence[Document], lines: _Lines) -> Iterator[Finding]:
+    found = [_misnamed(document) for document in documents]
+    # Each object stands in a file of its own: so it is known whose a problem is, in a List too, and of two of one name.
+    with tempfile.TemporaryDirectory(prefix="cartwright-schema-") as folder:
+        for number, document in enumerate(documents):
+            content = _without(document.object, found[number])
+            Path(folder, f"{number}.json").write_text(json.dumps(content, default=str), encoding="utf-8")
+        for file, problems in check_schemas([Path(folder)]).items():
+            found[int(file.stem)] += problems
+    for document, problems in zip(documents, found, strict=True):
+        prefix = [part for number in document.item for part in ("items", number)]
         for problem in problems:
-            known = by_identity.get((str(file), problem.kind, problem.name), [])
-            content: Mapping[str, Any] = known[0].object if known else {}
-            prefix = [part for number in (known[0].item if known else ()) for part in ("items", number)]
             yield Finding(
-                file=str(file),
-                line=lines.of(str(file), known[0].index if known else 0, (*prefix, *problem.place)),
+                file=document.path,
+                line=lines.of(document.path, document.index, (*prefix, *problem.place)),
                 rule="schema",
                 severity="error",
                 message=f"{'.'.join(problem.field) + ': ' if problem.field else ''}{problem.message}",
-                resource=ResourceRef(
-                    problem.api_version,
-                    problem.kind,
-                    str((content.get("metadata") or {}).get("namespace") or ""),
-                    problem.name,
-                ),
+                resource=_reference(document),
             )
 
 
-class _Lines:
-    """Line numbers in files, each parsed once and only when something was found in it."""
+def _misnamed(document: Document) -> tuple[SchemaProblem, ...]:
+    """What is wrong with the names of an object: kubeconform would stop there, and judge nothing else of it."""
+    metadata = document.object.get("metadata")
+    if metadata is None:
+        return ()
+    if not isinstance(metadata, Mapping):
+        return (_wrong_type(document, ("metadata",), metadata, "object"),)
+    return tuple(
+        _wrong_type(document, ("metadata", field), metadata[field], "string")
+        for field in ("generateName", "name", "namespace")
+        if not isinstance(metadata.get(field), str | None)
+    )
 
-    def __init__(self) -> None:
+
+def _wrong_type(document: Document, field: tuple[str, ...], value: object, wanted: str) -> SchemaProblem:
+    names = {bool: "boolean", dict: "object", float: "number", int: "number", list: "array", str: "string"}
+    return SchemaProblem(
+        kind=str(document.object["kind"]),
+        name="",
+        api_version=str(document.object["apiVersion"]),
+        field=field,
+        message=f"got {names.get(type(value), type(value).__name__)}, want {wanted}",
+    )
+
+
+def _without(content: Mapping[str, Any], problems: Sequence[SchemaProblem]) -> Mapping[str, Any]:
+    """A copy that lacks the fields at fault."""
+    fields = {problem.field for problem in problems}
+    if ("metadata",) in fields:
+        return {key: value for key, value in content.items() if key != "metadata"}
+    if not fields:
+        return content
+    kept = {key: value for key, value in content["metadata"].items() if ("metadata", key) not in fields}
+    return {**content, "metadata": kept}
+
+
+def _reference(document: Document) -> ResourceRef:
+    metadata = document.object.get("metadata")
+    named = metadata if isinstance(metadata, Mapping) else {}
+    return ResourceRef(
+        api_version=str(document.object["apiVersion"]),
+        kind=str(document.object["kind"]),
+        namespace=str(named.get("namespace") or ""),
+        name=str(named.get("name") or named.get("generateName") or ""),
+    )
+
+
+class _Lines:
+    """Line numbers in texts, each parsed once and only when something was found in it."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
         self._nodes: dict[str, list[Any]] = {}
 
     def of(self, file: str, document: int, field: Sequence[str | int]) -> int:
         if file not in self._nodes:
-            self._nodes[file] = list(nodes(Path(file).read_text(encoding="utf-8"), file))
-        found = self._nodes[file][document]
-        return line_of(found, field)[0] if found is not None else 1
+            self._nodes[file] = list(nodes(self._texts[file], file))
+        return line_of(self._nodes[file][document], field)[0]

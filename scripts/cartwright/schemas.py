@@ -19,6 +19,7 @@ from typing import Any
 
 from cartwright.errors import CartwrightError
 from cartwright.paths import cache_root
+from cartwright.policy.model import POD_CARRYING
 from cartwright.tools import asset, load_catalogue
 from cartwright.yamlfile import load_all
 
@@ -53,8 +54,11 @@ _CONSTRAINT: Mapping[str, Any] = {
         },
     },
 }
-_FORMAT = 4
+_FORMAT = 5
 """Counts changes of what this module writes, so that an older cache is not taken for a current one."""
+_POD_KINDS = frozenset(kind.kind for kind in POD_CARRYING)
+_POD_HOLDERS = frozenset({"JobTemplateSpec", "PodSpec", "PodTemplateSpec", *(f"{kind}Spec" for kind in _POD_KINDS)})
+"""What stands between an object and its pod's containers."""
 _DEFINITION = re.compile(r"#/\$defs/(?P<name>[^\"]+)$|_definitions\.json#/(?:definitions|\$defs)/(?P<other>[^\"]+)$")
 
 
@@ -112,7 +116,26 @@ def _write_kubernetes(kubernetes: str, target: Path) -> None:
         schema = _localise(schema, definitions, needed)
         schema.pop("$id", None)
         schema["$defs"] = needed
+        if any(one["kind"] in _POD_KINDS for one in schema.get("x-kubernetes-group-version-kind", ())):
+            _demand_containers(schema)
         (target / file.name).write_text(json.dumps(schema, separators=(",", ":")), encoding="utf-8")
+
+
+def _demand_containers(schema: dict[str, Any]) -> None:
+    """Refuse what the API server's validation refuses and its schema does not say: a pod, or an object that makes pods,
+    without any container."""
+    definitions = schema["$defs"]
+    for holder in [schema, *definitions.values()]:
+        for field in ("spec", "jobTemplate", "template"):
+            name = holder.get("properties", {}).get(field, {}).get("$ref", "").removeprefix("#/$defs/")
+            if name.rsplit(".", 1)[-1] in _POD_HOLDERS:
+                holder["required"] = sorted({*holder.get("required", ()), field})
+                definitions[name]["type"] = "object"
+    for name, definition in definitions.items():
+        if name.endswith(("core.v1.Container", "core.v1.EphemeralContainer")):
+            definition["type"] = "object"
+        elif name.endswith("core.v1.PodSpec"):
+            definition["properties"]["containers"]["minItems"] = 1
 
 
 def _localise(value: Any, definitions: dict[str, Any], needed: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +11,12 @@ import yaml
 
 from cartwright.errors import UserError
 
-__all__ = ["line_of", "load", "load_all", "nodes"]
+__all__ = ["DEEPEST", "MOST_VALUES", "line_of", "load", "load_all", "nodes", "refuse_excess"]
+
+MOST_VALUES = 1_000_000
+"""How many values a text of unknown origin may hold, written out: about a gigabyte of memory."""
+DEEPEST = 200
+"""How deep its values may be nested; parsers in C end without a word at some ten thousand."""
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -24,6 +30,8 @@ class _UniqueKeyLoader(_Loader):  # type: ignore[misc]
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no plain value", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key.value}' stands in line {seen[key.value]} already", key.start_mark
@@ -35,6 +43,22 @@ class _UniqueKeyLoader(_Loader):  # type: ignore[misc]
 
 def _as_text(loader: Any, node: yaml.ScalarNode) -> str:
     return str(loader.construct_scalar(node))
+
+
+def _as_number(loader: Any, node: yaml.ScalarNode) -> int | float:
+    kind = node.tag.rsplit(":", 1)[-1]
+    try:
+        number: int | float = getattr(loader, f"construct_yaml_{kind}")(node)
+    except ValueError:  # "0b_", or thousands of digits
+        number = math.nan
+    if isinstance(number, float) and not math.isfinite(number):
+        problem = f"{str(node.value)[:40]} is no finite number"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return number
+
+
+for _tag in ("int", "float"):
+    _UniqueKeyLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _as_number)
 
 
 # As Kubernetes reads YAML: a date and a lone "=" are text.
@@ -68,7 +92,7 @@ def load_all(text: str, file: str) -> list[Any]:
     try:
         return list(yaml.load_all(text, Loader=_UniqueKeyLoader))
     except yaml.YAMLError as error:
-        raise _user_error(error, file) from error
+        raise _user_error(error, file, text) from error
 
 
 def load(text: str, file: str) -> Any:
@@ -92,7 +116,48 @@ def nodes(text: str, file: str) -> Iterator[yaml.Node]:
     try:
         yield from yaml.compose_all(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise _user_error(error, file) from error
+        raise _user_error(error, file, text) from error
+
+
+def refuse_excess(text: str, file: str) -> None:
+    """Look whether a text of unknown origin can be loaded without taking all memory. Needs next to none itself.
+
+    Raises:
+        UserError: more values than `MOST_VALUES` with aliases written out, values nested deeper than `DEEPEST`, an
+            alias within what it stands for, or a syntax error; with file and line.
+    """
+    values = 0
+    sizes: dict[str, int] = {}  # of what has an anchor
+    open_: list[tuple[str | None, int]] = []  # anchors of the collections around, and how many values came before
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent):
+                if any(anchor == event.anchor for anchor, _ in open_):
+                    raise _excess(f"the alias *{event.anchor} stands within what it stands for", event, file)
+                values += sizes.get(event.anchor or "", 1)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                open_.append((event.anchor, values))
+                values += 1
+                if len(open_) > DEEPEST:
+                    raise _excess(f"values are nested deeper than {DEEPEST} levels", event, file)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = open_.pop()
+                if anchor:
+                    sizes[anchor] = values - before
+            elif isinstance(event, yaml.ScalarEvent):
+                values += 1
+                if event.anchor:
+                    sizes[event.anchor] = 1
+            if values > MOST_VALUES:
+                what = "aliases, written out, make" if isinstance(event, yaml.AliasEvent) else "holds"
+                raise _excess(f"{what} more than {MOST_VALUES} values; split the file", event, file)
+    except yaml.YAMLError as error:
+        raise _user_error(error, file, text) from error
+
+
+def _excess(message: str, event: yaml.Event, file: str) -> UserError:
+    mark = event.start_mark
+    return UserError(f"YAML: {message}", file=file, line=mark.line + 1 if mark else None)
 
 
 def line_of(node: yaml.Node, path: Sequence[str | int]) -> tuple[int, int]:
@@ -132,7 +197,10 @@ def _has_field(item: yaml.Node, step: str) -> bool:
     )
 
 
-def _user_error(error: yaml.YAMLError, file: str) -> UserError:
+def _user_error(error: yaml.YAMLError, file: str, text: str) -> UserError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return UserError(f"YAML: {problem}", file=file, line=mark.line + 1 if mark else None)
+    line = mark.line + 1 if mark else None
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.encode()[: error.position].count(b"\n") + 1
+    return UserError(f"YAML: {problem}", file=file, line=line)

@@ -255,7 +255,7 @@ def _broken(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 # A batch is one conftest process, and the message shows the one workload: to shrink a batch would only cost time.
 _in_batches = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),

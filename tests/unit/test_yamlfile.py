@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cartwright.errors import UserError
-from cartwright.yamlfile import line_of, load, load_all, nodes
+from cartwright.yamlfile import line_of, load, load_all, nodes, refuse_excess
 
 
 def test_a_duplicate_key_is_refused_with_both_lines() -> None:
@@ -58,3 +60,59 @@ spec:
 )
 def test_line_of_finds_the_deepest_part_that_exists(path: tuple[str | int, ...], expected: tuple[int, int]) -> None:
     assert line_of(next(nodes(TEXT, "f")), path) == expected
+
+
+def _bomb(levels: int) -> str:
+    """Nine times as many values with each line."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{one}: &a{one} [{', '.join([f'*a{one - 1}'] * 9)}]" for one in range(1, levels)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        pytest.param(_bomb(9), 7, "aliases, written out, make more than 1000000 values", id="alias-bomb"),
+        pytest.param("a: &a\n  b:\n  - *a\n", 3, "the alias *a stands within what it stands for", id="alias-of-itself"),
+        pytest.param("a:\n  " + "[" * 200 + "]" * 200, 2, "values are nested deeper than 200 levels", id="brackets"),
+        pytest.param("- " * 100_000 + "a", 1, "values are nested deeper than 200 levels", id="dashes"),
+        pytest.param("a: [\nb: c\n", 3, "did not find expected ',' or ']'", id="syntax-error"),
+    ],
+)
+def test_what_would_take_all_memory_is_refused_at_its_line(text: str, line: int, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        refuse_excess(text, "a.yaml")
+    assert (caught.value.file, caught.value.line) == ("a.yaml", line)
+    assert message in caught.value.message
+
+
+def test_more_values_than_fit_are_refused_where_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cartwright.yamlfile.MOST_VALUES", 100)
+    refuse_excess("- a\n" * 99, "a.yaml")
+    with pytest.raises(UserError, match="holds more than 100 values; split the file") as caught:
+        refuse_excess("- a\n" * 100, "a.yaml")
+    assert caught.value.line == 100
+
+
+def test_aliases_as_people_use_them_are_not_refused() -> None:
+    refuse_excess("a: &a {b: 1}\nc: *a\nd:\n  <<: *a\n---\na: &a [1]\nb: [*a, *a]\n" + _bomb(4), "a.yaml")
+    refuse_excess("a: " + "[" * 198 + "]" * 198, "a.yaml")
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan", "1e999", "0b_", "1" * 5000])
+def test_a_number_that_no_program_can_hold_is_refused_at_its_line(number: str) -> None:
+    with pytest.raises(UserError, match=f"{re.escape(number[:40])} is no finite number") as caught:
+        load_all(f"a: b\nc: {number}\n", "a.yaml")
+    assert caught.value.line == 2
+
+
+def test_a_key_that_is_a_list_is_refused_at_its_line() -> None:
+    with pytest.raises(UserError, match="a key is no plain value") as caught:
+        load_all("a: b\n? [c]\n: d\n", "a.yaml")
+    assert caught.value.line == 2
+
+
+def test_a_character_that_yaml_forbids_is_refused_at_its_line() -> None:
+    with pytest.raises(UserError, match="control characters are not allowed") as caught:
+        load_all("ä: b\nc: d\x07\n", "a.yaml")
+    assert caught.value.line == 2

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from cartwright.errors import UserError
-from cartwright.yamlfile import load_all
+from cartwright.yamlfile import load_all, refuse_excess
 
-__all__ = ["Document", "objects_in", "read_documents"]
+__all__ = ["LARGEST_FILE", "Document", "documents_of", "objects_in", "read_documents", "read_text"]
+
+LARGEST_FILE = 16 * 1024 * 1024
+"""Bytes of a file that are read. etcd takes objects of 1.5 MiB: many of them fit."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ def _flatten(path: str, index: int, contents: Any, *, item: tuple[int, ...]) -> 
         if not isinstance(contents.get(key), str) or not contents[key]:
             raise UserError(f"{place} is not a Kubernetes object: it has no {key}", file=path)
     items = contents.get("items")
+    if contents["kind"] == "List" and not isinstance(items, list):
+        if items is not None:
+            raise UserError(f"{place}: items of the List is not a list but {_kind_of(items)}", file=path)
+        return
     if not (contents["kind"].endswith("List") and isinstance(items, list)):
         yield Document(path=path, index=index, object=contents, item=item)
         return
@@ -62,29 +70,61 @@ def _flatten(path: str, index: int, contents: Any, *, item: tuple[int, ...]) -> 
 
 
 def _kind_of(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return {list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}.get(
-        type(value), type(value).__name__
-    )
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+_KINDS = {
+    NoneType: "nothing",
+    bool: "a boolean",
+    dict: "a mapping",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "a text",
+}
 
 
 def read_documents(files: Iterable[Path]) -> list[Document]:
     """All objects of YAML files, in order.
 
     Raises:
-        UserError: a file is unreadable, is no YAML in UTF-8 (with line), or holds something else than objects.
+        UserError: as `read_text` and `documents_of`.
     """
-    return [document for file in files for document in _read(file)]
+    return [document for file in files for document in documents_of(read_text(file), str(file))]
 
 
-def _read(file: Path) -> list[Document]:
+def read_text(file: Path) -> str:
+    """The text of a file, read once: it may be a pipe.
+
+    Raises:
+        UserError: the file can't be read, is larger than `LARGEST_FILE`, or is not UTF-8 (with line).
+    """
     try:
-        text = file.read_bytes().decode()
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", file=file) from error
+    if len(content) > LARGEST_FILE:
+        raise UserError(
+            f"is larger than {LARGEST_FILE // 1024**2} MiB", file=file, hint="split it, an object or a few in a file"
+        )
+    try:
+        return content.decode()
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise UserError("is not UTF-8", file=file, line=line) from error
-    contents = load_all(text, str(file))
-    return [document for index, found in enumerate(contents) for document in objects_in(str(file), index, found)]
+
+
+def documents_of(text: str, path: str) -> list[Document]:
+    """All objects of a YAML text, in order.
+
+    Args:
+        text: from anywhere: what would not fit into memory is refused.
+        path: the file, as findings shall name it.
+
+    Raises:
+        UserError: it is no YAML, holds too much or something else than objects (with line where it is known).
+    """
+    refuse_excess(text, path)
+    contents = load_all(text, path)
+    return [document for index, found in enumerate(contents) for document in objects_in(path, index, found)]
