@@ -120,11 +120,10 @@ def _append_flow(composition: Composition, key: str, found: yaml.SequenceNode, e
     text, start, end = composition.text, found.start_mark.index, found.end_mark.index
     root = _root(composition)
     if found.value or root is None or root.flow_style:
-        inner = text[start + 1 : end - 1]
-        bare = inner.rstrip(" \t\r\n,")
-        if "#" in inner[len(bare) :] or (found.value and found.value[-1].end_mark.index > start + 1 + len(bare)):
+        last = found.value[-1].end_mark.index if found.value else start + 1
+        if text[last : end - 1].strip(" \t\r\n,"):
             raise composition.error(f"{key} ends with a comment", found, "write it as one entry a line")
-        return text[: start + 1] + bare + (", " if found.value else "") + _flow(entry) + text[end - 1 :]
+        return text[:last] + (", " if found.value else "") + _flow(entry) + text[end - 1 :]
     # `holds: []  # comment` becomes `holds:  # comment` and the entry below it.
     colon = text.index(":", _key(composition, key).end_mark.index) + 1
     line_end = _line_end(text, end)
