@@ -27,10 +27,9 @@ STYLES = {
     "comment alone": "# decisions\n",
     "other key, no final newline": "freezes:\n  - reason: a",
     "empty list": "holds: []  # none\n# tail\n",
-    "key without a value": None,
     "block": "holds:\n  - app: a/b # first\n    reason: x\n",
     "block at the margin": "holds:\n- app: a/b\n  reason: x\n\n# after\nfreezes: []\n",
-    "comments inside and after": "holds:\n  # why\n  - app: a/b\n    # inner\n    reason: x\n  # trailing\n\nfreezes: []\n",
+    "comments inside and after": "holds:\n  # why\n  - app: a/b\n    # inner\n    reason: x\n  # out\n\nfreezes: []\n",
     "CRLF": "holds:\r\n  - app: a/b\r\n    reason: x\r\nfreezes: []\r\n",
     "block scalar": "holds:\n  - app: a/b\n    reason: |\n      two\n      lines\nfreezes: []\n",
     "flow": "holds: [{app: a/b, reason: x}, {app: c/d, reason: y}]  # one line\nfreezes: []\n",
@@ -64,7 +63,6 @@ def _common(one: str, two: str) -> str:
 @pytest.mark.parametrize("name", ["block", "block at the margin", "CRLF", "flow", "block scalar", "byte order mark"])
 def test_what_was_added_can_be_taken_out_again_without_a_trace(name: str) -> None:
     text = STYLES[name]
-    assert text is not None
     after = append_entry(text, "holds", ENTRY, file="f.yaml")
     last = len(load(after, "f.yaml")["holds"]) - 1
     assert remove_entries(after, "holds", [last], file="f.yaml") == text
@@ -80,7 +78,7 @@ def test_the_last_entry_leaves_an_empty_list() -> None:
     [
         ("- a\n", "f.yaml:1: is not a mapping"),
         ("holds: x\n", "f.yaml:1: holds is not a list"),
-        ("holds: &h\n  - app: a\nfreezes: *h\n", "f.yaml:2: holds is shared by an anchor"),
+        ("holds: &h\n  - app: a\nfreezes: *h\n", "f.yaml:1: holds is shared by an anchor"),
         ("{freezes: []}\n", "f.yaml:1: is written in one pair of braces, and has no 'holds'"),
         ("a: 1\n---\nb: 2\n", "f.yaml: holds several documents where one is meant"),
         ("holds: [{app: a},  # why\n  ]\n", "f.yaml:1: holds ends with a comment"),
@@ -110,15 +108,13 @@ def files(draw: Any) -> str:
     lines = [draw(COMMENTS), "holds:", draw(st.sampled_from(["", "  # now"])), "\n"]
     for _ in range(draw(st.integers(1, 3))):
         lines += [draw(COMMENTS), f"{indent}- app: {draw(APPS)}", draw(st.sampled_from(["", "  # x"])), "\n"]
-        lines += [
-            f"{indent}  {draw(st.sampled_from(['reason: late', chr(34) + 'reason' + chr(34) + ': ' + chr(39) + 'a: b' + chr(39)]))}\n"
-        ]
+        lines += [f"{indent}  ", draw(st.sampled_from(["reason: late\n", "\"reason\": 'a: b'\n"]))]
     lines += [draw(COMMENTS), draw(st.sampled_from(["", "freezes: []", "freezes:\n  - reason: a # b"]))]
     text = "".join(lines)
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(text=files(), entry=ENTRIES)
 def test_any_entry_comes_and_goes_and_leaves_every_byte(text: str, entry: dict[str, str]) -> None:
     text = text if text.endswith("\n") else text + ("\r\n" if "\r\n" in text else "\n")
@@ -215,7 +211,7 @@ MESSAGES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(message=MESSAGES)
 def test_every_message_that_is_printed_is_parsed_to_the_same(message: Message) -> None:
     text = message.render()
