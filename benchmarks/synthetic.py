@@ -350,13 +350,10 @@ def _write_base(root: Path, name: str) -> None:
 
 
 def _write_network(root: Path, names: Sequence[str]) -> None:
-    """The declared dependency map: each app calls the one before it; and the policies that follow from it."""
+    """The declared dependency map, in which the apps only resolve names, and the policies that follow from it."""
     schema = (_REPOSITORY / "apps" / "dependencies.schema.json").read_text(encoding="utf-8")
     _write(root / "apps" / "dependencies.schema.json", schema)
-    calls = [f"[{{to: shop/{called}, port: 8080}}]" for called in names]
-    apps = "".join(
-        f"  shop/{name}:\n    calls: {called}\n" for name, called in zip(names, ["[]", *calls], strict=False)
-    )
+    apps = "".join(f"  shop/{name}: {{calls: []}}\n" for name in names)
     text = (
         "version: 1\n"
         "dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}\n"

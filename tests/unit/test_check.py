@@ -51,9 +51,10 @@ def test_a_sound_repository_has_no_findings_and_states_its_coverage(repository: 
     report = run_check(repository)
     assert report.findings == ()
     seen = report.coverage
-    # Deployment, Service, ServiceAccount, ConfigMap; in prod a PodDisruptionBudget; and a Namespace per cluster. In the
-    # hub the root, an ApplicationSet per environment, and the Applications.
-    assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 4 + 2 * 5 + 2 + 1 + 2 + 6)
+    # Deployment, Service, ServiceAccount, ConfigMap, NetworkPolicy; in prod a PodDisruptionBudget; and a Namespace with a
+    # NetworkPolicy per cluster. In the hub the root, an ApplicationSet per environment, the Applications, and a project
+    # for the root and for each environment.
+    assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 5 + 2 * 6 + 2 * 2 + 1 + 2 + 6 + 3)
     assert seen.rules == len(list((repository / "policies" / "rules").iterdir()))
     assert seen.files > 20
 
@@ -134,8 +135,8 @@ def test_a_patch_that_deletes_its_target_is_not_idle(repository: Path) -> None:
     append(
         repository,
         OVERLAY,
-        "patches:\n  - target: {kind: ServiceAccount, name: app-000}\n"
-        "    patch: |\n      $patch: delete\n      kind: ServiceAccount\n      apiVersion: v1\n"
+        "patches:\n  - target: {kind: Service, name: app-000}\n"
+        "    patch: |\n      $patch: delete\n      kind: Service\n      apiVersion: v1\n"
         "      metadata: {name: app-000}\n",
     )
     assert [rule for rule, _, _ in found(repository)] == []
