@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 from cartwright.cluster.certificates import Authority
+from cartwright.node.layout import LABEL, SIMULATED
+from cartwright.node.objects import helper_stage
 from cartwright.tools import asset
 
 __all__ = ["NODES_PER_ZONE", "ZONES", "cluster_objects", "kwok_configuration"]
@@ -55,7 +57,7 @@ def kwok_configuration() -> str:
     for document in documents:
         if document["metadata"]["name"] == _POD_READY:
             _heal_running_pods(document)
-    documents.append(_USAGE)
+    documents += [helper_stage(), _USAGE]
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
@@ -107,6 +109,7 @@ def _nodes() -> Iterator[dict[str, Any]]:
                         "metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource",
                     },
                     "labels": {
+                        LABEL: SIMULATED,
                         "kubernetes.io/arch": "amd64",
                         "kubernetes.io/hostname": name,
                         "kubernetes.io/os": "linux",

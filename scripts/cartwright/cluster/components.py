@@ -218,6 +218,7 @@ def _apiserver(plan: Plan, environment: str, index: int) -> Component:
             "--requestheader-group-headers=X-Remote-Group",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             *_pair("--proxy-client-cert-file", "--proxy-client-key-file", identities.proxy_client),
+            "--kubelet-preferred-address-types=InternalIP",
             f"--kubelet-certificate-authority={identities.authority.certificate}",
             *_pair("--kubelet-client-certificate", "--kubelet-client-key", identities.kubelet_client),
             "--profiling=false",

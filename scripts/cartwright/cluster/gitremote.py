@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,9 @@ __all__ = ["BRANCH", "Remote", "head_of", "uncommitted"]
 
 BRANCH = "refs/heads/main"
 """The branch that manifests name as their target revision."""
+
+_STAGE = "refs/heads/cartwright-stage"
+"""Where commits wait until they are to be brought about together."""
 
 _OWN_CONFIGURATION = {
     # A hook or template of the person's own must not run here, and the mirrors' settings are not wanted either.
@@ -89,13 +94,24 @@ class Remote:
         done = run(["git", "rev-parse", "--verify", "--quiet", BRANCH], cwd=self.path, accept=(0, 1, 128))
         return done.stdout.strip() or None
 
-    def push(self, root: Path, *, include_uncommitted: bool) -> str:
+    @contextmanager
+    def staged(self, commit: str) -> Iterator[str]:
+        """A branch that begins at a commit. In the end all that landed on it is put before Argo CD by one push."""
+        run(["git", "update-ref", _STAGE, commit], cwd=self.path)
+        yield _STAGE
+        staged = run(["git", "rev-parse", _STAGE], cwd=self.path).stdout.strip()
+        run(["git", "update-ref", "-d", _STAGE], cwd=self.path)
+        if staged != self.head():
+            self._land(staged)
+
+    def push(self, root: Path, *, include_uncommitted: bool, keep: bool = False) -> str:
         """Make the repository's HEAD what Argo CD is to bring about; returns the commit.
 
         Args:
             root: the repository.
             include_uncommitted: put the work tree's changes into one more commit, in the remote only: index, HEAD and
                 work tree of the repository stay as they are.
+            keep: leave the branch as it is where it holds this HEAD and more: digests of this machine's own images.
 
         Raises:
             UserError: the repository has no commit yet.
@@ -108,15 +124,26 @@ class Remote:
         run(["git", "push", "--quiet", "--force", self.path, f"{commit}:refs/cartwright/head"], cwd=root)
         if include_uncommitted and uncommitted(root):
             commit = self._commit_work_tree(root, parent=commit)
-        if self.head() == commit:
+        head = self.head()
+        if head == commit:
             return commit
-        # A second push moves the branch: only pushes run the hook.
+        if keep:
+            # Nothing is brought about yet: the images come first, and Argo CD sees one change.
+            return head if head and head != commit and self._holds(head, commit) else commit
+        self._land(commit)
+        return commit
+
+    def _holds(self, head: str, commit: str) -> bool:
+        done = run(["git", "merge-base", "--is-ancestor", commit, head], cwd=self.path, accept=(0, 1))
+        return done.returncode == 0
+
+    def _land(self, commit: str) -> None:
+        """Move the branch by a push: only pushes run the hook."""
         run(
             ["git", "push", "--quiet", "--force", self.path, f"{commit}:{BRANCH}"],
             cwd=self.path,
             env=_OWN_CONFIGURATION,
         )
-        return commit
 
     def _commit_work_tree(self, root: Path, *, parent: str) -> str:
         """A commit of the work tree as it is, ignored files left out, written into the remote's objects alone."""

@@ -17,7 +17,14 @@ from cartwright.cluster.certificates import Authority, KeyPair, signing_key
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout
 
-__all__ = ["ARGOCD_NAMESPACE", "ClusterIdentities", "SharedIdentities", "cluster_identities", "shared_identities"]
+__all__ = [
+    "ARGOCD_NAMESPACE",
+    "ClusterIdentities",
+    "SharedIdentities",
+    "cluster_identities",
+    "shared_identities",
+    "write_kubeconfig",
+]
 
 ARGOCD_NAMESPACE = "argocd"
 
@@ -154,7 +161,7 @@ def cluster_identities(
         },
     )
     for name, path in identities.kubeconfigs.items():
-        _write_kubeconfig(
+        write_kubeconfig(
             path,
             cluster=f"cartwright-{cluster}",
             server=f"https://{LOOPBACK}:{port}",
@@ -164,7 +171,7 @@ def cluster_identities(
     return identities
 
 
-def _write_kubeconfig(path: Path, *, cluster: str, server: str, authority: Path, client: KeyPair) -> None:
+def write_kubeconfig(path: Path, *, cluster: str, server: str, authority: Path, client: KeyPair) -> None:
     """Write a kubeconfig that needs no other file, unless it is there already. JSON is YAML."""
     content: dict[str, Any] = {
         "apiVersion": "v1",

@@ -39,6 +39,13 @@ from cartwright.cluster.state import Layout, State, exclusive
 from cartwright.cluster.wait import Snapshot, wait_for
 from cartwright.environments import load_environments, pick_environment
 from cartwright.errors import ClusterError, UserError
+from cartwright.images.release import record_images
+from cartwright.images.store import SANDBOX, stored_recipe, stored_recipes, stored_services
+from cartwright.node.components import TOOLS as NODE_TOOLS
+from cartwright.node.layout import NodeLayout
+from cartwright.node.machine import clean
+from cartwright.node.real import PORTS as NODE_PORTS
+from cartwright.node.real import REGISTRY, RealNode, open_node
 from cartwright.render import render
 from cartwright.repository import Tree, open_tree
 from cartwright.tools import load_catalogue, require
@@ -58,6 +65,8 @@ class Options:
     """Sync the work tree's uncommitted changes too."""
     timeout: float = 300.0
     """Seconds to wait for the Applications."""
+    real: bool = False
+    """Give the hub's cluster a real node, where this machine can have one."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,11 @@ def down(layout: Layout, *, keep_data: bool) -> list[str]:
         Supervisor(layout).shut_down()
         killed = kill_all(layout)
         layout.supervisor_socket.unlink(missing_ok=True)
+        node = NodeLayout.of(layout)
+        for problem in clean(node):
+            killed.append(f"left behind: {problem}")
+        if not keep_data:
+            shutil.rmtree(node.root, ignore_errors=True)
         doomed = [layout.scratch, layout.state_file, *([] if keep_data else layout.content())]
         for path in doomed:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
@@ -156,16 +170,22 @@ class _Up:
         redis = _redis_server()
         tools = {**require(TOOLS), "redis-server": redis}
         git = mirrors.environment()
-        remote, commit = self._push(tools)
-        tree = open_tree(self._layout.remote, commit)
         known = State.load(self._layout) or State()
+        node = open_node(self._layout, say=self._stages.say) if self._options.real or known.real else None
+        remote, commit = self._push(tools, keep=node is not None)
+        tree = open_tree(self._layout.remote, commit)
         environments, clusters = self._environments(tree, known)
         hub = environments[0]
 
         self._stages.begin("processes", f"processes: etcd, Redis and the control planes of {', '.join(environments)} …")
-        state = self._state(known, environments, hub)
+        state = self._state(known, environments, hub, real=node is not None)
         plan = self._plan(state, tools, git)
         components = plan_components(plan)
+        sandbox = ""
+        if node is not None:
+            sandbox_image = stored_recipe(self._root, SANDBOX)
+            sandbox = f"{sandbox_image.name}:{sandbox_image.tag}@{sandbox_image.digest}"
+            components += self._node(node, plan, sandbox)
         self._launch(plan, components)
         self._save(state)
         self._start_servers(components)
@@ -177,7 +197,12 @@ class _Up:
         self._stages.begin("clusters", "clusters: nodes in three zones, metrics, controllers …")
         with ThreadPoolExecutor(len(environments)) as pool:
             list(pool.map(lambda one: self._bootstrap(plan, kubectls[one], one), environments))
+        if node is not None:
+            kubectls[hub].apply(node.objects(services=service_range(0), helper_image=sandbox))
         self._start(components, Phase.CONTROLLERS)
+        if node is not None:
+            self._stages.begin("images", f"images: built where sources changed, pushed, recorded in {hub} …")
+            commit = self._images(remote, commit, hub, port=plan.ports[REGISTRY])
 
         self._stages.begin("argocd", f"argocd: argocd/install, {argocd.ROOT_FILE} and the clusters' registrations …")
         argocd.apply_install(kubectls[hub], tools["kustomize"], tree, environment=git)
@@ -226,14 +251,40 @@ class _Up:
         self._stages.end()
         return Outcome(snapshot=snapshot, state=self._save(state), stages=self._stages.seconds)
 
-    def _push(self, tools: Mapping[str, Path]) -> tuple[Remote, str]:
+    def _node(self, node: RealNode, plan: Plan, sandbox: str) -> list[Component]:
+        """The components of the real node; its registry starts with the stores."""
+        joined = node.components(
+            cluster=plan.hub,
+            authority=plan.clusters[plan.hub].authority,
+            services=service_range(0),
+            ports=plan.ports,
+            sandbox_image=sandbox,
+        )
+        return [node.registry(plan.ports), *joined]
+
+    def _images(self, remote: Remote, commit: str, environment: str, *, port: int) -> str:
+        """Put this machine's own images into the first environment, as a release pipeline would; returns the commit."""
+        images = {**stored_recipes(self._root), **stored_services(self._root)}
+        with remote.staged(commit) as branch:
+            record_images(
+                self._root,
+                images,
+                environment=environment,
+                remote=remote.path,
+                branch=branch,
+                port=port,
+                say=self._stages.say,
+            )
+        return remote.head() or commit
+
+    def _push(self, tools: Mapping[str, Path], *, keep: bool) -> tuple[Remote, str]:
         changed = uncommitted(self._root)
         included = self._options.include_uncommitted
         remote = Remote.open(self._layout)
         known = State.load(self._layout)
         if known:
             remote.install_hook(kubectl=tools["kubectl"], kubeconfig=self._layout.kubeconfig(known.hub))
-        commit = remote.push(self._root, include_uncommitted=included)
+        commit = remote.push(self._root, include_uncommitted=included, keep=keep)
         if changed:
             files = f"{changed} uncommitted file{'s' if changed > 1 else ''}"
             self._stages.say(
@@ -258,18 +309,19 @@ class _Up:
         chosen = tuple(name for name in declared if name in wanted)
         return chosen, {name: declared[name].cluster for name in chosen}
 
-    def _state(self, known: State, environments: tuple[str, ...], hub: str) -> State:
+    def _state(self, known: State, environments: tuple[str, ...], hub: str, *, real: bool) -> State:
         if not self._supervisor.is_running():
             for process in kill_all(self._layout):
                 self._stages.say(f"processes: ended {process}, left over from an earlier run")
-        ports = allocate(port_names(environments), known.ports)
+        ports = allocate([*port_names(environments), *(NODE_PORTS if real else ())], known.ports)
         catalogue = load_catalogue()
         state = State(
             environments=environments,
             hub=hub,
             ports=ports,
             processes=known.processes,
-            versions={name: catalogue[name].version for name in TOOLS},
+            versions={name: catalogue[name].version for name in (*TOOLS, *(NODE_TOOLS if real else ()))},
+            real=real,
         )
         state.save(self._layout)
         return state

@@ -125,6 +125,8 @@ class State:
     """Each component's process as last seen."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Version of each tool that runs."""
+    real: bool = False
+    """Whether the hub's cluster has a real node."""
 
     @classmethod
     def load(cls, layout: Layout) -> State | None:
@@ -145,6 +147,7 @@ class State:
                 ports=dict(raw["ports"]),
                 processes={name: ProcessRecord(**record) for name, record in raw["processes"].items()},
                 versions=dict(raw["versions"]),
+                real=raw.get("real", False),
             )
         except FileNotFoundError:
             return None

@@ -22,6 +22,9 @@ def up(
     include_uncommitted: Annotated[
         bool, typer.Option("--include-uncommitted", help="Sync the work tree's uncommitted changes too.")
     ] = False,
+    node: Annotated[
+        bool, typer.Option("--node", help="A real node for the hub's cluster: containers for shop and data (root).")
+    ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the Applications.")] = 300,
 ) -> None:
     """Start the embedded cluster with Argo CD and wait until every Application is Healthy.
@@ -39,7 +42,7 @@ def up(
         outcome = bring_up(
             root,
             layout,
-            Options(environments=tuple(env or ()), include_uncommitted=include_uncommitted, timeout=timeout),
+            Options(environments=tuple(env or ()), include_uncommitted=include_uncommitted, timeout=timeout, real=node),
             say=progress.say,
             show=progress.show,
         )

@@ -21,10 +21,10 @@ from cartwright.images.buildah import Buildah, export, open_store
 from cartwright.images.lock import locked_requirements
 from cartwright.run import run
 
-__all__ = ["REGISTRY", "Image", "build_images", "known_services"]
+__all__ = ["REGISTRY", "SHARED", "Image", "build_images", "known_services"]
 
 REGISTRY = "ghcr.io/example-org/cartwright"
-_SHARED = ("services/Containerfile", "services/kit/pyproject.toml", "services/kit/src", "requirements.lock")
+SHARED = ("services/Containerfile", "services/kit/pyproject.toml", "services/kit/src", "requirements.lock")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def build_images(root: Path, services: Sequence[str], *, output: Path, base: str
 
 
 def _build(root: Path, service: str, *, output: Path, base: str, buildah: Buildah) -> Image:
-    sources = [*_SHARED, f"services/{service}/pyproject.toml", f"services/{service}/src"]
+    sources = [*SHARED, f"services/{service}/pyproject.toml", f"services/{service}/src"]
     revision, epoch = run(["git", "log", "-1", "--format=%H %ct", "--", *sources], cwd=root).stdout.split()
     modified = bool(run(["git", "status", "--porcelain", "--", *sources], cwd=root).stdout)
     project = tomllib.loads((root / "services" / service / "pyproject.toml").read_text())["project"]

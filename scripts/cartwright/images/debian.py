@@ -1,6 +1,7 @@
 """Images made of Debian's packages, where upstream's can't be pulled: ``tools/images/<name>/recipe.toml``.
 
-Each does what the manifests ask of the image that it stands in for, and has a name and a digest of its own.
+Each does what the manifests ask of the image that it stands in for, under that image's name, with a tag that says so
+and a digest of its own.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
 
     Args:
         recipe: what it is made of.
-        registry: registry and path that its name begins with.
+        registry: registry and path that its name begins with, where it stands in for no other.
         output: folder of the layout; replaced if it is there.
         buildah: the store to build in.
 
@@ -150,7 +151,7 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
                     shutil.copy(recipe.folder / name, copy)
                     copy.chmod(0o755)
                     buildah("add", "--quiet", "--chmod", "755", container, copy, target)
-            name = f"{registry}/{recipe.repository}"
+            name = recipe.stands_in_for or f"{registry}/{recipe.repository}"
             buildah("config", *_configuration(recipe, version), container)
             buildah("commit", "--quiet", "--timestamp", str(BASE_EPOCH), container, f"{name}:{version}")
         finally:
