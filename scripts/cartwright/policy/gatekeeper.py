@@ -46,8 +46,7 @@ class Settings:
 def template(rules: Sequence[Rule], modules: Modules, policies: Path) -> dict[str, Any]:
     """The ConstraintTemplate: all rules, and those of the libraries that any of them needs."""
     entry = policies / "gatekeeper" / "main.rego"
-    libraries = sorted({file for rule in rules for file in modules.libraries(rule)})
-    libs = [_plain(file.read_text(encoding="utf-8")) for file in libraries]
+    libs = [_plain(file.read_text(encoding="utf-8")) for file in modules.libraries(rules)]
     libs += [_as_library(rule) for rule in rules]
     source = {"version": "v1", "rego": _plain(entry.read_text(encoding="utf-8")), "libs": [*libs, _dispatch(rules)]}
     return {

@@ -53,8 +53,8 @@ _NOT_ASKED = (
     "request.userInfo.username == 'system:kube-controller-manager'",
     "request.userInfo.username == 'system:serviceaccount:platform:prometheus-operator'",
 )
-"""Who makes objects from others that were judged before: controllers. Asking again would tell nothing new, would hold up
-the shop while Gatekeeper restarts, and would keep Gatekeeper's own pods from coming back."""
+"""Who makes objects from others that were judged before: controllers. Asking again would tell nothing new, would hold
+up the shop while Gatekeeper restarts, and would keep Gatekeeper's own pods from coming back."""
 
 
 def generate(tree: Tree) -> dict[str, str]:

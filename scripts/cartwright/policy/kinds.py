@@ -56,8 +56,8 @@ def resource_of(kind: Kind) -> str:
 
 
 def version_of(kind: Kind) -> str | None:
-    """The version that is served, the most stable one first; None for a kind that is not installed."""
-    return min(_schemas(kind), key=lambda version: ("alpha" in version, "beta" in version, version), default=None)
+    """The newest stable version, else the newest at all; None for a kind that is not installed."""
+    return min(_schemas(kind), key=_age, default=None)
 
 
 def is_built_in(kind: Kind) -> bool:
@@ -70,6 +70,11 @@ def is_built_in(kind: Kind) -> bool:
 def is_cluster_wide(kind: Kind) -> bool:
     """Whether its objects stand in no namespace."""
     return kind in _CLUSTER_WIDE
+
+
+def _age(version: str) -> tuple[bool, bool, int]:
+    """The newest of the most stable ones comes first."""
+    return "alpha" in version, "beta" in version, -int(re.findall(r"\d+", version)[0])
 
 
 @cache

@@ -21,6 +21,9 @@ __all__ = ["Modules", "inventory_reads", "parse_modules", "reads_inventory"]
 _INVENTORY = ("data", "inventory")
 _LIBRARY = ("data", "lib", "inventory")
 """Functions here that take no kind hand out what others, which do, pick from."""
+_ENTRY = ("data", "cartwright")
+_DISPATCH = ("data", "lib", "dispatch")
+"""Generated: it knows which rules there are."""
 _PARSE = "{name: rego.parse_module(name, text) | some name, text in input}"
 _POD_PATHS = (("data", "lib", "workload"), "spec_paths")
 """Who goes through this table asks for every kind that carries pods."""
@@ -51,17 +54,23 @@ class Modules:
 
     by_package: Mapping[Package, _Module]
 
-    def libraries(self, rule: Rule) -> tuple[Path, ...]:
-        """The files under ``policies/lib`` that a rule needs, transitively, sorted."""
+    def libraries(self, rules: Sequence[Rule]) -> tuple[Path, ...]:
+        """The files under ``policies/lib`` that rules and Gatekeeper's entry need, transitively, sorted.
+
+        Raises:
+            UserError: one of them is not there.
+        """
         found: dict[Package, Path] = {}
-        waiting = list(self._of(rule).aliases.values())
+        entry = self.by_package[_ENTRY]
+        waiting = [package for package in entry.aliases.values() if package != _DISPATCH]
+        waiting += [package for rule in rules for package in self._of(rule).aliases.values()]
         while waiting:
             package = waiting.pop()
             if package in found:
                 continue
             module = self.by_package.get(package)
             if module is None:
-                raise UserError(f"imports {'.'.join(package)}, which no file under policies/lib is", file=rule.file)
+                raise UserError(f"a rule imports {'.'.join(package)}, which no file is", file=Path("policies", "lib"))
             found[package] = module.file
             waiting += module.aliases.values()
         return tuple(sorted(found.values()))
@@ -77,7 +86,8 @@ def parse_modules(policies: Path, rules: Sequence[Rule], opa: Path) -> Modules:
         UserError: OPA can't read one; its message names file and line.
     """
     libraries = [file for file in sorted(policies.glob("lib/*.rego")) if not file.name.endswith("_test.rego")]
-    files = {str(file): file for file in (*libraries, *(rule.file for rule in rules))}
+    entry = policies / "gatekeeper" / "main.rego"
+    files = {str(file): file for file in (entry, *libraries, *(rule.file for rule in rules))}
     texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
     done = run(
         [
