@@ -79,7 +79,8 @@ def _approvals(case: Case, keys: bytes | None) -> Iterator[tuple[str, str]]:
     """``Name <address>`` and proved address of each person who approved."""
     for note in case.context.record.notes():
         if _approves(case, note):
-            address = signer(case.context.snapshot.root, note.commit, keys=keys) if keys else address_of(note.committer)
+            root = case.context.snapshot.root
+            address = address_of(note.committer) if keys is None else signer(root, note.commit, keys=keys)
             if address:
                 yield note.committer, address
     # The promotion's own commit is not made yet: deliver.py proves its signature before anyone gets to see it.
