@@ -42,8 +42,9 @@ lint: setup ## ruff, mypy, opa fmt and opa check, generated files current
 	@.venv/bin/ruff format --check --quiet $(PYTHON_SOURCES)
 	@$(MAKE) --no-print-directory types
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --fail --list policies
-	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest
+	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest policies/gatekeeper
 	@$(CARTWRIGHT) networkpolicies --check
+	@$(CARTWRIGHT) policy build --check
 
 .PHONY: types
 types: setup ## mypy --strict over the command and every service
@@ -56,8 +57,9 @@ format: setup ## rewrite Python and Rego in their standard form
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --write policies
 
 .PHONY: generate
-generate: setup ## rewrite what is generated: the NetworkPolicies
+generate: setup ## rewrite what is generated: the NetworkPolicies, and what Gatekeeper takes of the rules
 	@$(CARTWRIGHT) networkpolicies
+	@$(CARTWRIGHT) policy build
 
 .PHONY: tools
 tools: setup ## build every pinned tool into the cache
