@@ -25,20 +25,16 @@ import data.lib.scale
 violation contains report.at(input.review.object, ["spec", "replicas"], text) if {
 	input.review.object.kind != "HorizontalPodAutoscaler"
 	some found in fleet.counterparts(input.review.object, input.environment)
-	not scale.autoscaler(input.review.object)
-	own := scale.least(input.review.object)
-	text := _below(own, _least(found), found.environment, "replicas")
+	not fleet.autoscaler(fleet.around(input.review.object), input.review.object)
+	own := scale.number_or(object.get(input.review.object, "spec", {}), "replicas", 1)
+	text := _below(own, fleet.least(found.around, found.object), found.environment, "replicas")
 }
 
 violation contains report.at(input.review.object, ["spec", "minReplicas"], text) if {
 	input.review.object.kind == "HorizontalPodAutoscaler"
 	some found in fleet.counterparts(scale.target(input.review.object), input.environment)
 	own := scale.number_or(input.review.object.spec, "minReplicas", 1)
-	text := _below(own, _least(found), found.environment, "minReplicas")
-}
-
-_least(found) := number if {
-	number := scale.least(found.object) with data.inventory as found.inventory
+	text := _below(own, fleet.least(found.around, found.object), found.environment, "minReplicas")
 }
 
 _below(own, theirs, environment, field) := sprintf(

@@ -20,7 +20,7 @@ import data.lib.report
 violation contains report.at(input.review.object, [], text) if {
 	namespace := input.review.object.metadata.name
 	some found in fleet.counterparts(input.review.object, input.environment)
-	some version, kinds in found.inventory.namespace[namespace]
+	some version, kinds in data.fleet.environments[found.environment].inventory.namespace[namespace]
 	some kind in _safeguards[split(version, "/")[0]]
 	some name, _ in kinds[kind]
 	not _is_here(namespace, version, kind, name)
