@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from cartwright.promotion.argo import AppState, HealthSource, UnknownHealthError
-from cartwright.promotion.registry import confirm
 
 __all__ = ["Evidence", "ImageSource", "SignatureSource", "Sources"]
 
@@ -38,13 +37,20 @@ class ImageSource(Protocol):
         """
 
 
+def _confirm(references: Sequence[str], *, platforms: Sequence[str]) -> None:
+    """The registries themselves. Their client is loaded for those environments alone that ask for it."""
+    from cartwright.promotion.registry import confirm
+
+    confirm(references, platforms=platforms)
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where evidence comes from."""
 
     health: HealthSource
     signatures: SignatureSource
-    images: ImageSource = confirm
+    images: ImageSource = _confirm
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def git_file(root: Path, name: str) -> Path:
     Raises:
         UserError: this is no Git repository.
     """
+    if "GIT_DIR" not in os.environ and (root / ".git").is_dir():
+        return root / ".git" / name  # no linked work tree
     done = git(root, "rev-parse", "--git-path", name, accept=(0, 128))
     if done.returncode:
         raise UserError("is not a Git repository, and promotion reads and writes commits", file=root)
@@ -111,7 +114,8 @@ def identity(root: Path) -> str:
         UserError: Git does not know; nothing is guessed from host names.
     """
     found = ""
-    for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+    own_author = any(name in os.environ for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"))
+    for name in (*(["GIT_AUTHOR_IDENT"] if own_author else []), "GIT_COMMITTER_IDENT"):
         try:
             found = git(root, "-c", "user.useConfigOnly=true", "var", name).stdout
         except ToolError as error:

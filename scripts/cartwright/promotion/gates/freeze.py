@@ -11,8 +11,6 @@ import datetime
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
-
 from cartwright.environments import Environment
 from cartwright.errors import UserError
 from cartwright.promotion.gates.case import Case, parse_duration
@@ -76,6 +74,7 @@ def _openings(
     snapshot: Snapshot, target: Environment, number: int, window: dict[str, str], moment: datetime.datetime
 ) -> Iterable[tuple[datetime.datetime, datetime.datetime]]:
     """Begin and end of the window's last opening up to a moment, if there was one."""
+    from cronsim import CronSim, CronSimError
 
     def line(key: str) -> int:
         root = next(nodes(snapshot.tree.text(target.file), target.file))
