@@ -12,7 +12,7 @@ from pathlib import Path
 from cartwright.paths import cache_root
 from cartwright.tools import load_catalogue
 
-__all__ = ["cache_with_tools", "compare", "seconds"]
+__all__ = ["cache_with_tools", "compare", "seconds", "side_by_side"]
 
 
 def seconds(command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> float:
@@ -24,12 +24,16 @@ def seconds(command: list[str], *, cwd: Path, env: Mapping[str, str] | None = No
 
 def compare(name: str, ours: Callable[[], float], plain: Callable[[], float], *, runs: int) -> float:
     """Run both in turn, so that a machine that slows down slows both, and print the medians and their ratio."""
+    mine, theirs, ratio = side_by_side(ours, plain, runs=runs)
+    print(f"{name:<34} {mine:7.2f} s   plain {theirs:7.2f} s   {1 / ratio:6.1f} × faster (median of {runs})")
+    return 1 / ratio
+
+
+def side_by_side(ours: Callable[[], float], plain: Callable[[], float], *, runs: int) -> tuple[float, float, float]:
+    """Run both in turn: the medians of both, and that of ours in terms of plain, pair by pair."""
     pairs = [(ours(), plain()) for _ in range(runs)]
-    ratio = statistics.median(theirs / mine for mine, theirs in pairs)
-    mine = statistics.median(pair[0] for pair in pairs)
-    theirs = statistics.median(pair[1] for pair in pairs)
-    print(f"{name:<34} {mine:7.2f} s   plain {theirs:7.2f} s   {ratio:6.1f} × faster (median of {runs})")
-    return ratio
+    ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs), ratio
 
 
 def cache_with_tools(folder: Path) -> dict[str, str]:
