@@ -159,12 +159,15 @@ def _git(folder: Path, *words: str) -> None:
 
 
 def write_promoted_repository(
-    root: Path, *, apps: int, commits: int, environments: Sequence[str] = ENVIRONMENTS
+    root: Path, *, apps: int, commits: int, environments: Sequence[str] = ENVIRONMENTS, every: bool = False
 ) -> Path:
     """Write a repository in which releases have moved for a long time, and return its root.
 
     Each commit sets a new release in the first environment or promotes one to the next; which app moves is drawn, so
     at the end releases wait everywhere.
+
+    Args:
+        every: let each app in turn take a step, in place of a draw.
     """
     with tempfile.TemporaryDirectory(prefix="cartwright-bench-") as folder:
         files = files_below(write_repository(Path(folder) / "files", apps=apps, environments=environments))
@@ -183,7 +186,7 @@ def write_promoted_repository(
     stage = dict.fromkeys(names, 0)
     minor = dict.fromkeys(names, 0)
     for number in range(1, commits):
-        name = draw.choice(names)
+        name = names[(number - 1) % len(names)] if every else draw.choice(names)
         place = stage[name]
         minor[name] += place == 0
         stage[name] = (place + 1) % len(environments)
