@@ -17,7 +17,14 @@
 #       type: string
 #       enum: [privileged, baseline, restricted]
 #       default: baseline
-#   remedy: Label the namespace with pod-security.kubernetes.io/enforce, at the level of its environment or above.
+#     version:
+#       description: The oldest version of the standard that a namespace may be judged by.
+#       type: string
+#       pattern: ^v1\.[0-9]+$
+#       default: v1.36
+#   remedy: >-
+#     Label the namespace with pod-security.kubernetes.io/enforce, at the level of its environment or above, and
+#     enforce-version, if at all, with the version of the cluster.
 package cartwright.rules.namespace_pod_security
 
 import data.lib.levels
@@ -40,4 +47,20 @@ _fault(level) := sprintf("label %s is %v; it must be one of baseline, restricted
 
 _fault(level) := sprintf("enforces %s; this environment asks for %s", [level, input.parameters.level]) if {
 	levels.rank[level] < levels.rank[input.parameters.level]
+}
+
+# Controls were added over the years: an older version of a level asks for less.
+violation contains report.at(input.review.object, ["metadata", "labels", levels.version_label], text) if {
+	pinned := input.review.object.metadata.labels[levels.version_label]
+	not _is_current(pinned)
+	text := sprintf("label %s is %v; set it to %s, or remove it", [levels.version_label, pinned, input.parameters.version])
+}
+
+_is_current("latest")
+
+_is_current(pinned) if _minor(pinned) >= _minor(input.parameters.version)
+
+_minor(version) := to_number(trim_prefix(version, "v1.")) if {
+	is_string(version)
+	regex.match(`^v1\.[0-9]{1,4}$`, version)
 }
