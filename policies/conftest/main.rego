@@ -12,6 +12,8 @@ package main
 
 import data.lib.digests
 import data.lib.inventory
+import data.lib.netpol
+import data.lib.pods
 import data.lib.report
 
 deny contains result if {
@@ -77,8 +79,13 @@ _inventory(entries) := {
 		some namespace, versions in positions.namespace
 	},
 	"cluster": _resolve(entries, object.get(positions, "cluster", {})),
-	"index": {"digests": digests.index([entry.object | some entry in entries])},
+	"index": {
+		"digests": digests.index(objects),
+		"pods": pods.index(objects),
+		"policies": netpol.index(objects),
+	},
 } if {
+	objects := [entry.object | some entry in entries]
 	positions := object.union_n([_place(entry.object, position) | some position, entry in entries])
 }
 

@@ -34,10 +34,45 @@ pod_selector(policy) := found if {
 # METADATA
 # description: The policies that isolate the pods of an object in a direction.
 isolating(resource, direction) := [policy |
-	some policy in inventory.beside(resource, "networking.k8s.io", "NetworkPolicy")
-	selects(policy, workload.pod_labels(resource))
+	some policy in selecting(resource, workload.pod_labels(resource))
 	direction in directions(policy)
 ]
+
+# METADATA
+# description: >-
+#   The policies beside an object that select pods with these labels. Whoever keeps an index of them saves looking at
+#   every policy for every pod.
+selecting(resource, labels) := [policy |
+	some policy in _candidates(resource, labels)
+	selects(policy, labels)
+]
+
+# METADATA
+# description: The index over objects of any kind.
+index(resources) := object.union_n([{inventory.namespace(resource): object.union(
+	{"policies": {position: resource}},
+	_place(resource, position),
+)} |
+	some position, resource in resources
+	resource.kind == "NetworkPolicy"
+	startswith(resource.apiVersion, "networking.k8s.io/")
+])
+
+# A policy that asks for a label can only select pods that have it; where it asks for several, the first will do.
+_place(policy, position) := {"labels": {label[0]: {label[1]: {position: true}}}} if {
+	label := [[key, value] | some key, value in pod_selector(policy).matchLabels][0]
+} else := {"others": {position: true}}
+
+_candidates(resource, labels) := [home.policies[position] |
+	some position, _ in object.union(
+		object.get(home, "others", {}),
+		object.union_n([home.labels[key][value] | some key, value in labels]),
+	)
+] if {
+	home := inventory.index("policies")[inventory.namespace(resource)]
+} else := [] if {
+	inventory.index("policies")
+} else := inventory.beside(resource, "networking.k8s.io", "NetworkPolicy")
 
 # METADATA
 # description: The field of a policy's spec that holds the rules of a direction, and the one of a rule that holds peers.

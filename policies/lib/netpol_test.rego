@@ -2,7 +2,7 @@ package lib.netpol_test
 
 import data.lib.netpol
 
-_policy(spec) := {"kind": "NetworkPolicy", "metadata": {"name": "catalog", "namespace": "shop"}, "spec": spec}
+_policy(spec) := {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "catalog", "namespace": "shop"}, "spec": spec}
 
 test_directions_as_the_api_server_completes_them if {
 	netpol.directions(_policy({})) == {"Ingress"}
@@ -22,21 +22,30 @@ test_a_policy_without_a_selector_selects_every_pod if {
 	not netpol.selects(_policy({"podSelector": "x"}), {"a": "b"})
 }
 
-_isolating(direction, policies) := names if {
-	pod := {"kind": "Pod", "metadata": {"name": "p", "namespace": "shop", "labels": {"app": "catalog"}}}
-	inventory := {"namespace": {"shop": {"networking.k8s.io/v1": {"NetworkPolicy": policies}}}}
+_policies := {
+	"a": _policy({"id": "both", "policyTypes": ["Ingress", "Egress"]}),
+	"b": _policy({"id": "out", "policyTypes": ["Egress"], "podSelector": {"matchLabels": {"app": "catalog"}}}),
+	"c": _policy({"id": "other", "podSelector": {"matchLabels": {"app": "orders"}}}),
+	"d": _policy({"id": "more", "podSelector": {"matchLabels": {"app": "catalog", "tier": "api"}}}),
+	"e": _policy({"id": "exists", "podSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}),
+}
+
+_inventory := {"namespace": {"shop": {"networking.k8s.io/v1": {"NetworkPolicy": _policies}}}}
+
+_indexed := object.union(_inventory, {"index": {"policies": netpol.index([policy | some policy in _policies])}})
+
+_isolating(namespace, direction, inventory) := names if {
+	pod := {"kind": "Pod", "metadata": {"name": "p", "namespace": namespace, "labels": {"app": "catalog"}}}
 	found := netpol.isolating(pod, direction) with data.inventory as inventory
 	names := {policy.spec.id | some policy in found}
 }
 
 test_isolating_policies_select_the_pod_and_have_the_direction if {
-	policies := {
-		"a": _policy({"id": "both", "policyTypes": ["Ingress", "Egress"]}),
-		"b": _policy({"id": "out", "policyTypes": ["Egress"]}),
-		"c": _policy({"id": "other", "podSelector": {"matchLabels": {"app": "orders"}}}),
+	every inventory in [_inventory, _indexed] {
+		_isolating("shop", "Ingress", inventory) == {"both", "exists"}
+		_isolating("shop", "Egress", inventory) == {"both", "out"}
+		_isolating("data", "Egress", inventory) == set()
 	}
-	_isolating("Ingress", policies) == {"both"}
-	_isolating("Egress", policies) == {"both", "out"}
 }
 
 test_openings_are_taken_apart if {

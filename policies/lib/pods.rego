@@ -13,25 +13,47 @@ import data.lib.workload
 
 # METADATA
 # description: >-
-#   The pods that share the namespace of an object, each {labels, ports}; a port is {name, number, protocol}, where the
-#   name may be empty.
-beside(resource) := array.concat(
-	[{"labels": workload.pod_labels(owner), "ports": ports(owner)} |
-		some owner in inventory.pods_beside(resource)
-	],
-	[pod |
-		some kind, made in _operated
-		some owner in inventory.beside(resource, "monitoring.coreos.com", kind)
-		pod := {"labels": _operated_labels(owner, made), "ports": made.ports}
-	],
-)
+#   The pods beside an object that a label selector matches, each {labels, ports}; a port is {name, number, protocol}, where
+#   the name may be empty. Whoever keeps an index of them saves looking at every pod for every selector.
+selected(resource, wanted) := [pod |
+	some pod in _candidates(resource, wanted)
+	selector.matches(wanted, pod.labels)
+]
 
 # METADATA
-# description: The pods beside an object that a label selector matches.
-selected(resource, labels) := [pod |
-	some pod in beside(resource)
-	selector.matches(labels, pod.labels)
+# description: The index over objects of any kind.
+index(resources) := object.union_n([one |
+	some position, resource in resources
+	some pod in _made_by(resource)
+	one := {inventory.namespace(resource): {
+		"pods": {position: pod},
+		"labels": {key: {value: {position: true}} | some key, value in pod.labels},
+	}}
+])
+
+_candidates(resource, wanted) := [home.pods[position] | some position, _ in home.labels[label[0]][label[1]]] if {
+	home := inventory.index("pods")[inventory.namespace(resource)]
+	label := [[key, value] | some key, value in wanted.matchLabels][0]
+} else := [pod | some pod in home.pods] if {
+	home := inventory.index("pods")[inventory.namespace(resource)]
+} else := [] if {
+	inventory.index("pods")
+} else := [pod |
+	some owner in array.concat(inventory.pods_beside(resource), _operated_beside(resource))
+	some pod in _made_by(owner)
 ]
+
+_operated_beside(resource) := [owner |
+	some kind, _ in _operated
+	some owner in inventory.beside(resource, "monitoring.coreos.com", kind)
+]
+
+_made_by(owner) := [{"labels": workload.pod_labels(owner), "ports": ports(owner)}] if {
+	inventory.carries_pods(owner)
+} else := [{"labels": _operated_labels(owner, made), "ports": made.ports}] if {
+	startswith(owner.apiVersion, "monitoring.coreos.com/")
+	made := _operated[owner.kind]
+} else := []
 
 # METADATA
 # description: The ports that the containers of an object declare; sidecars are among them, ended init containers are not.

@@ -17,7 +17,6 @@
 package cartwright.rules.edge_has_both_ends
 
 import data.lib.edges
-import data.lib.inventory
 import data.lib.netpol
 import data.lib.report
 
@@ -46,19 +45,22 @@ _is_confined(side, direction) if {
 	direction in netpol.directions(policy)
 }
 
-_policies_of(side) := [policy |
+_policies_of(side) := netpol.selecting({"metadata": {"namespace": side.namespace}}, side.labels) if {
 	is_string(side.namespace)
-	some policy in inventory.beside({"metadata": {"namespace": side.namespace}}, "networking.k8s.io", "NetworkPolicy")
-	netpol.selects(policy, side.labels)
-]
+}
 
 _is_opened(side, own, opening) if {
 	some policy in _policies_of(side)
 	some there in netpol.openings(policy)
 	there.direction == _opposite[opening.direction]
-	netpol.includes(there.port, opening.port)
+	_meet(opening.port, there.port)
 	_lets(policy, there.peer, own)
 }
+
+# One of them may open more than the other needs.
+_meet(here, there) if netpol.includes(there, here)
+
+_meet(here, there) if netpol.includes(here, there)
 
 _lets(_, "everybody", _)
 

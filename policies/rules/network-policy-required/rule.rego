@@ -16,7 +16,6 @@
 #     declare the app's edges in apps/dependencies.yaml and run `cartwright networkpolicies`.
 package cartwright.rules.network_policy_required
 
-import data.lib.inventory
 import data.lib.netpol
 import data.lib.report
 import data.lib.workload
@@ -31,11 +30,7 @@ violation contains report.at(input.review.object, [], text) if {
 	)
 }
 
-_is_isolated(direction) if {
-	some policy in inventory.beside(input.review.object, "networking.k8s.io", "NetworkPolicy")
-	direction in netpol.directions(policy)
-	netpol.selects(policy, workload.pod_labels(input.review.object))
-}
+_is_isolated(direction) if count(netpol.isolating(input.review.object, direction)) > 0
 
 # Policies don't bind these pods; pss-host-namespaces does.
 _uses_the_nodes_network if workload.pod_spec(input.review.object).hostNetwork == true
