@@ -290,6 +290,14 @@ def test_verification_wants_the_job_to_have_succeeded_at_this_release(
     assert ours.verdict(ours.promote("dev", "staging"), "verification").code == code
 
 
+def test_a_job_may_be_asked_of_some_apps_alone(tmp_path: Path) -> None:
+    made = Shop(tmp_path, gates={"staging": {"verification": [{"apps": "shop/app-001", "job": "smoke"}]}})
+    made.release("1.1.0", at=minutes(10), apps=(APP, OTHER))
+    ours = engine(made)
+    assert ours.promote("dev", "staging", OTHER).status == "blocked"
+    assert ours.promote("dev", "staging", APP).status == "promoted"
+
+
 # --- approvals (with keys: test_approvals.py) -------------------------------------------------------
 
 ROSTER = "@release: release@example.com\n*       @release\nshop/app-001 dba@example.com  # its own\n"

@@ -161,9 +161,11 @@ def parse_application(content: Mapping[str, Any]) -> AppState:
     sync = status.get("sync") or {}
     operation = status.get("operationState") or {}
     result = operation.get("syncResult") or {}
+    health = str((status.get("health") or {}).get("status") or "Unknown")
+    # Argo CD 3 writes no health of single resources down; the Application's own is the worst of them.
     jobs = {
         str(one.get("name")): {"Healthy": "Succeeded", "Degraded": "Failed"}.get(
-            (one.get("health") or {}).get("status", ""), "Running"
+            (one.get("health") or {}).get("status") or health, "Running"
         )
         for one in status.get("resources") or ()
         if one.get("kind") == "Job"
@@ -178,7 +180,7 @@ def parse_application(content: Mapping[str, Any]) -> AppState:
         name=str(content["metadata"]["name"]),
         path=str(source.get("path") or ""),
         sync=str(sync.get("status") or "Unknown"),
-        health=str((status.get("health") or {}).get("status") or "Unknown"),
+        health=health,
         revision=str(sync.get("revision") or ""),
         images=tuple(map(str, (status.get("summary") or {}).get("images") or ())),
         reconciled_at=parse_instant(str(status.get("reconciledAt") or "")),

@@ -13,10 +13,16 @@ from cartwright.promotion.moves import FileEdit
 __all__ = ["Blocked", "build_commit", "write_contents"]
 
 
-def write_contents(root: Path, edits: Sequence[FileEdit]) -> dict[str, str]:
-    """Store the new content of each file and return its object id, by path. One program stores them all."""
-    with tempfile.TemporaryDirectory(prefix="cartwright-contents-") as side:
-        files = [Path(side) / str(number) for number, _ in enumerate(edits)]
+def write_contents(root: Path, folder: Path, edits: Sequence[FileEdit]) -> dict[str, str]:
+    """Store the new content of each file and return its object id, by path. One program stores them all.
+
+    Args:
+        root: the repository.
+        folder: where the contents may lie for a moment.
+        edits: the files.
+    """
+    with tempfile.TemporaryDirectory(prefix="contents-", dir=folder) as side:
+        files = [Path(side).resolve() / str(number) for number, _ in enumerate(edits)]
         for file, one in zip(files, edits, strict=True):
             file.write_bytes(one.after.encode())
         listed = "".join(f"{file}\n" for file in files)

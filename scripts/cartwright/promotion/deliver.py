@@ -218,7 +218,7 @@ def _attempt(
     if dry_run:
         return result
     destination.require(head, [one.path for one in plan.edits])
-    contents = write_contents(root, plan.edits) if plan.edits else {}
+    contents = write_contents(root, folder, plan.edits) if plan.edits else {}
     commit = build_commit(
         root, folder, parent=head.commit, edits=plan.edits, contents=contents, message=message.render()
     )

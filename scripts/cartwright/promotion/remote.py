@@ -7,7 +7,10 @@ history stays a line.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,9 +60,14 @@ class Remote:
         folder = git_file(self.root, "cartwright")
         try:
             folder.mkdir(exist_ok=True)
+            _remove_leftovers(folder)
+            side = Path(tempfile.mkdtemp(prefix=f"push-{os.getpid()}-", dir=folder))
         except OSError as error:
             raise Blocked(f"{folder}: {error.strerror}; nothing was promoted") from error
-        yield folder
+        try:
+            yield side
+        finally:
+            shutil.rmtree(side, ignore_errors=True)
 
     def head(self) -> Head:
         """The branch's newest commit, with its history.
@@ -69,7 +77,7 @@ class Remote:
             Blocked: the remote can't be reached.
         """
         commit = self._newest()
-        shallow = git(self.root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        shallow = git_file(self.root, "shallow").exists()
         known = git(self.root, "cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128)).returncode == 0
         if shallow or not known:
             # Gates ask since when something has run, which the cut-off history of a shallow clone can't tell.
@@ -104,6 +112,27 @@ class Remote:
         if _STALE.search(rejected) or ("remote rejected" not in rejected and _STALE.search(said)):
             raise BranchMovedError
         raise Blocked(f"{self.remote}: refuses the push, nothing was promoted: {said}")
+
+    def newest_or_none(self) -> str | None:
+        """The branch's newest commit as the remote names it; None where there is no such branch."""
+        return (
+            self._patiently("ls-remote", "--exit-code", "--", self.remote, self.branch).stdout.partition("\t")[0]
+            or None
+        )
+
+    def fetch(self, commit: str) -> None:
+        """Have a commit of this branch in the clone, its parent too."""
+        if git(self.root, "cat-file", "-e", f"{commit}^", accept=(0, 1, 128)).returncode:
+            self._fetch([])
+
+    def replace(self, commit: str, *, expected: str | None) -> None:
+        """Put a commit on a branch of our own, whatever it is based on.
+
+        Raises:
+            BranchMovedError: the branch is not at ``expected`` any more.
+            Blocked: the remote refuses, with its words; or can't be reached.
+        """
+        self.land(self.root, head=Head(branch=self.branch, commit=expected or ""), commit=commit)
 
     def contains(self, head: Head, commit: str) -> bool:
         """Whether a commit is on the branch: a push whose answer was lost may have landed."""
@@ -162,16 +191,17 @@ def pick_remote(root: Path, *, name: str | None, branch: str | None) -> Remote:
         UserError: there is no such remote, or HEAD is on no branch and none is named.
     """
     current = git(root, "symbolic-ref", "--quiet", "--short", "HEAD", accept=(0, 1)).stdout.strip()
+    settings = _settings(root)
     if name is None:
-        name = _config(root, f"branch.{current}.remote") if current else ""
+        name = settings.get(f"branch.{current}.remote", "")
         name = name if name and name != "." else "origin"
-    remotes = git(root, "remote").stdout.split()
+    remotes = list(dict.fromkeys(key[7:].rpartition(".")[0] for key in settings if key.startswith("remote.")))
     if name not in remotes and "/" not in name and ":" not in name:
         raise UserError(f"no remote '{name}'", hint=f"known: {', '.join(remotes)}" if remotes else "there is none")
     if branch is None:
         if not current:
             raise UserError("HEAD is on no branch", hint="name the branch: --branch main")
-        followed = _config(root, f"branch.{current}.merge")
+        followed = settings.get(f"branch.{current}.merge")
         return Remote(root=root, remote=name, branch=followed or f"refs/heads/{current}")
     full = branch if branch.startswith("refs/heads/") else f"refs/heads/{branch}"
     if git(root, "check-ref-format", full, accept=(0, 1)).returncode:
@@ -179,8 +209,20 @@ def pick_remote(root: Path, *, name: str | None, branch: str | None) -> Remote:
     return Remote(root=root, remote=name, branch=full)
 
 
-def _config(root: Path, key: str) -> str:
-    return git(root, "config", "--get", key, accept=(0, 1)).stdout.strip()
+def _settings(root: Path) -> dict[str, str]:
+    """What Git's configuration says of branches and remotes; of a key that stands twice, the last value."""
+    listed = git(root, "config", "--null", "--get-regexp", r"^(branch|remote)\.", accept=(0, 1)).stdout
+    pairs = (entry.partition("\n") for entry in listed.split("\0") if entry)
+    return {key: value for key, _, value in pairs}
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed runs left; those that still work keep theirs."""
+    for left in folder.glob("push-*"):
+        import psutil
+
+        if not psutil.pid_exists(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _words(done: Completed) -> str:
@@ -189,6 +231,6 @@ def _words(done: Completed) -> str:
     said = [
         line.removeprefix("remote: ").removeprefix("error: ").removeprefix("fatal: ")
         for line in lines
-        if line and not line.startswith(("To ", "Done", "error: failed to push", "hint:"))
+        if line and not line.startswith(("To ", "Done", "error: failed to push", "hint:", "warning:"))
     ]
     return "; ".join(dict.fromkeys(" ".join(line.removeprefix("!").split()) for line in said if line.strip()))

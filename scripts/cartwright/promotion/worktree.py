@@ -81,6 +81,8 @@ class WorkTree:
             raise Blocked(f"{folder}: {error.strerror}; nothing was promoted") from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in (one for kind in ("index", "contents", "file") for one in folder.glob(f"{kind}-*")):
+                shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
             _finish_interrupted(self.root, folder)
             yield folder
 
