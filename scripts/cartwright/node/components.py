@@ -23,10 +23,8 @@ PORTS = ("coredns-health", "coredns-ready", "kube-proxy-health", "kube-proxy-met
 CLIENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "kubelet": (f"system:node:{NAME}", ("system:nodes",)),
     "kube-proxy": ("system:kube-proxy", ()),
-    **{
-        name: (f"system:serviceaccount:{account}", ("system:serviceaccounts",))
-        for name, account in {"coredns": COREDNS, "local-path-provisioner": PROVISIONER}.items()
-    },
+    "coredns": (f"system:serviceaccount:{COREDNS}", ("system:serviceaccounts",)),
+    "local-path-provisioner": (PROVISIONER, ()),
 }
 """User and groups of each program that talks to the API server."""
 

@@ -25,8 +25,8 @@ __all__ = [
 STORAGE_NAMESPACE = "local-path-storage"
 COREDNS = "kube-system:coredns"
 """Namespace and name of CoreDNS's ServiceAccount."""
-PROVISIONER = f"{STORAGE_NAMESPACE}:local-path-provisioner-service-account"
-"""The same of local-path-provisioner, as its own manifest names it."""
+PROVISIONER = "cartwright:local-path-provisioner"
+"""User that local-path-provisioner is: the name of its ServiceAccount is too long for a certificate."""
 HELPER_LABEL = "cartwright.dev/volume-helper"
 """Label of the pods that make and remove the folder of a volume."""
 _PLACEMENT = "cartwright-node-placement"
@@ -159,6 +159,8 @@ def _volumes(helper_image: str) -> list[dict[str, Any]]:
         if document["kind"] == "Namespace":
             # Its helper pods mount folders of the node: that is what they are for.
             document["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "privileged"}
+        if document["kind"] in {"RoleBinding", "ClusterRoleBinding"}:
+            document["subjects"] = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": PROVISIONER}]
         if document["kind"] == "StorageClass":
             document["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
         if document["kind"] == "ConfigMap":
