@@ -40,7 +40,9 @@ def prod(tree: Tree) -> Environment:
 @pytest.fixture(scope="module")
 def lifecycle(policies: Path) -> Mapping[str, Mapping[str, tuple[str, str, str]]]:
     """The table of API versions, as OPA reads it."""
-    done = run([require(["opa"])["opa"], "eval", "--format=json", "--data", policies / "lib" / "api.rego", "data.lib.api"])
+    done = run(
+        [require(["opa"])["opa"], "eval", "--format=json", "--data", policies / "lib" / "api.rego", "data.lib.api"]
+    )
     found: dict[str, Any] = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
     return {version: {kind: tuple(end) for kind, end in kinds.items()} for version, kinds in found["lifecycle"].items()}
 
