@@ -210,12 +210,28 @@ def test_a_killed_component_is_started_again(cluster: Sandbox, name: str) -> Non
 def test_promotion_moves_the_digest_to_staging_and_changes_nothing_else(restored: Sandbox) -> None:
     set_catalog_digest(restored.repository, "dev", DIGEST)
     set_catalog_digest(restored.repository, "staging", "sha256:" + "4" * 64)
+    # The gates stay, with a soak that a test can wait for, and without the freeze of the year's end.
+    yaml, staging = YAML(), restored.repository / "environments/staging/environment.yaml"
+    content = yaml.load(staging)
+    assert content["gates"]["health"] is True
+    content["gates"].update(soak="20s", freezes=[])
+    yaml.dump(content, staging)
     restored.commit("catalog: a new digest in dev, an older one in staging")
+    promote = ("promote", "catalog", "--from", "dev", "--to", "staging")
+    early = json.loads(restored.cartwright(*promote, "--format", "json").stdout)
+    assert early["status"] == "blocked"
+    shut = {one["gate"]: one["code"] for one in early["gates"] if not one["passed"]}
+    assert shut["soak"] == "soak-short"
+    assert shut["health"] == "health-early", "Argo CD has not seen the commit, which is not pushed yet"
     restored.push()
     assert until(lambda: catalog_image(restored, "dev").endswith(DIGEST), seconds=180)
     assert until(lambda: restored.status()["good"], seconds=180)
     before = live_specs(restored, "staging")
-    done = restored.cartwright("promote", "catalog", "--from", "dev", "--to", "staging")
+    # Soak and Argo CD's word on dev open the gates, nothing else does.
+    assert until(lambda: restored.cartwright(*promote, "--dry-run").returncode == 0, seconds=180), restored.cartwright(
+        *promote, "--dry-run"
+    ).stdout
+    done = restored.cartwright(*promote)
     assert done.returncode == 0, done.stdout + done.stderr
     restored.push()
     assert until(lambda: catalog_image(restored, "staging").endswith(DIGEST), seconds=180)

@@ -39,6 +39,9 @@ __all__ = ["Destination", "Permission", "Result", "deliver", "parse_break_glass"
 _SECONDS = 180
 """How long a run keeps trying while others land."""
 
+_NEVER = frozenset({"registry-tag-moved", "registry-wrong-digest"})
+"""Codes that break-glass does not pass: what is deployed in an emergency must still be what it is called."""
+
 
 class Destination(Protocol):
     """Where the commit goes: the branch of the work tree, or that of a remote."""
@@ -77,7 +80,7 @@ class Permission:
     """What a person takes upon themself."""
 
     break_glass: str | None = None
-    """``name: reason``: every gate is passed."""
+    """``name: reason``: every gate is passed, but a digest that is not what its tag says stays refused."""
     override_hold: str | None = None
     """The reason for which holds are passed over."""
     approved_by: tuple[str, ...] = ()
@@ -85,7 +88,9 @@ class Permission:
 
     def passes(self, verdict: Verdict) -> bool:
         """Whether the promotion may go on."""
-        return verdict.passed or self.break_glass is not None or (verdict.gate == "hold" and bool(self.override_hold))
+        if verdict.passed or (verdict.gate == "hold" and self.override_hold):
+            return True
+        return self.break_glass is not None and verdict.code not in _NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
