@@ -39,7 +39,8 @@ violation contains report.at(input.review.object, path, text) if {
 
 violation contains report.at(input.review.object, ["spec", "destination"], text) if {
 	project := _project
-	destination := object.get(input.review.object.spec, "destination", {})
+	destination := object.get(input.review.object, ["spec", "destination"], {})
+	is_object(destination)
 	not argocd.permits_destination(project, destination)
 	text := sprintf(
 		"the project %s does not allow namespace %v on cluster %v; add it to the project's destinations",

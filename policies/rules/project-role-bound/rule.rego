@@ -18,6 +18,7 @@ import data.lib.report
 
 violation contains report.at(input.review.object, ["spec", "roles", index, "groups"], text) if {
 	some index, role in input.review.object.spec.roles
+	is_object(role)
 	not _is_bound(role)
 	text := sprintf("the role %v is bound to no group; add groups, or remove the role", [object.get(role, "name", index)])
 }

@@ -18,6 +18,7 @@ import data.lib.report
 
 violation contains report.at(input.review.object, ["spec", "syncWindows", index, "timeZone"], text) if {
 	some index, window in input.review.object.spec.syncWindows
+	is_object(window)
 	not _has_zone(window)
 	text := sprintf(
 		"the %v window at \"%v\" names no time zone, so it is in UTC; add timeZone",
