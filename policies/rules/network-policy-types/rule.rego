@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
+#   git_only: The API server fills policyTypes in, so every policy of a cluster names some.
 #   remedy: Set spec.policyTypes to the directions that the policy is about, each that it has rules for among them.
 package cartwright.rules.network_policy_types
 
