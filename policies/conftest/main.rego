@@ -4,9 +4,10 @@
 #   Gives each rule what Gatekeeper would: the object as `input.review.object`, the rule's parameters, and the other
 #   objects as `data.inventory`; a rule across environments reads `input.environment` and `data.fleet` besides.
 #   `cartwright.policy.adapter` makes both documents read here:
-#     input.fleets   arrays of {facts, realms}; a realm is {name, upstreams, asked, entries}, an entry {path, index, item,
-#                    kind, object}; objects of a realm see each other, and no others
-#     data.run       {rules: {package: {id, severity}}, asked: {key: {"group/Kind": [{parameters, rules: [package]}]}}}
+#     input.fleets   arrays of {facts, realms}; a realm is {name, upstreams, asked, entries}, an entry {share, path, index,
+#                    item, kind, object}; objects of a realm see each other, and no others
+#     data.run       {share, rules: {package: {id, severity}}, asked: {key: {"group/Kind": [{parameters, rules: [package]}]}}}
+#   Of the objects those of one share are judged, so that several processes can divide the work; all of them are seen.
 #   The last result is no finding: it counts what was evaluated, so that nothing evaluated cannot pass for nothing wrong.
 package main
 
@@ -33,7 +34,12 @@ deny contains result if {
 
 deny contains {"msg": "evaluated", "evaluated": evaluated} if {
 	evaluated := {
-		"objects": sum([count(realm.entries) | some fleet in input.fleets; some realm in fleet.realms]),
+		"objects": count([entry.path |
+			some fleet in input.fleets
+			some realm in fleet.realms
+			some entry in realm.entries
+			entry.share == data.run.share
+		]),
 		"rules": [rule.id |
 			some name, rule in data.run.rules
 			is_set(data.cartwright.rules[name].violation)
@@ -44,6 +50,7 @@ deny contains {"msg": "evaluated", "evaluated": evaluated} if {
 _found(realm) := [result |
 	kinds := data.run.asked[realm.asked]
 	some entry in realm.entries
+	entry.share == data.run.share
 	some batch in kinds[entry.kind]
 	request := {
 		"review": {"object": entry.object},

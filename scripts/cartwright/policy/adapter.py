@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from cartwright.policy.documents import Document
@@ -54,10 +55,17 @@ def by_file(documents: Iterable[Document], parameters: Mapping[str, Mapping[str,
     return [Fleet([Realm(found, parameters=parameters)]) for found in files.values()]
 
 
-def data_document(rules: Sequence[Rule], fleets: Sequence[Fleet]) -> dict[str, Any]:
-    """``data``: the rules, and which of them a realm's objects are asked: by kind, in batches with their parameters."""
+def data_document(rules: Sequence[Rule], fleets: Sequence[Fleet], *, share: int = 0) -> dict[str, Any]:
+    """``data``: the rules, and which of them a realm's objects are asked: by kind, in batches with their parameters.
+
+    Args:
+        rules: the rules to ask.
+        fleets: the objects.
+        share: which share of the objects to judge; all of them are seen.
+    """
     return {
         "run": {
+            "share": share,
             "rules": {rule.package: {"id": rule.id, "severity": rule.severity} for rule in rules},
             "asked": {
                 _asked(realm): _by_kind([rule for rule in rules if rule.scope in realm.scopes], realm.parameters)
@@ -67,8 +75,9 @@ def data_document(rules: Sequence[Rule], fleets: Sequence[Fleet]) -> dict[str, A
     }
 
 
-def input_document(fleets: Sequence[Fleet]) -> dict[str, Any]:
-    """``input``: the objects, realm by realm, fleet by fleet."""
+def input_document(fleets: Sequence[Fleet], *, shares: int = 1) -> dict[str, Any]:
+    """``input``: the objects, realm by realm, fleet by fleet, dealt out to as many shares."""
+    turn = count()
     return {
         "fleets": [
             {
@@ -78,7 +87,7 @@ def input_document(fleets: Sequence[Fleet]) -> dict[str, Any]:
                         "name": realm.name,
                         "upstreams": realm.upstreams,
                         "asked": _asked(realm),
-                        "entries": [_entry(document) for document in realm.documents],
+                        "entries": [_entry(document, share=next(turn) % shares) for document in realm.documents],
                     }
                     for realm in fleet.realms
                 ],
@@ -88,8 +97,9 @@ def input_document(fleets: Sequence[Fleet]) -> dict[str, Any]:
     }
 
 
-def _entry(document: Document) -> dict[str, Any]:
+def _entry(document: Document, *, share: int) -> dict[str, Any]:
     return {
+        "share": share,
         "path": document.path,
         "index": document.index,
         "item": document.item,

@@ -1,4 +1,4 @@
-"""The rules, evaluated: objects in, findings out, one conftest process per call.
+"""The rules, evaluated: objects in, findings out, one conftest process per call, or a few for very many objects.
 
 conftest gets the objects as JSON and not the YAML files themselves: it overlooks documents behind a separator with a
 comment (``--- # second``), forgets the order of a file's documents, and needs longer for it.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ __all__ = [
     "evaluate_documents",
     "evaluate_fleets",
 ]
+
+_SHARE = 1500
+"""From so many objects on a second process takes its share, and so on up to the number of processors: below, compiling
+the rules once more would cost more than it saves."""
 
 PSS_LEVELS = ("privileged", "baseline", "restricted")
 """The levels of the Pod Security Standards, each stricter than the one before."""
@@ -145,14 +151,20 @@ def evaluate_fleets(
         _check_parameters(rules, parameters)
     scopes = {scope for realm in realms for scope in realm.scopes}
     rules = tuple(rule for rule in _selected(rules, only) if rule.scope in scopes)
-    data = data_document(rules, fleets)
-    objects = input_document(fleets)
+    objects = sum(len(realm.documents) for realm in realms)
+    shares = min(os.cpu_count() or 1, 1 + objects // _SHARE)
     with tempfile.TemporaryDirectory(prefix="cartwright-policy-") as folder:
-        data_file, input_file = Path(folder, "data.json"), Path(folder, "input.json")
-        data_file.write_text(json.dumps(data), encoding="utf-8")
-        input_file.write_text(_to_json(objects), encoding="utf-8")
-        results = _conftest(conftest, policies, rules, data=data_file, objects=input_file)
-    return _evaluation(results, objects=sum(len(realm.documents) for realm in realms), rules=rules)
+        input_file = Path(folder, "input.json")
+        input_file.write_text(_to_json(input_document(fleets, shares=shares)), encoding="utf-8")
+
+        def judge(share: int) -> list[dict[str, Any]]:
+            data_file = Path(folder, f"data-{share}.json")
+            data_file.write_text(json.dumps(data_document(rules, fleets, share=share)), encoding="utf-8")
+            return _conftest(conftest, policies, rules, data=data_file, objects=input_file)
+
+        with ThreadPoolExecutor(max_workers=shares) as pool:
+            results = list(pool.map(judge, range(shares)))
+    return _evaluation(results, objects=objects, rules=rules)
 
 
 def _check_parameters(rules: Sequence[Rule], parameters: Mapping[str, Mapping[str, Any]]) -> None:
@@ -248,22 +260,26 @@ def _explain(stderr: str, root: Path) -> UserError | ToolError:
     return UserError(found["message"], file=shown, line=int(found["line"]))
 
 
-def _evaluation(results: Sequence[Mapping[str, Any]], *, objects: int, rules: Sequence[Rule]) -> Evaluation:
-    summary: Mapping[str, Any] = {}
+def _evaluation(results: Sequence[Sequence[Mapping[str, Any]]], *, objects: int, rules: Sequence[Rule]) -> Evaluation:
+    """What all processes found, after a look at what each says that it evaluated."""
     findings = []
-    for result in results:
-        metadata = result["metadata"]
-        if "evaluated" in metadata:
-            summary = metadata["evaluated"]
-        else:
-            findings.append(_finding(result["msg"], metadata))
-    if summary.get("objects") != objects:
-        raise ToolError(f"conftest judged {summary.get('objects', 0)} of {objects} objects")
-    missing = {rule.id for rule in rules} - set(summary["rules"])
-    if missing:
-        raise ToolError(f"conftest did not ask these rules: {', '.join(sorted(missing))}")
+    judged = 0
+    for of_one in results:
+        summary: Mapping[str, Any] = {"objects": 0, "rules": []}
+        for result in of_one:
+            metadata = result["metadata"]
+            if "evaluated" in metadata:
+                summary = metadata["evaluated"]
+            else:
+                findings.append(_finding(result["msg"], metadata))
+        judged += summary["objects"]
+        missing = {rule.id for rule in rules} - set(summary["rules"])
+        if missing:
+            raise ToolError(f"conftest did not ask these rules: {', '.join(sorted(missing))}")
+    if judged != objects:
+        raise ToolError(f"conftest judged {judged} of {objects} objects")
     findings.sort(key=_order)
-    return Evaluation(findings=tuple(findings), objects=summary["objects"], rules=len(summary["rules"]))
+    return Evaluation(findings=tuple(findings), objects=judged, rules=len(rules))
 
 
 def _finding(message: str, metadata: Mapping[str, Any]) -> PolicyFinding:
