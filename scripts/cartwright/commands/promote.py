@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import FORMAT, NAMES
+from cartwright.commands.promote_request import Api, AutoMerge, Forge, Project, PullRequest, RequestOptions
 
 __all__ = ["app"]
 
@@ -55,6 +56,11 @@ def promote(
     push: options.Push = False,
     remote: options.Remote = None,
     branch: options.Branch = None,
+    pr: PullRequest = False,
+    auto_merge: AutoMerge = True,
+    forge: Forge = None,
+    project: Project = None,
+    api: Api = None,
     break_glass: options.BreakGlass = None,
     override_hold: options.OverrideHold = None,
     approved_by: options.ApprovedBy = None,
@@ -81,6 +87,7 @@ def promote(
         where=options.Where(push=push, remote=remote, branch=branch),
         permission=options.permission(break_glass, override_hold, approved_by),
         hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
+        request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),
     )
 
 
@@ -101,6 +108,11 @@ def set_image(
     push: options.Push = False,
     remote: options.Remote = None,
     branch: options.Branch = None,
+    pr: PullRequest = False,
+    auto_merge: AutoMerge = True,
+    forge: Forge = None,
+    project: Project = None,
+    api: Api = None,
     break_glass: options.BreakGlass = None,
     override_hold: options.OverrideHold = None,
     approved_by: options.ApprovedBy = None,
@@ -124,6 +136,7 @@ def set_image(
         where=options.Where(push=push, remote=remote, branch=branch),
         permission=options.permission(break_glass, override_hold, approved_by),
         hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
+        request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),
     )
 
 
@@ -145,6 +158,11 @@ def rollback(
     push: options.Push = False,
     remote: options.Remote = None,
     branch: options.Branch = None,
+    pr: PullRequest = False,
+    auto_merge: AutoMerge = True,
+    forge: Forge = None,
+    project: Project = None,
+    api: Api = None,
     break_glass: options.BreakGlass = None,
 ) -> None:
     """Give an app a release that the environment ran before, and hold it there.
@@ -162,6 +180,7 @@ def rollback(
         output=output,
         where=options.Where(push=push, remote=remote, branch=branch),
         permission=options.permission(break_glass, None, None),
+        request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cartwright.commands.promote_request import RequestOptions
 from cartwright.errors import UserError, nearest
 from cartwright.output import stdout, write
 from cartwright.repository import find_root
@@ -52,9 +53,9 @@ DryRun = Annotated[
 Output = Annotated[str, typer.Option("--format", help="text or json.")]
 Push = Annotated[bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")]
 Remote = Annotated[
-    str | None, typer.Option("--remote", metavar="NAME|URL", help="With --push; the branch's own, or origin.")
+    str | None, typer.Option("--remote", metavar="NAME|URL", help="With --push or --pr; the branch's own, or origin.")
 ]
-Branch = Annotated[str | None, typer.Option("--branch", metavar="NAME", help="With --push; the current one's.")]
+Branch = Annotated[str | None, typer.Option("--branch", metavar="NAME", help="With --push or --pr; the current one's.")]
 BreakGlass = Annotated[
     str | None,
     typer.Option("--break-glass", metavar="'NAME: reason'", help="Go past every gate; history keeps who and why."),
@@ -92,7 +93,7 @@ class Where:
         if self.push:
             return pick_remote(root, name=self.remote, branch=self.branch)
         if self.remote or self.branch:
-            raise UserError("--remote and --branch say where to push", hint="add --push")
+            raise UserError("--remote and --branch say where to push", hint="add --push, or --pr")
         return WorkTree(root=root)
 
 
@@ -119,33 +120,48 @@ def run(
     where: Where,
     permission: Permission | None = None,
     hub: HubOptions | None = None,
+    request: RequestOptions | None = None,
 ) -> None:
     """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
     from cartwright.promotion.argo import find_hub
-    from cartwright.promotion.deliver import deliver
+    from cartwright.promotion.deliver import Permission, deliver
     from cartwright.promotion.evidence import Sources
-    from cartwright.promotion.preview import preview
     from cartwright.promotion.report import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
     check_format(output)
     root = find_root()
     hub = hub or HubOptions()
-    result = deliver(
-        root,
-        intent,
-        destination=where.destination(root),
-        sources=Sources(
-            health=find_hub(root, kubeconfig=hub.kubeconfig, context=hub.context), signatures=verify_signature
-        ),
-        permission=permission,
-        dry_run=dry_run,
+    request = request or RequestOptions()
+    sources = Sources(
+        health=find_hub(root, kubeconfig=hub.kubeconfig, context=hub.context), signatures=verify_signature
     )
-    objects = preview(result.plan) if dry_run and not result.plan.is_noop else None
-    if output == "json":
-        write(as_json(result, objects))
+    proposed = None
+    if request.pr and where.push:
+        raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
+    if request.pr and not dry_run:
+        result, proposed = request.deliver(
+            root,
+            intent,
+            remote=where.remote,
+            branch=where.branch,
+            sources=sources,
+            permission=permission or Permission(),
+        )
     else:
-        stdout().print(as_text(result, objects))
+        if not request.pr:
+            request.require_unused()
+        destination = replace(where, push=where.push or request.pr).destination(root)
+        result = deliver(root, intent, destination=destination, sources=sources, permission=permission, dry_run=dry_run)
+    objects = None
+    if dry_run and not result.plan.is_noop:
+        from cartwright.promotion.preview import preview
+
+        objects = preview(result.plan)
+    if output == "json":
+        write(as_json(result, objects, proposed))
+    else:
+        stdout().print(as_text(result, objects, proposed))
     if exit_code(result):
         raise typer.Exit(exit_code(result))
 

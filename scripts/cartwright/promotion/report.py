@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from cartwright.promotion.deliver import Result
+from cartwright.promotion.forge import Proposed
 from cartwright.promotion.moves import Move
 from cartwright.promotion.preview import ObjectDiff
 from cartwright.promotion.trailers import instant
@@ -18,6 +19,12 @@ __all__ = ["VERSION", "as_json", "as_text", "exit_code"]
 
 VERSION = 2
 """Version of the JSON; a change that breaks a reader raises it."""
+_MERGE = {
+    "draft": "a draft until the gates let it pass",
+    "auto": "merged by the forge once its own conditions are met",
+    "merged": "merged",
+    "by-hand": "ready to be merged",
+}
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -26,7 +33,7 @@ def exit_code(result: Result) -> int:
     return 1 if result.status == "blocked" else 0
 
 
-def as_json(result: Result, objects: Sequence[ObjectDiff] | None) -> str:
+def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> str:
     """The result as JSON, version 2. ``objects`` is None where nothing was rendered."""
     plan = result.plan
     data: dict[str, Any] = {
@@ -46,8 +53,19 @@ def as_json(result: Result, objects: Sequence[ObjectDiff] | None) -> str:
         "message": result.message.render() if result.message else None,
         "attempts": result.attempts,
         "objects": None if objects is None else [_object(one) for one in objects],
+        "request": None if request is None else _request(request),
     }
     return json.dumps(data, indent=2)
+
+
+def _request(request: Proposed) -> dict[str, Any]:
+    return {
+        "number": request.number,
+        "url": request.url,
+        "status": request.status,
+        "merge": request.merge,
+        "superseded": list(request.superseded),
+    }
 
 
 def _move(move: Move) -> dict[str, Any]:
@@ -86,7 +104,7 @@ def _object(one: ObjectDiff) -> dict[str, Any]:
     }
 
 
-def as_text(result: Result, objects: Sequence[ObjectDiff] | None) -> Text:
+def as_text(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> Text:
     """The result for people; colours show on a terminal only."""
     text = Text()
     _say_moves(text, result)
@@ -97,7 +115,10 @@ def as_text(result: Result, objects: Sequence[ObjectDiff] | None) -> Text:
         for line in one.lines:
             text.append(f"{line}\n", style=_STYLES.get(line[:1], ""))
     _say_gates(text, result, everything=objects is not None)
-    _say_end(text, result, objects)
+    if request is None:
+        _say_end(text, result, objects)
+    else:
+        _say_request(text, request)
     return text
 
 
@@ -127,7 +148,7 @@ def _say_moves(text: Text, result: Result) -> None:
 
 def _say_gates(text: Text, result: Result, *, everything: bool) -> None:
     """What blocks, always; what passed as well in a dry run."""
-    overruled = result.status != "blocked"
+    overruled = result.status not in {"blocked", "requested"}
     shown = [one for one in (*result.verdicts, *result.waiting) if everything or not one.passed]
     if shown and everything:
         text.append("\n")
@@ -139,6 +160,12 @@ def _say_gates(text: Text, result: Result, *, everything: bool) -> None:
         over = " (passed over)" if not one.passed and overruled and one in result.verdicts else ""
         text.append(f"  {mark} {one.gate}: ", style=style)
         text.append(f"{app}{one.sentence} [{one.code}]{until}{over}\n")
+
+
+def _say_request(text: Text, request: Proposed) -> None:
+    for url in request.superseded:
+        text.append(f"  closed {url}, which it replaces\n")
+    text.append(f"{request.status} {request.url}: {_MERGE[request.merge]}")
 
 
 def _say_end(text: Text, result: Result, objects: Sequence[ObjectDiff] | None) -> None:

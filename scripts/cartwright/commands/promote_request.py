@@ -1,0 +1,90 @@
+"""Options of ``cartwright promote`` for pull and merge requests, shared by the commands that move releases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cartwright.errors import UserError
+
+if TYPE_CHECKING:
+    from cartwright.promotion.deliver import Permission, Result
+    from cartwright.promotion.evidence import Sources
+    from cartwright.promotion.forge import Proposed
+    from cartwright.promotion.intents import Intent
+
+__all__ = ["Api", "AutoMerge", "Forge", "Project", "PullRequest", "RequestOptions"]
+
+PullRequest = Annotated[
+    bool, typer.Option("--pr", help="Open a pull or merge request in place of a push; a draft while a gate blocks.")
+]
+AutoMerge = Annotated[
+    bool, typer.Option("--auto-merge/--no-auto-merge", help="With --pr: the forge merges it once all gates pass.")
+]
+Forge = Annotated[
+    str | None, typer.Option("--forge", metavar="github|gitlab", help="With --pr; by default as the remote's URL says.")
+]
+Project = Annotated[
+    str | None, typer.Option("--project", metavar="OWNER/NAME", help="With --pr; by default as the URL says.")
+]
+Api = Annotated[
+    str | None, typer.Option("--api", metavar="URL", help="With --pr: where the forge's API answers, if elsewhere.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestOptions:
+    """Whether and where a request is opened."""
+
+    pr: bool = False
+    auto_merge: bool = True
+    forge: str | None = None
+    project: str | None = None
+    api: str | None = None
+
+    def deliver(
+        self,
+        root: Path,
+        intent: Intent,
+        *,
+        remote: str | None,
+        branch: str | None,
+        sources: Sources,
+        permission: Permission,
+    ) -> tuple[Result, Proposed | None]:
+        """Deliver an intent as a request. The token is looked for before anything is pushed.
+
+        Raises:
+            UserError, Blocked: see :func:`cartwright.promotion.proposal.deliver_request`.
+        """
+        from cartwright.promotion.forge import connect, find_project
+        from cartwright.promotion.git import git
+        from cartwright.promotion.proposal import deliver_request
+        from cartwright.promotion.remote import pick_remote
+
+        base = pick_remote(root, name=remote, branch=branch)
+        known = git(root, "remote", "get-url", base.remote, accept=(0, 2, 128))
+        url = known.stdout.strip() if known.returncode == 0 else base.remote
+        project = find_project(url, kind=self.forge, path=self.project, api=self.api)
+        return deliver_request(
+            root,
+            intent,
+            base=base,
+            forge=connect(project),
+            sources=sources,
+            permission=permission,
+            auto_merge=self.auto_merge,
+        )
+
+    def require_unused(self) -> None:
+        """Prove that nothing was said about a request that is not wanted.
+
+        Raises:
+            UserError: an option makes sense with ``--pr`` only.
+        """
+        for name in ("forge", "project", "api"):
+            if getattr(self, name) is not None:
+                raise UserError(f"--{name} says where a request is opened", hint="add --pr")
