@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from cartwright.errors import UserError
+from cartwright.promotion.deliver import Permission
 from cartwright.promotion.intents import Approve, Freeze, Hold, Promote, ReleaseHold, Rollback, SetImage, Unfreeze
 from cartwright.promotion.intents import Image as Built
 from cartwright.promotion.trailers import parse
+from cartwright.promotion.verdict import Verdict
 from tests.promotion.engine import PERSON, Engine, FakeHub, healthy
 from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay_path
 
@@ -554,6 +556,15 @@ def test_break_glass_does_not_pass_a_tag_without_its_digest(tmp_path: Path) -> N
     )
     with pytest.raises(UserError, match="has no digest, and a release without one is not promoted"):
         engine(made).promote("dev", "staging", break_glass="Platform Team: now")
+
+
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [("registry-unreachable", True), ("registry-tag-moved", False), ("registry-wrong-digest", False)],
+)
+def test_break_glass_does_not_pass_a_tag_that_moved(code: str, passes: bool) -> None:
+    permission = Permission(break_glass="Platform Team: now")
+    assert permission.passes(Verdict(gate="registry", code=code, passed=False, sentence="")) is passes
 
 
 # --- several apps -----------------------------------------------------------------------------------
