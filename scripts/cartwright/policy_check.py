@@ -107,9 +107,10 @@ class PolicyCheck:
         for place, findings in fresh.items():
             stored = [[one.application.name if one.application else "", asdict(one.finding)] for one in findings]
             memo.store("verdicts", keys[place], stored)
-        return [
+        found = [
             one for place in keys for one in (fresh[place] if place in missing else self._restored(known[place] or ()))
         ]
+        return found + list(self._blind(judged))
 
     def realm(self, name: str, scopes: frozenset[str], *, only: Sequence[Rendered] | None = None) -> Realm:
         """The objects of an environment as the rules of these scopes are asked about them."""
@@ -181,6 +182,20 @@ class PolicyCheck:
             yield Fleet(realms, self.facts if compared else {})
         if any(place.scope == "hub" for place in missing):
             yield Fleet([self._hub_realm])
+
+    def _blind(self, judged: Sequence[str]) -> Iterator[Judged]:
+        """What can't be judged here: a cut history would let every digest pass in silence."""
+        compared = [name for name in judged if self._environments[name].upstreams]
+        if compared and self._asked("fleet") and self.facts.get("shallow"):
+            finding = Finding(
+                file=self._environments[compared[0]].file,
+                line=1,
+                rule="shallow-history",
+                severity="warning",
+                message="this clone has no whole history, so digests are not compared with what Git recorded; "
+                "fetch the whole history (git fetch --unshallow)",
+            )
+            yield Judged(finding, None)
 
     def _traced(self, found: PolicyFinding, by_name: Mapping[str, Rendered]) -> tuple[_Place, Judged]:
         scope = self._rules[found.rule].scope
