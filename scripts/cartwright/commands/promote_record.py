@@ -59,7 +59,7 @@ def matrix(
 ) -> None:
     """Show what each environment runs of each app, what waits, which gates stop it, and when it could go.
 
-    The images' signatures are not asked for here; the promotion does.
+    Registries are not asked here, and neither are signatures: the promotion does.
 
     Examples: `cartwright promote matrix`, `cartwright promote matrix catalog --env prod`,
     `cartwright promote matrix --waiting --format json`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +25,7 @@ _VERSION = 1
 """Version of the JSON; a change that breaks a reader raises it."""
 _DIGEST = 12
 """So many digits of a digest tell two releases apart for a person."""
+_LARGEST = re.compile(r"^([0-9]+[a-z]).*")
 
 
 def history_text(history: History) -> RenderableType:
@@ -237,7 +239,7 @@ def _span(values: tuple[float, ...]) -> str:
 
 def _age(age: datetime.timedelta) -> str:
     """An age in its largest unit; nothing is younger than now, whatever a clock said."""
-    return say_duration(datetime.timedelta(seconds=max(0, int(age.total_seconds()))))
+    return _LARGEST.sub(r"\1", say_duration(max(age, datetime.timedelta())))
 
 
 def _moment(moment: datetime.datetime) -> str:
