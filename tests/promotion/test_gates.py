@@ -17,7 +17,7 @@ from cartwright.promotion.intents import Image as Built
 from cartwright.promotion.trailers import parse
 from cartwright.promotion.verdict import Verdict
 from tests.promotion.engine import PERSON, Engine, FakeHub, healthy
-from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay_path
+from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path
 
 HOUR = datetime.timedelta(hours=1)
 OTHER = "shop/app-001"
@@ -601,6 +601,9 @@ def test_several_apps_land_in_one_commit_or_not_at_all(tmp_path: Path) -> None:
 
 def test_all_moves_what_may_go_and_says_what_waits(tmp_path: Path) -> None:
     made = Shop(tmp_path, gates={"staging": {"soak": "30m"}}, apps=3)
+    for environment in ("dev", "staging"):
+        text = overlay("1.0.0", "shop/app-002").replace(f"    digest: {digest('1.0.0')}\n", "")
+        made.commit({overlay_path(environment, "shop/app-002"): text}, at=minutes(5))
     made.release("1.1.0", at=minutes(10))
     made.release("1.1.0", at=minutes(40), apps=(OTHER,))
     ours = engine(made, at=60)
@@ -610,3 +613,6 @@ def test_all_moves_what_may_go_and_says_what_waits(tmp_path: Path) -> None:
     assert [(one.app, one.code) for one in result.waiting] == [(OTHER, "soak-short")]
     result = ours.run(Promote(everything=True, source="dev", target="staging"))
     assert (result.status, result.next_time) == ("blocked", minutes(70))
+    result = replace(ours, now=minutes(70)).run(Promote(everything=True, source="dev", target="staging"))
+    assert [move.app for move in result.plan.moves] == [OTHER], "an app that is alike on both sides needs no digest"
+    assert ours.run(Promote(everything=True, source="dev", target="staging")).status == "unchanged"

@@ -37,9 +37,7 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
     require_edge(snapshot.environments, intent.source, intent.target)
     sides = (intent.source, intent.target)
     if intent.everything:
-        names: Sequence[str] = [
-            app for app in snapshot.applications[intent.source] if app in snapshot.applications[intent.target]
-        ]
+        names: Sequence[str] = _differing(snapshot, intent.source, intent.target)
     elif intent.set_name is not None:
         names = [snapshot.pick_app(word, environments=sides) for word in read_set(snapshot, intent.set_name)]
     else:
@@ -49,8 +47,6 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
     moves, edits = [], []
     for app in names:
         release = snapshot.release(intent.source, app)
-        if intent.everything and not release.pins:
-            continue
         release.require_complete()
         move, change = make_move(snapshot, intent.target, app, release)
         moves.append(move)
@@ -64,6 +60,19 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
         moves=tuple(moves),
         edits=tuple(edits),
     )
+
+
+def _differing(snapshot: Snapshot, source: str, target: str) -> list[str]:
+    """The apps of which the target does not run what the source pins. Those that pin nothing have nothing to move."""
+    common = [app for app in snapshot.applications[source] if app in snapshot.applications[target]]
+    files = {(side, app): snapshot.overlay_file(side, app) for app in common for side in (source, target)}
+    snapshot.tree.preload(files.values())
+
+    def pins(side: str, app: str) -> set[tuple[str, str | None, str | None]]:
+        file = files[side, app]
+        return {(pin.image, pin.tag, pin.digest) for pin in read_pins(snapshot.tree.blob(file).text, file)}
+
+    return [app for app in common if not pins(source, app) <= pins(target, app)]
 
 
 def _set_image(intent: intents.SetImage, context: Context) -> Plan:
