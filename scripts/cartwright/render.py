@@ -27,7 +27,7 @@ from cartwright.repository import Tree
 from cartwright.resources import Resource, identity_of
 from cartwright.run import run
 from cartwright.tools import load_catalogue, require
-from cartwright.yamlfile import load_all
+from cartwright.yamlfile import load_all, refuse_excess
 
 __all__ = ["RenderFailure", "Rendered", "render"]
 
@@ -132,6 +132,8 @@ def _key(tree: Tree, application: Application, closure: Closure) -> str:
 
 
 def _build(tree: Tree, application: Application, closure: Closure, home: Path) -> None:
+    for path in (*(one.path for one in closure.kustomizations), *closure.resources):
+        refuse_excess(tree.text(path), path)  # kustomize would write aliases out until its time or the memory is up
     env: dict[str, str] = {}
     if closure.remotes:
         from cartwright import mirrors
