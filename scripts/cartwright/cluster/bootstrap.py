@@ -61,18 +61,23 @@ def kwok_configuration() -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
-def cluster_objects(authority: Authority, *, metrics_port: int) -> list[dict[str, Any]]:
+def cluster_objects(authority: Authority, *, metrics_port: int, simulated_volumes: bool) -> list[dict[str, Any]]:
     """Everything that is applied to a cluster before Argo CD works on it.
 
     Args:
         authority: the cluster's own, which vouches for metrics-server.
         metrics_port: where metrics-server listens.
+        simulated_volumes: whether KWOK's storage class is there; a cluster with a real node has one of its own.
     """
     stages = asset("kwok", "kustomize/stage")
     provided = [
         *_documents(asset("kwok", "kustomize/rbac")),
         *_documents(stages / "volume" / "rbac"),
-        *(document for document in _documents(stages / "volume" / "fast") if document.get("kind") == "StorageClass"),
+        *(
+            document
+            for document in _documents(stages / "volume" / "fast")
+            if document.get("kind") == "StorageClass" and simulated_volumes
+        ),
     ]
     return [
         *(document for document in provided if document.get("kind") != "Kustomization"),

@@ -196,7 +196,7 @@ class _Up:
         self._await_servers(kubectls)
         self._stages.begin("clusters", "clusters: nodes in three zones, metrics, controllers …")
         with ThreadPoolExecutor(len(environments)) as pool:
-            list(pool.map(lambda one: self._bootstrap(plan, kubectls[one], one), environments))
+            list(pool.map(lambda one: self._bootstrap(plan, kubectls[one], one, real=node is not None), environments))
         if node is not None:
             kubectls[hub].apply(node.objects(services=service_range(0), helper_image=sandbox))
         self._start(components, Phase.CONTROLLERS)
@@ -398,9 +398,11 @@ class _Up:
             if waiting:
                 time.sleep(0.3)
 
-    def _bootstrap(self, plan: Plan, kubectl: Kubectl, environment: str) -> None:
+    def _bootstrap(self, plan: Plan, kubectl: Kubectl, environment: str, *, real: bool) -> None:
         objects = bootstrap.cluster_objects(
-            plan.clusters[environment].authority, metrics_port=plan.ports[f"metrics-server-{environment}"]
+            plan.clusters[environment].authority,
+            metrics_port=plan.ports[f"metrics-server-{environment}"],
+            simulated_volumes=not (real and environment == plan.hub),
         )
         kubectl.apply(objects)
 
