@@ -54,5 +54,5 @@ def check(
 
     report = judge(tree, environments=environments, apps=apps, use_cache=use_cache, today=day)
     memo.store("reports", key, report.to_cache())
-    memo.prune(["reports", "verdicts", "rendered", "lint", "facts"])
+    memo.prune(["reports", "verdicts", "rendered", "lint", "facts", "record", "valid"])
     return report
