@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cartwright.promotion.argo import AppState, parse_application
 from cartwright.promotion.git import read_head
-from cartwright.promotion.metrics import Figures, Metrics, Sync, measure
+from cartwright.promotion.metrics import Figures, Metrics, Sync, measure, read_syncs
 from cartwright.promotion.record import read_record
+from cartwright.promotion.snapshot import open_snapshot
 from tests.promotion.histories import APP, BEGIN, CHAIN, Shop, minutes
 
 HOUR = 60.0
@@ -148,6 +154,68 @@ def test_a_sync_whose_forerunners_argo_cd_forgot_says_nothing(shop: Shop) -> Non
     later = {("prod", APP): (Sync(revision=marks[5], deployed_at=minutes(25 * HOUR)),)}
     found = measured(shop.root, now=BEGIN + timedelta(days=4), syncs=later)
     assert found.environments["prod"].live_delays == ()
+
+
+def test_the_syncs_that_argo_cd_remembers_are_read_by_environment_and_app(shop: Shop) -> None:
+    shop.write()
+    content = {
+        "metadata": {"name": "prod-shop-app-000"},
+        "status": {
+            "history": [
+                {"id": 0, "revision": "a" * 40, "deployedAt": "2026-03-02T08:05:00Z"},
+                {"id": 1, "revision": "b" * 40, "deployedAt": "no time"},
+            ]
+        },
+    }
+
+    class Hub:
+        def read(self, names: Collection[str], /) -> dict[str, AppState]:
+            assert sorted(names) == ["prod-shop-app-000", "prod-shop-app-001"]
+            return {"prod-shop-app-000": parse_application(content)}
+
+    found = read_syncs(Hub(), open_snapshot(shop.root, read_head(shop.root)), environments=["prod"], apps=None)
+    assert found == {("prod", APP): (Sync(revision="a" * 40, deployed_at=minutes(5)),)}
+
+
+def command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("cartwright")), "promote", "metrics", *words],
+        cwd=root,
+        env={name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_prints_each_environment_and_app(shop: Shop) -> None:
+    way(shop, "1.1.0", begin=0)
+    shop.write()
+    done = command(shop.root, "--since", "2026-03-02", "--env", "prod", "--per-app")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[0] == "environment app deployments per day lead time failed time to restore commit to live"
+    assert lines[1].startswith("prod all 1 0.")
+    assert lines[1].endswith(" 4h 0 – –")
+    assert lines[2].startswith("shop/app-000 1 0.")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--since", "soon"], "error: 'soon' is no duration (such as 90s, 10m, 1h30m or 2d)\n"),
+        (["--since", "2999-01-01"], "error: --since 2999-01-01 is not in the past\n"),
+        (
+            ["--argocd"],
+            "error: no cluster with Argo CD is known: run `cartwright up`, or give --kubeconfig and --context\n",
+        ),
+    ],
+    ids=["no duration", "future", "no Argo CD"],
+)
+def test_what_can_not_be_measured_is_refused(shop: Shop, words: list[str], message: str) -> None:
+    shop.write()
+    done = command(shop.root, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
 def test_the_json_has_medians_in_seconds_and_its_version(shop: Shop) -> None:

@@ -96,7 +96,7 @@ def metrics(
     Examples: `cartwright promote metrics`, `cartwright promote metrics --since 90d --per-app`,
     `cartwright promote metrics catalog --env prod --argocd --format json`.
     """
-    from cartwright.promotion.argo import find_hub
+    from cartwright.promotion.argo import UnknownHealthError, find_hub
     from cartwright.promotion.metrics import measure, read_syncs
     from cartwright.promotion.recordreport import metrics_text
 
@@ -107,7 +107,10 @@ def metrics(
     syncs = None
     if argocd:
         hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
-        syncs = read_syncs(hub, here.snapshot, environments=environments, apps=names)
+        try:
+            syncs = read_syncs(hub, here.snapshot, environments=environments, apps=names)
+        except UnknownHealthError as error:
+            raise UserError(str(error)) from error
     found = measure(
         here.record,
         upstreams={name: one.upstreams for name, one in here.snapshot.environments.items()},

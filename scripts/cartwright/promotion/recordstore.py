@@ -96,6 +96,9 @@ def _code() -> str:
 def _extend(root: Path, commit: str, file: Path | None) -> sqlite3.Connection:
     """The stored line and what leads from it to the commit."""
     store = _connect(file if file is not None and file.is_file() else None)
+    if file is not None:
+        with contextlib.suppress(OSError):
+            os.utime(file)  # what is in use is not pruned
     head = store.execute("SELECT id, seq FROM commits ORDER BY seq DESC LIMIT 1").fetchone()
     if head is None:
         new = read_commits(root, commit, below=_TOP)
