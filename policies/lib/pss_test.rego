@@ -1,5 +1,6 @@
 package lib.pss_test
 
+import data.lib.levels
 import data.lib.pss
 
 _pod := {
@@ -93,4 +94,8 @@ test_profiles_that_confine if {
 	pss.type_of({"type": "Unconfined"}) == "Unconfined"
 	pss.type_of({}) == "missing"
 	pss.type_of("x") == "missing"
+}
+
+test_the_label_of_the_version_belongs_to_that_of_the_level if {
+	levels.version_label == concat("-", [levels.enforce_label, "version"])
 }
