@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from cartwright import memo
+from cartwright.errors import UserError
 from cartwright.findings import Finding
 from cartwright.repository import Tree
+from cartwright.yamlfile import refuse_excess
 
 __all__ = ["lint"]
 
@@ -69,5 +71,9 @@ def _lint_one(text: bytes, config: str) -> list[Problem]:
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
         return [(line, "error", "encoding", f"byte {error.start} is not UTF-8; save the file as UTF-8")]
+    try:
+        refuse_excess(decoded, "")  # yamllint's time grows with the square of the depth
+    except UserError as error:
+        return [(error.line or 1, "error", "syntax", error.message)]
     problems = linter.run(decoded, YamlLintConfig(content=config))
     return [(one.line, one.level or "error", one.rule or "syntax", one.desc) for one in problems]

@@ -51,8 +51,8 @@ def test_a_sound_repository_has_no_findings_and_states_its_coverage(repository: 
     report = run_check(repository)
     assert report.findings == ()
     seen = report.coverage
-    # Deployment, Service, ServiceAccount, ConfigMap, NetworkPolicy; in prod a PodDisruptionBudget; and a Namespace with a
-    # NetworkPolicy per cluster. In the hub the root, an ApplicationSet per environment, the Applications, and a project
+    # Deployment, Service, ServiceAccount, ConfigMap, NetworkPolicy; in prod a PodDisruptionBudget; and a Namespace with
+    # a NetworkPolicy per cluster. In the hub the root, an ApplicationSet per environment, the Applications, and a project
     # for the root and for each environment.
     assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 5 + 2 * 6 + 2 * 2 + 1 + 2 + 6 + 3)
     assert seen.rules == len(list((repository / "policies" / "rules").iterdir()))
@@ -96,6 +96,17 @@ def test_a_yaml_syntax_error_is_found_where_it_stands(repository: Path) -> None:
 def test_a_syntax_error_in_a_base_is_found_in_the_base(repository: Path) -> None:
     edit(repository, DEPLOYMENT, "  replicas: 1\n", "  replicas: [1\n")
     assert {(rule, file) for rule, file, _ in found(repository)} >= {("render", DEPLOYMENT), ("yamllint", DEPLOYMENT)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[" * 30_000 + "]" * 30_000, "&a [*a]"],
+    ids=["too deep", "an alias of itself"],
+)
+def test_a_source_that_no_parser_should_be_given_is_told_at_its_line(repository: Path, value: str) -> None:
+    append(repository, DEPLOYMENT, f"bomb: {value}\n")
+    line = line_of(repository, DEPLOYMENT, "bomb: ")
+    assert {("render", DEPLOYMENT, line), ("yamllint", DEPLOYMENT, line)} <= set(found(repository))
 
 
 def test_a_duplicate_key(repository: Path) -> None:
