@@ -52,8 +52,8 @@ def test_a_sound_repository_has_no_findings_and_states_its_coverage(repository: 
     assert report.findings == ()
     seen = report.coverage
     # Deployment, Service, ServiceAccount, ConfigMap, NetworkPolicy; in prod a PodDisruptionBudget; and a Namespace with
-    # a NetworkPolicy per cluster. In the hub the root, an ApplicationSet per environment, the Applications, and a project
-    # for the root and for each environment.
+    # a NetworkPolicy per cluster. In the hub the root, an ApplicationSet per environment, the Applications, and a
+    # project for the root and for each environment.
     assert (seen.environments, seen.overlays, seen.objects) == (2, 6, 2 * 5 + 2 * 6 + 2 * 2 + 1 + 2 + 6 + 3)
     assert seen.rules == len(list((repository / "policies" / "rules").iterdir()))
     assert seen.files > 20
