@@ -83,7 +83,7 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
             environment: {name: sorted(digests) for name, digests in found.items()}
             for environment, found in history.items()
         },
-        "record": record,
+        "record": {environment: dict(found) for environment, found in record.items()},
     }
 
 
