@@ -64,16 +64,17 @@ def prepare(node: NodeLayout) -> None:
     """
     if is_claimed(node):
         raise ClusterError(f"{_OWNER.read_text(encoding='utf-8').strip()} has the real node of this machine")
-    for folder in (node.config / "cni", node.config / "registries", node.volumes, node.pod_logs, node.run):
-        folder.mkdir(parents=True, exist_ok=True)
+    node.root.mkdir(parents=True, exist_ok=True)
     node.root.chmod(0o711)  # containers of other users reach their volumes through it
-    _OWNER.write_text(f"{node.root}\n", encoding="utf-8")
     if not node.before.is_file():
         found = {name: value for name in _SETTINGS if (value := _setting(name)) is not None}
         found_dirs = [str(folder) for folder in (_SHIM_SOCKETS, _CNI_RESULTS, *_parents()) if folder.is_dir()]
         side = node.before.with_suffix(".new")
         side.write_text(json.dumps({"settings": found, "folders": found_dirs}, indent=2) + "\n", encoding="utf-8")
         side.replace(node.before)
+    for folder in (node.config / "cni", node.config / "registries", node.volumes, node.pod_logs, node.run):
+        folder.mkdir(parents=True, exist_ok=True)
+    _OWNER.write_text(f"{node.root}\n", encoding="utf-8")
     if not Path("/sys/class/net", node.device).exists():
         # A bridge without ports: it needs no kernel module that a small machine lacks, and carries an address as well.
         run(["ip", "link", "add", node.device, "type", "bridge"])
