@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from cartwright.promotion.deliver import Result
-from cartwright.promotion.forge import Proposed
-from cartwright.promotion.moves import Move
-from cartwright.promotion.preview import ObjectDiff
 from cartwright.promotion.trailers import instant
-from cartwright.promotion.verdict import Verdict
+
+if TYPE_CHECKING:  # a promotion without --dry-run renders nothing, and loads nothing that renders
+    from cartwright.promotion.deliver import Result
+    from cartwright.promotion.forge import Proposed
+    from cartwright.promotion.moves import Move
+    from cartwright.promotion.preview import ObjectDiff
+    from cartwright.promotion.verdict import Verdict
 
 __all__ = ["VERSION", "as_json", "as_text", "exit_code"]
 
