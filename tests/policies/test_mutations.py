@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from cartwright.policy.documents import read_documents
 from cartwright.policy.engine import Evaluation
 from cartwright.policy.model import POD_CARRYING
 
@@ -296,47 +298,17 @@ def _paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from _paths(inner, (*at, key))
 
 
-def _others() -> list[dict[str, Any]]:
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}},
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "a", "namespace": "shop"},
-            "data": {"a": "b"},
-            "sops": {},
-        },
-        {
-            "apiVersion": "policy/v1",
-            "kind": "PodDisruptionBudget",
-            "metadata": {"name": "a", "namespace": "shop"},
-            "spec": {
-                "selector": {
-                    "matchLabels": {"a": "b"},
-                    "matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["b"]}],
-                }
-            },
-        },
-        {
-            "apiVersion": "autoscaling/v2",
-            "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": "a", "namespace": "shop"},
-            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "catalog"}},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": {"name": "default", "namespace": "shop"},
-            "automountServiceAccountToken": False,
-        },
-    ]
+@cache
+def _judged() -> list[dict[str, Any]]:
+    """An object of each kind that any rule is about, as the fixtures have them."""
+    files = sorted((Path(__file__).parents[2] / "policies").glob("rules/*/pass/*.yaml"))
+    return [*(_workload(kind) for kind in sorted(_SPEC_PATHS)), *(one.object for one in read_documents(files))]
 
 
 @st.composite
 def _mangled(draw: st.DrawFn) -> dict[str, Any]:
     """An object with one value, anywhere, replaced by one of another type."""
-    made = draw(st.sampled_from([*(_workload(kind) for kind in sorted(_SPEC_PATHS)), *_others()]))
+    made = draw(st.sampled_from(_judged()))
     mangled = copy.deepcopy(made)
     *parents, last = draw(st.sampled_from(list(_paths(mangled))))
     at = mangled
