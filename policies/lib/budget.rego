@@ -4,6 +4,7 @@
 package lib.budget
 
 import data.lib.inventory
+import data.lib.pods
 import data.lib.report
 import data.lib.selector
 import data.lib.workload
@@ -20,14 +21,13 @@ protects_some(resource) if {
 }
 
 # METADATA
-# description: True for a budget that selects some pod of its namespace; workloads of its own name are asked first.
+# description: >-
+#   True for a budget that selects some pod of its namespace, one that an operator makes included. Workloads of its own name
+#   are asked first.
 selects_some(resource) if {
 	some kind in ["Deployment", "StatefulSet"]
 	selects(resource, inventory.named_beside(resource, "apps", kind, report.name(resource)))
-} else if {
-	some found in inventory.pods_beside(resource)
-	selects(resource, found)
-}
+} else if count(pods.selected(resource, resource.spec.selector)) > 0
 
 # METADATA
 # description: True for a budget and an object with pods that it selects.

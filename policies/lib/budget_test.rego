@@ -8,6 +8,7 @@ _budget(name, wanted) := {
 }
 
 _workload(kind, name, label) := {
+	"apiVersion": "apps/v1",
 	"kind": kind,
 	"metadata": {"name": name, "namespace": "shop"},
 	"spec": {"template": {"metadata": {"labels": {"app": label}}}},
@@ -19,6 +20,12 @@ _inventory := {"namespace": {"shop": {
 		"shared": _budget("shared", "orders"),
 		"odd": {"spec": null},
 	}},
+	"monitoring.coreos.com/v1": {"Prometheus": {"main": {
+		"apiVersion": "monitoring.coreos.com/v1",
+		"kind": "Prometheus",
+		"metadata": {"name": "main", "namespace": "shop"},
+		"spec": {},
+	}}},
 	"apps/v1": {
 		"Deployment": {"catalog": _workload("Deployment", "catalog", "catalog")},
 		"StatefulSet": {"orders-database": _workload("StatefulSet", "orders-database", "orders")},
@@ -43,4 +50,11 @@ test_the_same_name_alone_is_not_enough if {
 	not _is_protected(_workload("Deployment", "catalog", "gateway"))
 	not _selects_some(_budget("catalog", "gateway"))
 	not _selects_some({"metadata": {"name": "catalog", "namespace": "shop"}, "spec": null})
+}
+
+test_pods_that_an_operator_makes if {
+	_selects_some({
+		"metadata": {"name": "prometheus", "namespace": "shop"},
+		"spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}}},
+	})
 }
