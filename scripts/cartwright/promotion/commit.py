@@ -56,4 +56,5 @@ def build_commit(
         tree = git(root, "write-tree", index=index).stdout.strip()
     signed = git(root, "config", "--type=bool", "commit.gpgSign", accept=(0, 1)).stdout.strip() == "true"
     options = ["-S"] if signed else []
-    return git(root, "commit-tree", *options, "-p", parent, "-F", "-", tree, stdin=message).stdout.strip()
+    utf8 = ("-c", "i18n.commitEncoding=UTF-8")
+    return git(root, *utf8, "commit-tree", *options, "-p", parent, "-F", "-", tree, stdin=message).stdout.strip()

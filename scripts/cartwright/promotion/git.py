@@ -47,7 +47,7 @@ def git(root: Path, *words: str, accept: tuple[int, ...] = (0,), **options: str)
     Raises:
         ToolError: git ended with a code that is not accepted.
     """
-    env = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    env = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
     if "index" in options:
         env["GIT_INDEX_FILE"] = options["index"]
     return run(["git", *words], cwd=root, env=env, stdin=options.get("stdin"), accept=accept)

@@ -98,7 +98,7 @@ class Remote:
         """
         done = self._git(
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
-            *(f"--force-with-lease={self.branch}:{head.commit}", self.remote, f"{commit}:{self.branch}"),
+            *(f"--force-with-lease={self.branch}:{head.commit}", "--", self.remote, f"{commit}:{self.branch}"),
         )
         if done.returncode == 0:
             return
@@ -115,10 +115,10 @@ class Remote:
 
     def newest_or_none(self) -> str | None:
         """The branch's newest commit as the remote names it; None where there is no such branch."""
-        return (
-            self._patiently("ls-remote", "--exit-code", "--", self.remote, self.branch).stdout.partition("\t")[0]
-            or None
-        )
+        listed = self._patiently("ls-remote", "--exit-code", "--", self.remote, self.branch).stdout
+        # A pattern also fits references that end like the branch.
+        found = (line.split("\t") for line in listed.splitlines())
+        return next((commit for commit, name in found if name == self.branch), None)
 
     def fetch(self, commit: str) -> None:
         """Have a commit of this branch in the clone, its parent too."""
@@ -140,10 +140,10 @@ class Remote:
         return done.returncode == 0
 
     def _newest(self) -> str:
-        done = self._patiently("ls-remote", "--exit-code", "--", self.remote, self.branch)
-        if done.returncode == 2:
+        commit = self.newest_or_none()
+        if commit is None:
             raise UserError(f"{self.remote} has no branch '{self.branch.removeprefix('refs/heads/')}'")
-        return done.stdout.split()[0]
+        return commit
 
     def _fetch(self, options: list[str]) -> None:
         # Into no reference of ours: several runs may share the clone. `--refmap=` keeps the tracking branches still.
