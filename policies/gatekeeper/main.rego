@@ -7,6 +7,8 @@
 #     waivers      list of {apiVersion, kind, namespace, name, message}: findings that somebody decided to live with
 #     clusterWide  labels of the cluster-wide objects to judge. Others are the cluster's own, not this repository's:
 #                  without labels all are judged.
+#     owners       true to leave out of the audit what a controller made: its owner is judged, and counts once. Who
+#                  asks for admission names an operation, the audit names none.
 package cartwright
 
 import data.lib.dispatch
@@ -14,6 +16,7 @@ import data.lib.inventory
 
 violation contains result if {
 	_is_judged(input.review.object)
+	not _repeats_its_owner(input.review.object)
 	some result in dispatch.violation
 	not _is_waived(input.review.object, result.msg)
 }
@@ -31,6 +34,13 @@ _is_judged(resource) if {
 _is_judged(resource) if {
 	resource.kind == "Namespace"
 	resource.apiVersion == "v1"
+}
+
+_repeats_its_owner(resource) if {
+	input.parameters.cartwright.owners
+	object.get(input.review, "operation", "") == ""
+	some owner in resource.metadata.ownerReferences
+	owner.controller == true
 }
 
 _is_waived(resource, message) if {

@@ -29,6 +29,34 @@ _found(resource, settings) := found if {
 	found := cartwright.violation with input as request with data.lib.dispatch.violation as {_finding}
 }
 
+_asked_for(operation, resource, settings) := found if {
+	request := {"review": {"object": resource, "operation": operation}, "parameters": {"cartwright": settings}}
+	found := cartwright.violation with input as request with data.lib.dispatch.violation as {_finding}
+}
+
+_owned(controller) := {
+	"apiVersion": "v1",
+	"kind": "Pod",
+	"metadata": {
+		"name": "operator-1",
+		"namespace": "platform",
+		"ownerReferences": [{"kind": "ReplicaSet", "name": "operator", "controller": controller}],
+	},
+}
+
+test_the_audit_counts_an_owner_once if {
+	_asked_for("", _owned(true), {"owners": true}) == set()
+	_found(_owned(true), {"owners": true}) == set()
+	_found(_owned(true), {}) == {_finding}
+	_found(_owned(false), {"owners": true}) == {_finding}
+	_found(_deployment, {"owners": true}) == {_finding}
+}
+
+test_admission_judges_what_claims_to_have_an_owner if {
+	_asked_for("CREATE", _owned(true), {"owners": true}) == {_finding}
+	_asked_for("UPDATE", _owned(true), {"owners": true}) == {_finding}
+}
+
 test_a_finding_is_a_violation if _found(_deployment, {"rule": "pinned-image"}) == {_finding}
 
 test_a_waiver_hides_its_own_finding if {

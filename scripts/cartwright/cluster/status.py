@@ -28,7 +28,7 @@ __all__ = ["AppReport", "ClusterReport", "Image", "read_status"]
 
 _VERSION = 1
 _FOOTNOTE = (
-    "Nodes and pods are simulated by KWOK, Argo CD's and the Prometheus operator's own among them: "
+    "Nodes and pods are simulated by KWOK, those of Argo CD, Gatekeeper and the Prometheus operator among them: "
     "processes on this machine do their work."
 )
 

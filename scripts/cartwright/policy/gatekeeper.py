@@ -41,6 +41,8 @@ class Settings:
     """Labels of the cluster-wide objects that are judged; all by default."""
     waivers: Mapping[str, Sequence[Mapping[str, str]]] | None = None
     """Waived findings by rule id: apiVersion, kind, namespace, name, message."""
+    owners: bool = False
+    """Whether the audit leaves out what a controller made of an object that is judged."""
 
 
 def template(rules: Sequence[Rule], modules: Modules, policies: Path) -> dict[str, Any]:
@@ -83,6 +85,8 @@ def constraint(
         own["clusterWide"] = dict(settings.cluster_wide)
     if waivers := (settings.waivers or {}).get(rule.id):
         own["waivers"] = [dict(waiver) for waiver in waivers]
+    if settings.owners:
+        own["owners"] = True
     groups: dict[str, list[str]] = {}
     for kind in rule.kinds:
         groups.setdefault(kind.group, []).append(kind.kind)

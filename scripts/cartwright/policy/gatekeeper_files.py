@@ -89,6 +89,7 @@ def generate(tree: Tree) -> dict[str, str]:
             namespaces=tuple(sorted({one.namespace for one in applications if one.environment == name})),
             cluster_wide=OURS,
             waivers=_waived(waivers, environment),
+            owners=True,
         )
         parameters = parameters_of(tree, environment)
         files[f"constraints/{name}/constraints.yaml"] = [
