@@ -214,7 +214,7 @@ def test_a_finding_of_a_base_is_listed_once_for_all_environments(repository: Pat
     ("old", "new", "message", "line"),
     [
         ("upstreams: [dev]", "upstream: [dev]", "unknown key 'upstream' (did you mean 'upstreams'?)", 4),
-        ("upstreams: [dev]", "upstreams: [dve]", "no environment 'dve' (did you mean 'dev'?)", None),
+        ("upstreams: [dev]", "upstreams: [dve]", "no environment 'dve' (did you mean 'dev'?)", 4),
         ("name: prod", "name: prd", "name is 'prd', its folder is 'prod' (make them the same)", None),
     ],
     ids=["typo in a key", "unknown upstream", "another name than its folder"],
