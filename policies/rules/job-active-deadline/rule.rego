@@ -35,7 +35,10 @@ violation contains report.at(input.review.object, _path, text) if {
 violation contains report.at(input.review.object, _path, text) if {
 	_is_stated
 	not _is_short
-	text := sprintf("may run for %v seconds; set activeDeadlineSeconds to %d or less", [quantity.shown(_stated), input.parameters.maximum])
+	text := sprintf(
+		"may run for %v seconds; set activeDeadlineSeconds to %d or less",
+		[quantity.shown(_stated), input.parameters.maximum],
+	)
 }
 
 _path := array.concat(job.path(input.review.object), ["activeDeadlineSeconds"])

@@ -64,7 +64,10 @@ violation contains report.in_pod(input.review.object, ["containers"], text) if {
 	item.type == "Pod"
 	some resource, most in item.max
 	demand.of_pod(input.review.object, "limits", resource, _defaults) > quantity.amount(most)
-	text := sprintf("its containers limit %s to more than %v together, which the LimitRange allows at most", [resource, quantity.shown(most)])
+	text := sprintf(
+		"its containers limit %s to more than %v together, which the LimitRange allows at most",
+		[resource, quantity.shown(most)],
+	)
 }
 
 violation contains report.in_pod(input.review.object, ["containers"], text) if {
@@ -72,7 +75,10 @@ violation contains report.in_pod(input.review.object, ["containers"], text) if {
 	item.type == "Pod"
 	some resource, least in item.min
 	demand.of_pod(input.review.object, "requests", resource, _defaults) < quantity.amount(least)
-	text := sprintf("its containers request less %s than %v together, which the LimitRange asks for at least", [resource, quantity.shown(least)])
+	text := sprintf(
+		"its containers request less %s than %v together, which the LimitRange asks for at least",
+		[resource, quantity.shown(least)],
+	)
 }
 
 _items := [item |
