@@ -239,6 +239,17 @@ def test_another_repository_in_the_same_place_is_another_history(
     assert [tag for tag, _ in tags(read(shop.root), "dev")] == ["7.0.0"]
 
 
+def test_a_cache_folder_may_have_any_name(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordstore, "_KEEP", 1)
+    monkeypatch.setenv("CARTWRIGHT_CACHE", str(tmp_path / "100%?mode=rw#x y"))
+    shop.write()
+    before = read(shop.root).running_all()
+    (file,) = (tmp_path / "100%?mode=rw#x y" / "record").rglob("*.sqlite")
+    written = file.stat().st_ino
+    assert read(shop.root).running_all() == before
+    assert file.stat().st_ino == written
+
+
 def test_a_broken_cache_is_read_anew(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordstore, "_KEEP", 1)
     shop.write()

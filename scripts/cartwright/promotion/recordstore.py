@@ -129,7 +129,8 @@ def _extend_anew(root: Path, commit: str, file: Path | None) -> sqlite3.Connecti
 
 
 def _connect(file: Path | None) -> sqlite3.Connection:
-    store = sqlite3.connect(f"file:{file}?mode=ro" if file else ":memory:", uri=file is not None, timeout=10)
+    place = f"{file.resolve().as_uri()}?mode=ro" if file else ":memory:"
+    store = sqlite3.connect(place, uri=file is not None, timeout=10)
     if file is None:
         for name, columns in _TABLES.items():
             store.execute(f"CREATE TABLE {name} ({columns})")
