@@ -102,8 +102,9 @@ def test_every_job_has_a_time_limit_and_prod_has_reviewers() -> None:
 
 
 def calls() -> list[tuple[str, ...]]:
-    """Every call of the command in workflows and script, with words in place of variables."""
+    """Every call of the command in workflows, script and docs, with words in place of variables."""
     texts = [SCRIPT.read_text(), *(step["run"] for step in steps() if "run" in step)]
+    texts += [line for line in (ROOT / "docs/promotion-ci.md").read_text().splitlines() if line.startswith("    ")]
     found = []
     for text in texts:
         joined = re.sub(r"#.*", "", text.replace("\\\n", " "))
@@ -315,3 +316,15 @@ def test_without_a_command_it_says_how_it_is_used(shop: Repository) -> None:
     done = release(shop)
     assert done.returncode == 2
     assert "scripts/ci/release.sh approved FROM TO FILE" in done.stderr
+
+
+def test_the_docs_name_every_code_of_registries_and_signatures() -> None:
+    from cartwright.promotion.registry import RegistryError
+    from cartwright.promotion.signatures import SignatureError
+
+    text = (ROOT / "docs/promotion-ci.md").read_text()
+    registry = set(re.findall(r"``([a-z-]+)``", RegistryError.__doc__ or "")) - {"code", "no-tag"}
+    assert len(registry) == 11
+    assert {code for code in registry if f"`{code}`" not in text} == set()
+    signatures = set(re.findall(r"``([a-z-]+)``", SignatureError.__doc__ or ""))
+    assert {code for code in signatures if f"`signature-{code}`" not in text} == set()
