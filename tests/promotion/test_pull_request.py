@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from cartwright.promotion.requestbody import Mark, read_mark
@@ -66,6 +67,7 @@ def test_a_request_holds_one_commit_and_nothing_here_or_on_main_moves(repository
     (change,) = fake.open()
     data = json.loads(ended.stdout)
     assert data["status"] == "requested"
+    jsonschema.validate(data, json.loads((Path(__file__).parents[2] / "docs/promotion.schema.json").read_text()))
     assert data["request"] == {"number": 1, "url": data["request"]["url"], "status": "opened", "merge": "auto",
                                "superseded": []}  # fmt: skip
     assert (repository.git("rev-parse", "HEAD"), fake.commit_of("main")) == (head, main)
