@@ -19,6 +19,7 @@ package cartwright.rules.edge_has_both_ends
 import data.lib.edges
 import data.lib.netpol
 import data.lib.report
+import data.lib.selector
 
 violation contains report.at(input.review.object, opening.path, text) if {
 	some opening in netpol.openings(input.review.object)
@@ -63,6 +64,12 @@ _meet(here, there) if netpol.includes(there, here)
 _meet(here, there) if netpol.includes(here, there)
 
 _lets(_, "everybody", _)
+
+# Pods of every namespace, all of them or those with some labels.
+_lets(_, peer, own) if {
+	peer.namespaceSelector == {}
+	selector.matches(object.get(peer, "podSelector", {}), own.labels)
+}
 
 _lets(policy, peer, own) if {
 	some side in edges.peer_sides(policy, peer)
