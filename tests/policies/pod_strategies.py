@@ -7,7 +7,9 @@ Most are such that the API server's own validation lets them pass: what that ref
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -220,6 +222,7 @@ _POD_VALUES: dict[str, tuple[Any, ...]] = {
     "securityContext.sysctls": (None, [], *([{"name": name, "value": "1"}] for name in _SYSCTLS)),
     "volumes": (None, [], *([{"name": "data", **source}] for source in _VOLUMES)),
 }
+_USER_FIELDS = ("securityContext.runAsNonRoot", "securityContext.runAsUser")
 _WINDOWS_POD_FIELDS = ("hostNetwork", "securityContext", "securityContext.runAsNonRoot", "volumes")
 _WINDOWS_FIELDS = ("securityContext", "securityContext.runAsNonRoot")
 _WINDOWS_OPTIONS = (None, {}, {"hostProcess": None}, {"hostProcess": False}, {"hostProcess": True})
@@ -232,18 +235,13 @@ def edge_pods() -> Iterator[Pod]:
         spec = _spec(names[:2])
         del spec["securityContext"]["seccompProfile"]
         yield _pod(spec, annotation)
-    for path, values in _POD_VALUES.items():
-        for value in values:
-            spec = _spec(names[:1])
-            _put(spec, path, value)
-            yield _pod(spec)
-    for name in names:
-        fields = _CONTAINER_VALUES | ({} if name in ("init", "debug") else _RUNNING_VALUES)
-        for path, values in fields.items():
-            for value in values:
-                spec = _spec(("app",) if name == "app" else ("app", name))
-                _put(spec[_list_of(name)][0], path, value)
-                yield _pod(spec)
+    yield from _edges(_spec, _POD_VALUES, _CONTAINER_VALUES, _RUNNING_VALUES)
+    users = _only(_POD_VALUES, _USER_FIELDS), _only(_CONTAINER_VALUES, (*_USER_FIELDS, "securityContext.procMount"))
+    yield from _edges(partial(_spec, fields={"hostUsers": False}), *users)
+    ports = _only(_RUNNING_VALUES, ("ports",))
+    yield from _edges(partial(_spec, fields={"hostNetwork": True}), {}, {}, ports)
+    windows_fields = _only(_POD_VALUES, _WINDOWS_POD_FIELDS), _only(_CONTAINER_VALUES, _WINDOWS_FIELDS)
+    yield from _edges(partial(_spec, windows=True), *windows_fields)
     for windows in (True, False):
         for options in _WINDOWS_OPTIONS:
             for everywhere in (True, False):
@@ -252,9 +250,35 @@ def edge_pods() -> Iterator[Pod]:
                 yield _pod(spec)
 
 
-def _spec(names: Sequence[str], *, sound: bool = True, windows: bool = False) -> dict[str, Any]:
-    """A pod's spec: what restricted admits, or one that says nothing."""
-    spec: dict[str, Any] = {"os": {"name": "windows"}} if windows else {}
+def _edges(
+    make: Callable[[Sequence[str]], dict[str, Any]],
+    pod_values: Mapping[str, Sequence[Any]],
+    container_values: Mapping[str, Sequence[Any]],
+    running_values: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+) -> Iterator[Pod]:
+    for path, values in pod_values.items():
+        for value in values:
+            spec = make(("app",))
+            _put(spec, path, value)
+            yield _pod(spec)
+    for name in ("app", "init", "sidecar", "debug"):
+        runs = running_values if name in ("app", "sidecar") else {}
+        for path, values in (*container_values.items(), *runs.items()):
+            for value in values:
+                spec = make(("app",) if name == "app" else ("app", name))
+                _put(spec[_list_of(name)][0], path, value)
+                yield _pod(spec)
+
+
+def _spec(
+    names: Sequence[str],
+    *,
+    sound: bool = True,
+    windows: bool = False,
+    fields: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """A pod's spec with these fields: what restricted admits, or one that says nothing."""
+    spec: dict[str, Any] = {**({"os": {"name": "windows"}} if windows else {}), **fields}
     context: dict[str, Any] = {}
     if sound:
         spec["securityContext"] = {"runAsNonRoot": True}

@@ -105,7 +105,7 @@ class Survey:
 
 
 def _generate(count: int) -> list[Pod]:
-    """Pods, the same ones for the same seed: every edge by itself, then combinations.
+    """Pods, the same ones for the same seed and sources: every edge by itself, then combinations.
 
     Nothing is asserted while Hypothesis makes them: they are judged in one batch.
     """
