@@ -19,7 +19,7 @@ from cartwright.errors import ToolError
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.engine import PolicyFinding, evaluate_documents
 from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups, template
-from cartwright.policy.kinds import is_cluster_wide, version_of
+from cartwright.policy.kinds import is_cluster_wide, resource_of, version_of
 from cartwright.policy.model import Kind, Rule, load_rules
 from cartwright.policy.reads import parse_modules
 from cartwright.policy.shop import read_shop
@@ -223,6 +223,17 @@ def test_what_the_api_server_fills_in_changes_no_verdict(world: World) -> None:
     }
     assert lost == set()
     assert len(whole) > 60
+
+
+def test_kinds_are_called_as_the_api_server_calls_them(world: World) -> None:
+    served = {
+        Kind(version.rpartition("/")[0], kind): found for (version, kind), found in world.cluster.resources.items()
+    }
+    named = {kind for rule in world.rules.values() for kind in rule.kinds} & set(served)
+    assert len(named) > 15
+    assert {kind: (resource_of(kind), not is_cluster_wide(kind)) for kind in named} == {
+        kind: served[kind] for kind in named
+    }
 
 
 def test_a_debug_container_is_judged_like_any_other(world: World, kubectl: Kubectl, catalog: dict[str, Any]) -> None:

@@ -197,7 +197,45 @@ def test_a_privileged_pod_is_refused_by_admission_and_argocd_says_so(restored: S
     assert "dev-shop-catalog: " in done.stdout
 
 
-@pytest.mark.parametrize("name", ["kube-scheduler-dev", "argocd-application-controller", "prometheus-operator-prod"])
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_gatekeeper_refuses_a_deployment_without_a_read_only_root(cluster: Sandbox, environment: str) -> None:
+    field = "/spec/template/spec/containers/0/securityContext/readOnlyRootFilesystem"
+    patch = json.dumps([{"op": "remove", "path": field}])
+    done = cluster.kubectl(
+        environment, "patch", "deployment", "catalog", "--namespace=shop", "--type=json", f"-p={patch}"
+    )
+    assert done.returncode == 1
+    assert (
+        'admission webhook "validation.gatekeeper.sh" denied the request: [read-only-root-filesystem] '
+        "Deployment/catalog, container catalog: can write to its root file system; "
+        "set securityContext.readOnlyRootFilesystem to true"
+    ) in done.stderr
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_gatekeepers_audit_finds_what_check_finds(cluster: Sandbox, environment: str) -> None:
+    report = json.loads(cluster.cartwright("check", "--env", environment, "--format", "json").stdout)
+    expected = sorted({(one["rule"], one["message"]) for one in report["findings"]})
+
+    def audited() -> list[tuple[str, str]] | None:
+        constraints = cluster.get(environment, "cartwrightrule")["items"]
+        if not constraints or not all(one.get("status", {}).get("auditTimestamp") for one in constraints):
+            return None
+        return sorted(
+            {
+                (one["metadata"]["name"], violation["message"])
+                for one in constraints
+                for violation in one["status"].get("violations", ())
+            }
+        )
+
+    # The first audit comes within a minute; on the way up it may have seen half of the objects.
+    assert until(lambda: audited() == expected, seconds=180), audited()
+
+
+@pytest.mark.parametrize(
+    "name", ["kube-scheduler-dev", "argocd-application-controller", "prometheus-operator-prod", "gatekeeper-staging"]
+)
 def test_a_killed_component_is_started_again(cluster: Sandbox, name: str) -> None:
     assert cluster.cartwright("up").returncode == 0
     before = cluster.processes()[name]
