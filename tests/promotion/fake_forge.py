@@ -38,6 +38,7 @@ _MUTATIONS = {
         *("pullRequestId", "mergeMethod", "expectedHeadOid", "authorEmail", "commitBody", "commitHeadline"),
         "clientMutationId",
     },
+    "disablePullRequestAutoMerge": {"pullRequestId", "clientMutationId"},
     "convertPullRequestToDraft": {"pullRequestId", "clientMutationId"},
     "markPullRequestReadyForReview": {"pullRequestId", "clientMutationId"},
 }
@@ -218,7 +219,7 @@ def github(  # noqa: PLR0911, PLR0912 - one case for each operation
     raise Refused(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
 
 
-def graphql(forge: FakeForge, data: Any) -> dict[str, Any]:
+def graphql(forge: FakeForge, data: Any) -> dict[str, Any]:  # noqa: PLR0911
     name = next(one for one in _MUTATIONS if one in data["query"])
     given = data["variables"]["input"]
     unknown = given.keys() - _MUTATIONS[name]
@@ -234,6 +235,9 @@ def graphql(forge: FakeForge, data: Any) -> dict[str, Any]:
         if one.draft or given.get("expectedHeadOid") != forge.commit_of(one.branch):
             return {"data": {name: None}, "errors": [{"type": "UNPROCESSABLE", "message": "Pull request is a draft"}]}
         one.auto_merge = True
+        return {"data": {name: {"actor": {"login": "ci"}, "clientMutationId": None}}}
+    if name == "disablePullRequestAutoMerge":
+        one.auto_merge = False
         return {"data": {name: {"actor": {"login": "ci"}, "clientMutationId": None}}}
     one.draft = name == "convertPullRequestToDraft"
     return {"data": {name: {"clientMutationId": None, "pullRequest": {"id": f"PR_{one.number}", "isDraft": one.draft}}}}
@@ -297,6 +301,9 @@ def gitlab(  # noqa: PLR0911, PLR0912 - one case for each operation
             require(data, {"body": str}, ("body",))
             forge.find(number).comments.append(data["body"])
             return 201, {"id": 1, "body": data["body"]}
+        case (_, "merge_requests", number, "cancel_merge_when_pipeline_succeeds"):
+            forge.find(number).auto_merge = False
+            return 201, merge_json(forge, forge.find(number))
         case ("PUT", "merge_requests", number, "merge"):
             one = forge.find(number)
             one.asked_to_merge += 1

@@ -162,6 +162,7 @@ def test_blocked_means_a_draft_and_ready_again_means_merged_by_the_forge(fake: F
     assert change.auto_merge
     assert propose(forge, wanted(fake, draft=True)).merge == "draft"
     assert change.draft or change.title.startswith("Draft: ")
+    assert not change.auto_merge  # nobody merges it by making it ready
 
 
 def test_with_nothing_to_wait_for_it_is_merged_now(fake: FakeForge, forge: Forge) -> None:
@@ -290,6 +291,8 @@ _ENV = {"GITHUB_TOKEN": "a", "GITLAB_TOKEN": "b"}
         ("ssh://git@ssh.github.com:443/example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
         ("https://user:secret@github.example.com/a/b", ("github", "https://github.example.com/api/v3", "a/b")),
         ("https://gitlab.com/group/sub/shop.git", ("gitlab", "https://gitlab.com", "group/sub/shop")),
+        ("https://gitlab.example.com:8443/a/b.git", ("gitlab", "https://gitlab.example.com:8443", "a/b")),
+        ("ssh://git@gitlab.example.com:2222/a/b.git", ("gitlab", "https://gitlab.example.com", "a/b")),
         ("git@gitlab.example.com:group/shop.git", ("gitlab", "https://gitlab.example.com", "group/shop")),
     ],
 )

@@ -80,6 +80,10 @@ def test_set_without_a_registry_is_refused(shop: Repository) -> None:
     assert ended.code == 1
     assert ended.stderr.startswith(f"error: {host}: can't be reached: ")
     assert ended.stderr.count("\n") == 1
+    assert "--offline" not in ended.stderr
+    ended = set_image(shop, f"{host}/shop/app:2.0.0@{OLD}")
+    assert ended.code == 1
+    assert ended.stderr.endswith("(--offline takes tag and digest as they are given)\n")
 
 
 def test_offline_takes_tag_and_digest_as_given_and_the_commit_says_so(shop: Repository, registry: Registry) -> None:

@@ -18,6 +18,7 @@ from cartwright.repository import find_root
 if TYPE_CHECKING:
     from cartwright.promotion.deliver import Destination, Permission
     from cartwright.promotion.intents import Image, Intent
+    from cartwright.promotion.reference import Reference
 
 __all__ = [
     "FORMAT",
@@ -190,7 +191,6 @@ def resolve_images(references: Sequence[str], *, environment: str, offline: bool
     from cartwright.promotion.gates.registry import platforms_of
     from cartwright.promotion.intents import Image
     from cartwright.promotion.reference import parse_reference
-    from cartwright.promotion.registry import resolve
     from cartwright.repository import open_tree
 
     target = pick_environment(load_environments(open_tree(find_root())), environment)
@@ -202,9 +202,20 @@ def resolve_images(references: Sequence[str], *, environment: str, offline: bool
             raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
-        digest = (reference.digest or "") if offline else resolve(reference, platforms=platforms).digest
+        digest = reference.digest if offline and reference.digest else _digest(reference, platforms)
         images.append(Image(repository=reference.name, tag=reference.tag, digest=digest, confirmed=not offline))
     return tuple(images)
+
+
+def _digest(reference: Reference, platforms: Sequence[str]) -> str:
+    from cartwright.promotion.registry import RegistryError, resolve
+
+    try:
+        return resolve(reference, platforms=platforms).digest
+    except RegistryError as error:
+        if error.is_transient and reference.digest:
+            raise RegistryError(error.code, f"{error} (--offline takes tag and digest as they are given)") from error
+        raise
 
 
 def moment(text: str) -> datetime.datetime:

@@ -202,7 +202,7 @@ def find_project(
         UserError: it can't be told which forge or project is meant.
         ForgeError: no token.
     """
-    host, found = _split(remote_url)
+    host, found, place = _split(remote_url)
     if kind is None:
         kind = next((one for one in KINDS if one in host), None)
         if kind is None:
@@ -215,25 +215,28 @@ def find_project(
     name = next((one for one in _TOKENS[kind] if environ.get(one)), None)
     if name is None:
         raise ForgeError("no-token", f"{kind}: no token (set {' or '.join(_TOKENS[kind])})")
-    return Project(kind=kind, api=api or _api(kind, host), path=path, token=environ[name], token_name=name)
+    return Project(kind=kind, api=api or _api(kind, host, place), path=path, token=environ[name], token_name=name)
 
 
-def _split(url: str) -> tuple[str, str]:
-    """Host and path of a Git URL."""
+def _split(url: str) -> tuple[str, str, str]:
+    """Host and path of a Git URL, and where the same host answers over HTTP."""
     if "://" in url:
         parts = urlsplit(url)
         host, path = parts.hostname or "", parts.path
+        web = parts.scheme in {"http", "https"}  # the port of ssh is not that of the API
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if web else f"https://{host}"
     elif match := _SCP.fullmatch(url):
         host, path = match["host"], match["path"]
+        place = f"https://{host}"
     else:
-        return "", ""
-    return host, path.strip("/").removesuffix(".git")
+        return "", "", ""
+    return host, path.strip("/").removesuffix(".git"), place
 
 
-def _api(kind: str, host: str) -> str:
+def _api(kind: str, host: str, place: str) -> str:
     if kind == "gitlab":
-        return f"https://{host}"
-    return "https://api.github.com" if host in {"github.com", "ssh.github.com"} else f"https://{host}/api/v3"
+        return place
+    return "https://api.github.com" if host in {"github.com", "ssh.github.com"} else f"{place}/api/v3"
 
 
 def one_line(text: object, token: str) -> str:

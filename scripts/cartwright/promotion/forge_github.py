@@ -77,10 +77,12 @@ class GitHub:
             return _opened(pull)
 
     def update(self, opened: Opened, request: Request) -> Opened:
-        """Give a pull request title, text and draft state."""
+        """Give a pull request title, text and draft state; a draft is not merged later on either."""
         with self._explained():
             pull = self._repository.get_pull(opened.number)
             pull.edit(title=request.title, body=request.body)
+            if request.draft and pull.auto_merge:
+                pull.disable_automerge()
             if request.draft and not pull.draft:
                 pull.convert_to_draft()
             elif pull.draft and not request.draft:
@@ -107,7 +109,7 @@ class GitHub:
         """Turn auto-merge on; where nothing is left to wait for, GitHub refuses that, and it is merged now."""
         with self._explained():
             pull = self._repository.get_pull(opened.number)
-            if pull.raw_data.get("auto_merge"):
+            if pull.auto_merge:
                 return False
             try:
                 pull.enable_automerge(merge_method=_METHOD, expected_head_oid=commit)

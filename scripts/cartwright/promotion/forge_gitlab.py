@@ -74,9 +74,11 @@ class GitLab:
             return _opened(made)
 
     def update(self, opened: Opened, request: Request) -> Opened:
-        """Give a merge request title, text and draft state, which is in the title."""
+        """Give a merge request title, text and draft state (part of the title); a draft is not merged later on either."""
         with self._explained():
             merge = self._there.mergerequests.get(opened.number, **_OPTIONS)
+            if request.draft and merge.merge_when_pipeline_succeeds:
+                merge.cancel_merge_when_pipeline_succeeds(**_OPTIONS)
             merge.title, merge.description = _title(request), request.body
             merge.save(**_OPTIONS)
             return _opened(merge)
