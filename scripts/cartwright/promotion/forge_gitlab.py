@@ -74,7 +74,7 @@ class GitLab:
             return _opened(made)
 
     def update(self, opened: Opened, request: Request) -> Opened:
-        """Give a merge request title, text and draft state (part of the title); a draft is not merged later on either."""
+        """Give a merge request title, text and draft state (part of the title); no draft is merged later on."""
         with self._explained():
             merge = self._there.mergerequests.get(opened.number, **_OPTIONS)
             if request.draft and merge.merge_when_pipeline_succeeds:
