@@ -336,6 +336,15 @@ def test_an_approval_is_a_commit_by_someone_who_may(tmp_path: Path) -> None:
     assert result.message is not None and result.message.approved_by == (PERSON,)
 
 
+def test_a_group_may_be_asked_for_whatever_the_lines_say(tmp_path: Path) -> None:
+    ours = engine(approved_shop(tmp_path, group="@release"))
+    replace(ours, by=PERSON).run(Approve(apps=(OTHER,), source="dev", target="staging"))
+    assert ours.promote("dev", "staging", OTHER).status == "promoted"
+    wrong = engine(approved_shop(tmp_path / "wrong", group="@relase"))
+    with pytest.raises(UserError, match=r"environments/APPROVERS: no group '@relase' \(did you mean '@release'\?\)"):
+        wrong.promote("dev", "staging")
+
+
 def test_an_approval_is_of_one_digest_and_one_environment(tmp_path: Path) -> None:
     made = approved_shop(tmp_path)
     ours = engine(made)

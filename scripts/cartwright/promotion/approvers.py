@@ -11,7 +11,7 @@ data/*           @release dba@example.com
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -30,9 +30,23 @@ class Roster:
     file: str
     lines: tuple[tuple[str, frozenset[str]], ...]
     """Pattern and addresses (lower case) of each line, in order."""
+    groups: Mapping[str, frozenset[str]]
+    """Addresses of each group, by ``@name``."""
 
-    def approvers(self, app: str) -> frozenset[str]:
-        """Addresses of those who may approve an app (``group/name``); nobody where no line fits it."""
+    def approvers(self, app: str, *, group: str | None = None) -> frozenset[str]:
+        """Addresses of those who may approve an app (``group/name``); nobody where no line fits it.
+
+        Args:
+            app: the app.
+            group: only members of this group, whatever the lines say.
+
+        Raises:
+            UserError: there is no such group; the nearest is named.
+        """
+        if group is not None:
+            if group not in self.groups:
+                raise UserError(f"no group '{group}'", file=self.file, hint=nearest(group, self.groups))
+            return self.groups[group]
         return next((who for pattern, who in reversed(self.lines) if fnmatchcase(app, pattern)), frozenset())
 
 
@@ -58,7 +72,7 @@ def parse_roster(text: str, file: str) -> Roster:
         if pattern.startswith("@"):
             raise UserError(f"'{pattern}' is no pattern", file=file, line=number, hint=f"a group is '{pattern}: …'")
         lines.append((pattern, _members(who, groups, file, number)))
-    return Roster(file=file, lines=tuple(lines))
+    return Roster(file=file, lines=tuple(lines), groups=groups)
 
 
 def _members(words: Iterable[str], groups: dict[str, frozenset[str]], file: str, number: int) -> frozenset[str]:

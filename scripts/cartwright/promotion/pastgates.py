@@ -102,13 +102,16 @@ class PastGates:
             return
         keys, roster = (self._then(event, settings.get(name)) for name in ("signers", "from"))
         try:
-            allowed = parse_roster(roster.decode(), str(settings["from"])).approvers(event.app) if roster else None
+            allowed = None
+            if roster is not None:
+                parsed = parse_roster(roster.decode(), str(settings["from"]))
+                allowed = parsed.approvers(event.app, group=settings.get("group"))
         except (UserError, UnicodeDecodeError) as error:
             yield Reason("gates-unreadable", f"who might approve can't be read: {error}")
             return
         found: set[str] = set()
         for note in self._approving(event, message):
-            address = self._signer(note.commit, keys) if keys else address_of(note.committer)
+            address = self._signer(note.commit, keys) if keys is not None else address_of(note.committer)
             if address and (allowed is None or address in allowed):
                 found.add(address)
         if len(found) < count:

@@ -36,14 +36,16 @@ def judge(case: Case) -> Verdict:
     keys = signer_keys(case.target, case.context.snapshot.tree)
     found: dict[str, str] = {}
     for who, address in _approvals(case, keys):
-        if roster is None or address in roster.approvers(case.app):
+        if roster is None or address in roster.approvers(case.app, group=settings.get("group")):
             found.setdefault(address, who)
     people = tuple(found.values())
     named = f" ({', '.join(people)})" if people else ""
     if len(found) >= count:
         verdict = case.passed(GATE, f"{len(found)} of {count} approvals{named}")
         return Verdict(**{**verdict.__dict__, "approved_by": people})
-    return case.blocked(GATE, "approvals-missing", f"{len(found)} of {count} approvals{named}: {_how(case, roster)}")
+    return case.blocked(
+        GATE, "approvals-missing", f"{len(found)} of {count} approvals{named}: {_how(case, roster, settings)}"
+    )
 
 
 def signer_keys(target: Environment, tree: Tree) -> bytes | None:
@@ -98,8 +100,9 @@ def _approves(case: Case, note: Note) -> bool:
     )
 
 
-def _how(case: Case, roster: Roster | None) -> str:
+def _how(case: Case, roster: Roster | None, settings: dict[str, Any]) -> str:
     who = "somebody else"
     if roster is not None:
-        who = ", ".join(sorted(roster.approvers(case.app))) or f"nobody (no line of {roster.file} fits {case.app})"
+        may = roster.approvers(case.app, group=settings.get("group"))
+        who = ", ".join(sorted(may)) or f"nobody (no line of {roster.file} fits {case.app})"
     return f"{who} may run `cartwright promote approve {case.app} --from {case.plan.source} --to {case.target.name}`"
