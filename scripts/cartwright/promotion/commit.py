@@ -9,6 +9,7 @@ from pathlib import Path
 from cartwright.errors import Blocked
 from cartwright.promotion.git import git
 from cartwright.promotion.moves import FileEdit
+from cartwright.promotion.trees import edited_tree
 
 __all__ = ["Blocked", "build_commit", "write_contents"]
 
@@ -38,7 +39,7 @@ def build_commit(
 
     Args:
         root: the repository.
-        folder: where an index may lie for a moment.
+        folder: where files may lie for a moment.
         parent: the commit that the edits were planned on.
         edits: the files that change; none makes a commit of the same tree.
         contents: what :func:`write_contents` gave.
@@ -47,13 +48,9 @@ def build_commit(
     Raises:
         ToolError: git can't write, or can't sign.
     """
-    with tempfile.TemporaryDirectory(prefix="index-", dir=folder) as side:
-        index = str(Path(side) / "index")
-        git(root, "read-tree", parent, index=index)
-        if edits:
-            lines = "".join(f"{one.mode} {contents[one.path]}\t{one.path}\0" for one in edits)
-            git(root, "update-index", "-z", "--add", "--index-info", index=index, stdin=lines)
-        tree = git(root, "write-tree", index=index).stdout.strip()
+    tree = f"{parent}^{{tree}}"
+    if edits:
+        tree = edited_tree(root, folder, parent, {one.path: (one.mode, contents[one.path]) for one in edits})
     signed = git(root, "config", "--type=bool", "commit.gpgSign", accept=(0, 1)).stdout.strip() == "true"
     options = ["-S"] if signed else []
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cartwright.run import run_bytes
 
-__all__ = ["Commit", "FileChange", "read_blobs", "read_commits"]
+__all__ = ["Commit", "FileChange", "read_blobs", "read_commits", "read_objects"]
 
 _FIELDS = ("%H", "%P", "%ct", "%an <%ae>", "%cn <%ce>", "%B")
 _FORMAT = "".join(f"{field}%x00" for field in _FIELDS)
+_TYPES = (b"blob", b"tree", b"commit", b"tag")
 _ENV = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
 
 
@@ -88,23 +89,28 @@ def _parse(tokens: Sequence[str]) -> Iterator[Commit]:
 
 
 def read_blobs(root: Path, oids: Iterable[str]) -> dict[str, bytes]:
-    """The contents of blobs by id, read by one process.
+    """The contents of objects by the name that was asked for, read by one process; what is not there is left out.
 
     Raises:
         ToolError: git can't read them.
     """
-    wanted = sorted(set(oids))
+    return {name: content for name, (_, content) in read_objects(root, oids).items()}
+
+
+def read_objects(root: Path, names: Iterable[str]) -> dict[str, tuple[str, bytes]]:
+    """Type and content of objects (``commit:path`` or an id), as :func:`read_blobs`."""
+    wanted = sorted(set(names))
     if not wanted:
         return {}
     out = run_bytes(["git", "cat-file", "--batch"], cwd=root, env=_ENV, stdin="\n".join(wanted) + "\n")
-    found: dict[str, bytes] = {}
+    found: dict[str, tuple[str, bytes]] = {}
     position = 0
-    for oid in wanted:
+    for name in wanted:
         end = out.index(b"\n", position)
         head = out[position:end].split(b" ")
         position = end + 1
-        if len(head) == 3:
+        if len(head) == 3 and head[1] in _TYPES:
             size = int(head[2])
-            found[oid] = out[position : position + size]
+            found[name] = head[1].decode(), out[position : position + size]
             position += size + 1
     return found
