@@ -23,6 +23,21 @@ declares(edges, policy, opening) if {
 	}
 }
 
+# METADATA
+# description: >-
+#   The edges that begin or end in a namespace. Of very many edges these few are all that its policies can open, so a rule
+#   picks them once and holds every opening against them.
+touching(edges, namespace) := array.concat(
+	[edge |
+		some edge in edges
+		edge.from.namespace == namespace
+	],
+	[edge |
+		some edge in edges
+		edge.to.namespace == namespace
+	],
+)
+
 _declared(edges, "Egress", mine, other, port) if {
 	some edge in edges
 	port in edge.ports

@@ -133,3 +133,9 @@ test_peers_as_people_write_them if {
 	edges.peer_text(policy, {"namespaceSelector": {}}) == "pods of some namespaces (all)"
 	edges.peer_text(policy, _postgresql) == "pods of data (app.kubernetes.io/name=postgresql)"
 }
+
+test_edges_of_a_namespace_begin_or_end_there if {
+	edges.touching(_edges, "data") == [_edges[0], _edges[1]]
+	edges.touching(_edges, "shop") == [_edges[0], _edges[1], _edges[2], _edges[2], _edges[3]]
+	edges.touching(_edges, "monitoring") == []
+}

@@ -41,12 +41,14 @@ import data.lib.report
 
 violation contains report.at(input.review.object, opening.path, text) if {
 	some opening in netpol.openings(input.review.object)
-	not edges.declares(input.parameters.edges, input.review.object, opening)
+	not edges.declares(_near, input.review.object, opening)
 	text := sprintf(
 		"%s %s on %s is no declared edge; declare it in apps/dependencies.yaml or remove it",
 		[_towards[opening.direction], _peer_text(opening.peer), _port_text(opening.port)],
 	)
 }
+
+_near := edges.touching(input.parameters.edges, object.get(input.review.object, ["metadata", "namespace"], ""))
 
 _towards := {"Egress": "egress to", "Ingress": "ingress from"}
 
