@@ -14,6 +14,8 @@ from cartwright.schema import load_valid
 __all__ = ["Environment", "load_environments", "pick_environment"]
 
 SCHEMA = "environments/environment.schema.json"
+SETS = "environments/sets.yaml"
+SETS_SCHEMA = "environments/sets.schema.json"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def load_environments(tree: Tree) -> dict[str, Environment]:
 
     Raises:
         UserError: a file is missing or does not fit the schema (a typo names the nearest key), a name that is not its
-            folder's, an upstream that is none or that does not come before, or upstreams in a circle.
+            folder's, an upstream that is none or that does not come before, or upstreams in a circle; or the holds,
+            freezes and sets of promotion can't be read.
     """
     from cartwright.promotion.order import check_order
 
@@ -67,7 +70,20 @@ def load_environments(tree: Tree) -> dict[str, Environment]:
         )
     by_name = {environment.name: environment for environment in sorted(found, key=lambda one: (one.rank, one.name))}
     check_order(tree, by_name)
+    _check_decisions(tree, by_name)
     return by_name
+
+
+def _check_decisions(tree: Tree, environments: Mapping[str, Environment]) -> None:
+    """Prove that what people decided can be read: a freeze with a typo would freeze nothing."""
+    decided = [name for name in environments if tree.is_file(f"environments/{name}/promotion.yaml")]
+    if decided:
+        from cartwright.promotion.state import read_state
+
+        for name in decided:
+            read_state(tree, name)
+    if tree.is_file(SETS):
+        load_valid(tree.text(SETS), SETS, json.loads(tree.text(SETS_SCHEMA)))
 
 
 def pick_environment(environments: Mapping[str, Environment], name: str) -> Environment:

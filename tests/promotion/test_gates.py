@@ -532,6 +532,21 @@ def test_a_window_that_can_not_be_read_is_an_error_with_its_line(
         ours.promote("dev", "staging")
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("environments/prod/promotion.yaml", "freeze: []\n", r":1: unknown key 'freeze' \(did you mean 'freezes'\?\)"),
+        ("environments/sets.yaml", "sets:\n  pair: []\n", r":2: sets.pair: \[\] should be non-empty"),
+    ],
+    ids=["a freeze that would freeze nothing", "a set of nothing"],
+)
+def test_a_typo_in_a_decision_stops_every_command(tmp_path: Path, file: str, text: str, message: str) -> None:
+    made = shop(tmp_path)
+    made.commit({file: text}, at=minutes(20))
+    with pytest.raises(UserError, match=file + message):
+        engine(made).promote("dev", "staging")
+
+
 # --- break-glass ------------------------------------------------------------------------------------
 
 
@@ -585,8 +600,6 @@ def test_several_apps_land_in_one_commit_or_not_at_all(tmp_path: Path) -> None:
         gates={"staging": {"soak": "30m"}},
         extra={"environments/sets.yaml": f"sets:\n  pair: [{APP}, {OTHER}]\n"},
     )
-    sets = (Path(__file__).parents[2] / "environments/sets.schema.json").read_text()
-    made.commit({"environments/sets.schema.json": sets}, at=minutes(1))
     made.release("1.1.0", at=minutes(10))
     made.release("1.1.0", at=minutes(40), apps=(OTHER,))
     ours = engine(made, at=60)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
+from cartwright.environments import SETS, SETS_SCHEMA
 from cartwright.errors import UserError, nearest
 from cartwright.promotion.snapshot import Snapshot
 from cartwright.schema import load_valid
 
 __all__ = ["FILE", "read_set"]
 
-FILE = "environments/sets.yaml"
-SCHEMA = "environments/sets.schema.json"
+FILE = SETS
 
 
 def read_set(snapshot: Snapshot, name: str) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def read_set(snapshot: Snapshot, name: str) -> tuple[str, ...]:
     tree = snapshot.tree
     if not tree.is_file(FILE):
         raise UserError(f"no set '{name}'", file=FILE, hint="the file is not there: it names the sets")
-    sets = load_valid(tree.text(FILE), FILE, json.loads(tree.text(SCHEMA)))["sets"]
+    sets = load_valid(tree.text(FILE), FILE, json.loads(tree.text(SETS_SCHEMA)))["sets"]
     if name not in sets:
         raise UserError(f"no set '{name}'", file=FILE, hint=nearest(name, sets))
     return tuple(sets[name])
