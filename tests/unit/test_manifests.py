@@ -52,17 +52,23 @@ spec:
 """
 
 
+POLICIES = Path(__file__).parents[2] / "policies"
 RULES = ("automount-token", "pdb-selects", "pinned-image", "read-only-root-filesystem", "pss-*")
 
 
 @pytest.fixture
-def repository(repository: Path) -> Path:
-    """With a few rules: how files are judged is tested here, not what the rules find."""
-    rules = repository / "policies" / "rules"
-    for folder in rules.iterdir():
-        if not any(folder.match(name) for name in RULES):
-            shutil.rmtree(folder)
-    return repository
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """With a few rules and nothing else: how files are judged is tested here, not what the rules find."""
+    root = tmp_path / "repository"
+    (root / "argocd").mkdir(parents=True)
+    (root / "argocd" / "root.yaml").touch()
+    for part in ("conftest", "lib"):
+        shutil.copytree(POLICIES / part, root / "policies" / part)
+    for rule in (folder for name in RULES for folder in POLICIES.glob(f"rules/{name}")):
+        (root / "policies" / "rules" / rule.name).mkdir(parents=True)
+        shutil.copy(rule / "rule.rego", root / "policies" / "rules" / rule.name)
+    monkeypatch.chdir(root)
+    return root
 
 
 def judge(repository: Path, *paths: Path, isolate: bool = False, pss: str | None = None) -> CheckReport:
