@@ -102,7 +102,7 @@ class ApiServer:
 
 @contextmanager
 def running_apiserver(folder: Path, *flags: str) -> Iterator[ApiServer]:
-    """The API server of the embedded cluster, until the block ends. Further flags take the place of its own ones of that name."""
+    """The API server of the embedded cluster until the block ends. Further flags replace its own ones of that name."""
     plan = _plan(Layout(folder))
     names = {flag.split("=")[0] for flag in flags}
     components = {one.name: one for one in plan_components(plan)}

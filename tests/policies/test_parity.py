@@ -58,11 +58,14 @@ def test_both_engines_find_the_same_in_every_fixture(capsys: pytest.CaptureFixtu
     with capsys.disabled():
         print(  # noqa: T201
             f"\n{parity.fixtures} fixtures, {parity.objects} objects, {parity.rules} rules, {parity.findings} findings,"
-            f" {len(parity.differences)} differences"
+            f" {len(parity.differences)} differences; {len(parity.unreadable)} fixtures that gator does not load"
         )
     assert [str(one) for one in parity.differences] == []
     files = [file for rule in gatekeeper_rules(_POLICIES) for file in rule.file.parent.glob("*/*.yaml")]
-    assert parity.fixtures == len(files) > 500
+    assert parity.fixtures + len(parity.unreadable) == len(files) > 500
+    # Namespaces whose labels are no labels: gator decodes these, as the API server does, before it asks any rule.
+    assert {Path(one).parts[-3] for one in parity.unreadable} <= {"namespace-pod-security"}
+    assert len(parity.unreadable) < 10
     assert parity.findings > parity.fixtures
     assert parity.rules == len([rule for rule in load_rules(_POLICIES) if rule.scope in ("object", "environment")])
 
