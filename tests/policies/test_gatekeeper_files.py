@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from cartwright.policy.parameters import parameters_of
 from cartwright.policy.reads import parse_modules
 from cartwright.policy.waivers import load_waivers
 from cartwright.repository import Tree, find_root, open_tree
+from cartwright.run import run
 from cartwright.tools import require
 
 _ROOT = find_root(Path(__file__))
@@ -139,6 +141,17 @@ def test_the_template_holds_every_rule_once_and_no_library_that_none_needs(
     for package in packages:
         assert f"import data.{package}\n" in everything, package
     assert "# METADATA" not in everything
+
+
+def test_the_entry_is_tested_and_its_tests_reach_every_line() -> None:
+    opa, policies = require(["opa"])["opa"], _ROOT / "policies"
+    library = [file for file in policies.glob("lib/*.rego") if not file.name.endswith("_test.rego")]
+    done = run([opa, "test", "--coverage", "--format=json", policies / "gatekeeper", *library])
+    covered = json.loads(done.stdout)["files"]
+    assert {Path(file).name: one["coverage"] for file, one in covered.items() if "/gatekeeper/" in file} == {
+        "main.rego": 100,
+        "main_test.rego": 100,
+    }
 
 
 def test_an_error_is_refused_where_admission_can_be_sure(
