@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-__all__ = ["stderr", "stdout", "write"]
+__all__ = ["show", "stderr", "stdout", "write"]
 
 _PIPE_COLUMNS = 200
 
@@ -32,6 +33,17 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show(text: Text) -> None:
+    """Print text for people, with its colours on a terminal. A pipe gets it plain, without waiting for a console."""
+    import os
+    import sys
+
+    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
+        stdout().print(text)
+    else:
+        sys.stdout.write(f"{text.plain}\n")
 
 
 def write(text: str) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from cartwright.commands.promote_request import RequestOptions
 from cartwright.errors import UserError, nearest
-from cartwright.output import stdout, write
+from cartwright.output import show, write
 from cartwright.repository import find_root
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def run(
     if output == "json":
         write(as_json(result, objects, proposed))
     else:
-        stdout().print(as_text(result, objects, proposed))
+        show(as_text(result, objects, proposed))
     if exit_code(result):
         raise typer.Exit(exit_code(result))
 
