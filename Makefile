@@ -6,7 +6,7 @@ PYTHON_SOURCES := scripts tests services benchmarks
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/.ready ## the Python environment in .venv and, as root on Debian, the packages that are needed
@@ -26,6 +26,10 @@ down: setup ## stop the embedded cluster and remove its data
 .PHONY: status
 status: setup ## what runs where: sync, health, version
 	@$(CARTWRIGHT) status
+
+.PHONY: demo-promotion
+demo-promotion: setup ## show a release go from dev to prod past every gate, and a rollback that holds, on a cluster of its own
+	@$(CARTWRIGHT) demo promotion
 
 .PHONY: check
 check: setup ## render, validate and judge every environment

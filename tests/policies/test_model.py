@@ -145,7 +145,7 @@ def test_a_rule_is_read_from_its_metadata(tmp_path: Path) -> None:
             "remedy: Do it.",
             "remedy: Do it.\n#   owner: me",
             "policies/rules/some-rule/rule.rego:2: METADATA: unknown key 'owner' "
-            "(known: id, severity, scope, kinds, parameters, remedy, git_only)",
+            "(known: id, severity, scope, kinds, parameters, remedy, git_only, example)",
             id="unknown-key",
         ),
         pytest.param(

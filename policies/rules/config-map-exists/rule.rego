@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string}
 #       default: [kube-root-ca.crt]
+#   example: {bad: env-from, good: env-from}
 #   remedy: >-
 #     Add the ConfigMap or the key, or correct the name; where the pod can do without, say `optional: true`.
 package cartwright.rules.config_map_exists

@@ -26,6 +26,7 @@
 #       type: array
 #       items: {type: string}
 #       default: []
+#   example: {bad: variable, good: reference}
 #   remedy: >-
 #     Take the value out, replace it where it is valid, and read the new one from a Secret (secretKeyRef, or a file).
 package cartwright.rules.credential_in_config

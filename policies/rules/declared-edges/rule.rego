@@ -31,6 +31,7 @@
 #           to: *side
 #           ports: {type: array, items: {type: string, pattern: "^(TCP|UDP|SCTP)/[0-9]+$"}}
 #       default: []
+#   example: {bad: egress, good: opens-nothing}
 #   remedy: >-
 #     Declare the edge in apps/dependencies.yaml, if it is meant, and run `cartwright networkpolicies`; else remove it.
 package cartwright.rules.declared_edges

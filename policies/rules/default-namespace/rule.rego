@@ -45,6 +45,7 @@
 #       type: array
 #       items: {type: string}
 #       default: [default, kube-node-lease, kube-public]
+#   example: {bad: default, good: named}
 #   remedy: Set the namespace in the overlay's kustomization.yaml to one of clusters/base/namespaces.
 package cartwright.rules.default_namespace
 

@@ -21,6 +21,7 @@
 #       type: string
 #       pattern: "^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"
 #       default: ""
+#   example: {bad: by-hand, good: promotion}
 #   remedy: Move versions with `cartwright promote`; undo the edit, and promote the same digest.
 package cartwright.rules.digest_matches_promotion_record
 

@@ -21,6 +21,7 @@
 #         labels: {type: object, additionalProperties: {type: string}}
 #         port: {type: integer}
 #       default: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}
+#   example: {bad: denied, good: opened}
 #   remedy: >-
 #     Open egress to the resolver's pods for the app, on port 53 over UDP and TCP; `cartwright networkpolicies` writes that
 #     into every app's policy.

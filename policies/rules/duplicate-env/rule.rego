@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
+#   example: {bad: twice, good: once}
 #   remedy: >-
 #     Remove the entry that is not meant.
 package cartwright.rules.duplicate_env

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
+#   example: {bad: nobody, good: both}
 #   remedy: >-
 #     Declare the edge in apps/dependencies.yaml and run `cartwright networkpolicies`, which writes both halves; or remove
 #     the half that is left.

@@ -22,6 +22,7 @@
 #       type: array
 #       items: {type: string}
 #       default: []
+#   example: {bad: wildcard, good: host}
 #   remedy: Write one rule for each host. A wildcard that is meant stands in the parameter `hosts` in environment.yaml.
 package cartwright.rules.ingress_wildcard_host
 

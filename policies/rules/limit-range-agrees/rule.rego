@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: pod-carrying
+#   example: {bad: above-the-maximum, good: within}
 #   remedy: >-
 #     Bring the container within the LimitRange of its namespace, or widen that. What the LimitRange fills in counts
 #     too.

@@ -10,6 +10,7 @@
 #   severity: error
 #   scope: fleet
 #   kinds: pod-carrying
+#   example: {bad: limit, good: more}
 #   remedy: Raise the request or limit to the upstream's, or lower it there first and see that it suffices.
 package cartwright.rules.limits_not_below_upstream
 

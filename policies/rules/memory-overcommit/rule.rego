@@ -17,6 +17,7 @@
 #       type: number
 #       minimum: 1
 #       default: 2
+#   example: {bad: sixteen-times, good: twice}
 #   remedy: >-
 #     Raise the request towards what the container uses at its peak, or lower the limit.
 package cartwright.rules.memory_overcommit

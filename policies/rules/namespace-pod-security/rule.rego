@@ -22,6 +22,7 @@
 #       type: string
 #       pattern: ^v1\.[0-9]+$
 #       default: v1.36
+#   example: {bad: privileged, good: restricted}
 #   remedy: >-
 #     Label the namespace with pod-security.kubernetes.io/enforce, at the level of its environment or above, and
 #     enforce-version, if at all, with the version of the cluster.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: pod-carrying
+#   example: {bad: no-policy, good: both-directions}
 #   remedy: >-
 #     Give the namespace a policy that denies both directions to every pod, and the app one that opens what it needs;
 #     declare the app's edges in apps/dependencies.yaml and run `cartwright networkpolicies`.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: [{group: "", kind: Pod}]
+#   example: {bad: alone, good: deployment}
 #   remedy: >-
 #     Write a Deployment, a StatefulSet or a Job, which makes the Pod.
 package cartwright.rules.no_pod_alone

@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string, pattern: "^[0-9a-f.:]+/[0-9]+$"}
 #       default: [169.254.169.254/32, "fd00:ec2::254/128"]
+#   example: {bad: everything, good: excepted}
 #   remedy: Leave the address out by `except`, as `outside` in apps/dependencies.yaml does for every generated policy.
 package cartwright.rules.open_cidr_excludes_metadata
 

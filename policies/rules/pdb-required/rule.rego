@@ -19,6 +19,7 @@
 #       type: integer
 #       minimum: 1
 #       default: 2
+#   example: {bad: two-pods, good: budget}
 #   remedy: >-
 #     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector; the component disruption-budget
 #     has one.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
+#   example: {bad: other-label, good: same-label}
 #   remedy: Give the budget the selector of the workload that it protects.
 package cartwright.rules.pdb_selects
 

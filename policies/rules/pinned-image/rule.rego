@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
+#   example: {bad: tag-only, good: tag-and-digest}
 #   remedy: Write the image as name:tag@sha256:digest. An overlay's `images` entry holds both, `newTag` and `digest`.
 package cartwright.rules.pinned_image
 

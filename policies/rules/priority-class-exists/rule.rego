@@ -21,6 +21,7 @@
 #       description: Whether every pod must name one.
 #       type: boolean
 #       default: false
+#   example: {bad: other-name, good: there}
 #   remedy: >-
 #     Name a PriorityClass of the cluster; clusters/base/priorityclasses has them.
 package cartwright.rules.priority_class_exists

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: fleet
 #   kinds: pod-carrying
+#   example: {bad: missing, good: same}
 #   remedy: Give the container the probe that it has in the upstream, best in the base, so that every environment has it.
 package cartwright.rules.probes_not_below_upstream
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: container, good: container}
 #   remedy: Leave appArmorProfile out, or set its type to RuntimeDefault or Localhost; move annotations to that field.
 package cartwright.rules.pss_apparmor
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: nothing-dropped, good: drop-all}
 #   remedy: Set securityContext.capabilities.drop to [ALL] for each container, and add nothing but NET_BIND_SERVICE.
 package cartwright.rules.pss_capabilities_restricted
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: volume, good: empty-dir}
 #   remedy: Use a PersistentVolumeClaim, an emptyDir, a ConfigMap or a projected volume.
 package cartwright.rules.pss_host_path
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: liveness, good: liveness}
 #   remedy: Remove host from httpGet and tcpSocket; the kubelet then asks the pod.
 package cartwright.rules.pss_host_probes
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: nothing-said, good: pod}
 #   remedy: Set securityContext.allowPrivilegeEscalation to false for each container.
 package cartwright.rules.pss_privilege_escalation
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: container, good: container}
 #   remedy: Remove securityContext.privileged, and ask for the one capability or device that is needed.
 package cartwright.rules.pss_privileged
 

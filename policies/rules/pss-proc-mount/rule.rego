@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: container, good: container}
 #   remedy: Remove securityContext.procMount. At baseline a pod that needs it sets hostUsers to false.
 package cartwright.rules.pss_proc_mount
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: nothing-said, good: pod-level}
 #   remedy: Set securityContext.runAsNonRoot to true for the pod, and nowhere to false.
 package cartwright.rules.pss_run_as_non_root
 

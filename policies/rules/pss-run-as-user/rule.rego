@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: pod, good: pod}
 #   remedy: Remove securityContext.runAsUser, or set it to another number than 0, for the pod and for its containers.
 package cartwright.rules.pss_run_as_user
 

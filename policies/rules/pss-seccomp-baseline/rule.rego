@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: pod, good: nothing-said}
 #   remedy: Leave seccompProfile out, or set its type to RuntimeDefault or Localhost.
 package cartwright.rules.pss_seccomp_baseline
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: nothing-said, good: pod}
 #   remedy: Set securityContext.seccompProfile.type to RuntimeDefault for the pod.
 package cartwright.rules.pss_seccomp_restricted
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: container, good: container}
 #   remedy: Leave seLinuxOptions.user and role out, and type as well or at a type for containers; level may be set.
 package cartwright.rules.pss_selinux
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   example: {bad: container, good: container}
 #   remedy: Remove windowsOptions.hostProcess from the security contexts of the pod and of its containers.
 package cartwright.rules.pss_windows_host_process
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: [{group: rbac.authorization.k8s.io, kind: Role}, {group: rbac.authorization.k8s.io, kind: ClusterRole}]
+#   example: {bad: verbs, good: named}
 #   remedy: Write down the API groups, resources, verbs and URLs that are used.
 package cartwright.rules.rbac_wildcard
 

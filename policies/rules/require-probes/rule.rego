@@ -24,6 +24,7 @@
 #       type: array
 #       items: {type: string, enum: [startup, liveness, readiness]}
 #       default: [liveness, readiness]
+#   example: {bad: no-readiness, good: both}
 #   remedy: Add the probe, with one of httpGet, tcpSocket, grpc or exec.
 package cartwright.rules.require_probes
 

@@ -22,6 +22,7 @@
 #       type: array
 #       items: {type: string}
 #       default: [cpu, memory]
+#   example: {bad: no-memory-limit, good: all-four}
 #   remedy: Set resources.requests and resources.limits of each container, or of the pod, and no request above its limit.
 package cartwright.rules.require_requests_limits
 

@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string}
 #       default: []
+#   example: {bad: role, good: role}
 #   remedy: >-
 #     Name a Role of the binding's namespace or a ClusterRole. One that comes from elsewhere stands in the parameter
 #     `provided` in environment.yaml.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: fleet
 #   kinds: [{group: "", kind: Namespace}]
+#   example: {bad: monitor, good: monitor}
 #   remedy: Add the object to the environment's overlay, best through the base or a component that both share.
 package cartwright.rules.safeguards_not_below_upstream
 

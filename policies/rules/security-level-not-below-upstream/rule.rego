@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: fleet
 #   kinds: [{group: "", kind: Namespace}]
+#   example: {bad: lower, good: same}
 #   remedy: Set the label pod-security.kubernetes.io/enforce to the upstream's level.
 package cartwright.rules.security_level_not_below_upstream
 

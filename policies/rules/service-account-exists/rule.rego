@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: pod-carrying
+#   example: {bad: name, good: there}
 #   remedy: Add the ServiceAccount to the app, or correct its name in the pod's spec.
 package cartwright.rules.service_account_exists
 

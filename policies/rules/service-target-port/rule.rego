@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: "", kind: Service}]
+#   example: {bad: number, good: number}
 #   remedy: Name the container's port in targetPort, and declare it in the container with the same protocol.
 package cartwright.rules.service_target_port
 

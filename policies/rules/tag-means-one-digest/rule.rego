@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: fleet
 #   kinds: pod-carrying
+#   example: {bad: moved, good: same}
 #   remedy: Give the newer image a tag of its own, and promote that.
 package cartwright.rules.tag_means_one_digest
 

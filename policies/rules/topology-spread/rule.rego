@@ -24,6 +24,7 @@
 #       type: array
 #       items: {type: string}
 #       default: [kubernetes.io/hostname]
+#   example: {bad: nothing, good: spread}
 #   remedy: >-
 #     Add a topologySpreadConstraint, with the workload's own selector, for each of the keys; the component
 #     topology-spread has them.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
+#   example: {bad: volume, good: volume}
 #   remedy: Add the volume to the pod's spec, or correct the name of the mount.
 package cartwright.rules.volume_mount_exists
 

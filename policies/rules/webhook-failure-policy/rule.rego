@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string}
 #       default: []
+#   example: {bad: ignore, good: fail}
 #   remedy: >-
 #     Set failurePolicy to Fail, run more than one replica, and leave kube-system out. A webhook that guards nothing stands
 #     in the parameter `exempt` in environment.yaml.

@@ -52,11 +52,15 @@ def pick_rule(rules: Sequence[Rule], rule_id: str) -> Rule:
 
 
 def examples(rule: Rule) -> Examples:
-    """The fail fixture and the pass fixture that differ least.
+    """The fail and the pass fixture that the rule names, else those that differ least.
 
     Raises:
         UserError: the rule lacks one of the two.
     """
+    if rule.example is not None:
+        folders = zip(("fail", "pass"), rule.example, strict=True)
+        one, other = (_read(rule.file.parent / side / f"{name}.yaml") for side, name in folders)
+        return Examples(bad=one, good=other, edit=_edit(one, other))
     bad, good = ([_read(file) for file in _fixtures(rule, folder)] for folder in ("fail", "pass"))
     pairs = [(len(_edit(one, other)), len(one.body), one, other) for one in bad for other in good]
     _, _, one, other = min(pairs, key=lambda pair: (pair[0], pair[1], pair[2].file.name, pair[3].file.name))

@@ -104,6 +104,8 @@ class Rule:
     parameters: tuple[Parameter, ...]
     remedy: str
     links: tuple[Link, ...]
+    example: tuple[str, str] | None
+    """The fail and the pass fixture that explain it best; None where the two that differ least do."""
     git_only: str
     """Why no cluster can judge this although an environment's objects suffice; empty for most rules."""
     file: Path
@@ -156,6 +158,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
         parameters=reader.parameters(custom),
         remedy=reader.text(custom, "remedy"),
         links=reader.links(metadata),
+        example=reader.example(custom, file.parent),
         git_only=reader.text(custom, "git_only") if "git_only" in custom else "",
         file=file,
     )
@@ -166,7 +169,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
             f"package {package} does not fit the rule's id", file=shown, hint=f"package cartwright.rules.{rule.package}"
         )
     reader.no_others(metadata, ("title", "description", "related_resources", "custom"))
-    reader.no_others(custom, ("id", "severity", "scope", "kinds", "parameters", "remedy", "git_only"))
+    reader.no_others(custom, ("id", "severity", "scope", "kinds", "parameters", "remedy", "git_only", "example"))
     return rule
 
 
@@ -242,6 +245,17 @@ class _Reader:
                 raise self.fail(f"parameter {name} must have description, type and default")
             found.append(Parameter(name=name, schema=MappingProxyType(schema)))
         return tuple(found)
+
+    def example(self, custom: Mapping[str, Any], folder: Path) -> tuple[str, str] | None:
+        value = custom.get("example")
+        if value is None:
+            return None
+        if not isinstance(value, dict) or value.keys() != {"bad", "good"}:
+            raise self.fail("example must be {bad, good}")
+        for side, name in (("fail", value["bad"]), ("pass", value["good"])):
+            if not (folder / side / f"{name}.yaml").is_file():
+                raise self.fail(f"example: there is no {side}/{name}.yaml")
+        return str(value["bad"]), str(value["good"])
 
     def links(self, metadata: Mapping[str, Any]) -> tuple[Link, ...]:
         value = metadata.get("related_resources", [])
