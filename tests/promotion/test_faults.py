@@ -317,8 +317,9 @@ def refused_to_nobody(tmp_path: Path, clone: Engine, *owned: Path) -> str:
     (tmp_path / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
     root = os.geteuid() == 0
     if root:
-        for folder in (*tmp_path.parents[:2], tmp_path):
-            folder.chmod(0o755)
+        for folder in (tmp_path, *tmp_path.parents):
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(0o755)
         for path in (one for folder in owned for one in (folder, *folder.rglob("*"))):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     else:
