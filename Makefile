@@ -49,6 +49,7 @@ lint: setup ## ruff, mypy, opa fmt and opa check, generated files current
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest policies/gatekeeper
 	@$(CARTWRIGHT) networkpolicies --check
 	@$(CARTWRIGHT) policy build --check
+	@$(CARTWRIGHT) policy docs --check
 
 .PHONY: types
 types: setup ## mypy --strict over the command and every service
@@ -61,9 +62,10 @@ format: setup ## rewrite Python and Rego in their standard form
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --write policies
 
 .PHONY: generate
-generate: setup ## rewrite what is generated: the NetworkPolicies, and what Gatekeeper takes of the rules
+generate: setup ## rewrite what is generated: NetworkPolicies, what Gatekeeper takes of the rules, the rules' pages
 	@$(CARTWRIGHT) networkpolicies
 	@$(CARTWRIGHT) policy build
+	@$(CARTWRIGHT) policy docs
 
 .PHONY: tools
 tools: setup ## build every pinned tool into the cache
