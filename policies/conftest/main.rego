@@ -92,9 +92,16 @@ _inventory(entries) := {
 		"policies": netpol.index(objects),
 	},
 } if {
-	objects := [entry.object | some entry in entries]
 	positions := object.union_n([_place(entry.object, position) | some position, entry in entries])
+	objects := [entry.object |
+		some position, entry in entries
+		_position(positions, entry.object) == position
+	]
 }
+
+_position(positions, object) := positions.cluster[object.apiVersion][object.kind][report.name(object)] if {
+	inventory.namespace(object) == ""
+} else := positions.namespace[object.metadata.namespace][object.apiVersion][object.kind][report.name(object)]
 
 _place(object, position) := {"cluster": _leaf(object, position)} if {
 	inventory.namespace(object) == ""
