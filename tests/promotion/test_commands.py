@@ -146,6 +146,7 @@ def test_a_push_lands_on_the_remote_and_leaves_the_clone_alone(repository: Repos
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["rolback", "app-000", "--env", "dev"], "no command 'promote rolback' (did you mean 'rollback'?)"),
         (["--from", "dev", "--to", "staging"], "name apps, or --set NAME, or --all: one of the three"),
         (["app-000", "--all", "--from", "dev", "--to", "staging"], "name apps, or --set NAME, or --all: one of"),
         (["app-000", "--from", "dev", "--to", "staging", "--branch", "x"], "--remote and --branch say where to push"),

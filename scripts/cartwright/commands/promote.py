@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import FORMAT, NAMES
 from cartwright.commands.promote_request import Api, AutoMerge, Forge, Project, PullRequest, RequestOptions
+from cartwright.errors import UserError, nearest
 
 __all__ = ["app"]
 
@@ -22,6 +23,11 @@ class _Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            if not any(word.startswith("--from") for word in args) and not args[0].startswith("-"):
+                # Without --from it may not be meant as `promote APP…`: a misspelt command.
+                hint = nearest(args[0], [name for name in self.commands if name != "apps"])
+                if hint.startswith("did you mean"):
+                    raise UserError(f"no command 'promote {args[0]}'", hint=hint)
             args = ["apps", *args]
         return super().parse_args(ctx, args)
 
