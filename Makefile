@@ -78,6 +78,7 @@ images: setup ## build the services' images
 .PHONY: bench
 bench: setup ## print the figures that the docs quote
 	@.venv/bin/python -m benchmarks.check
+	@.venv/bin/python -m benchmarks.policies
 	@.venv/bin/python -m benchmarks.up
 
 .PHONY: lock
