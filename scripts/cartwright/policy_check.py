@@ -107,10 +107,10 @@ class PolicyCheck:
         for place, findings in fresh.items():
             stored = [[one.application.name if one.application else "", asdict(one.finding)] for one in findings]
             memo.store("verdicts", keys[place], stored)
-        found = [
+        answers = [
             one for place in keys for one in (fresh[place] if place in missing else self._restored(known[place] or ()))
         ]
-        return found + list(self._blind(judged))
+        return [*answers, *self._blind(judged)]
 
     def realm(self, name: str, scopes: frozenset[str], *, only: Sequence[Rendered] | None = None) -> Realm:
         """The objects of an environment as the rules of these scopes are asked about them."""
