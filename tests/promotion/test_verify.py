@@ -14,9 +14,11 @@ import pytest
 
 from cartwright.errors import UserError
 from cartwright.promotion.git import read_head
+from cartwright.promotion.intents import Rollback
 from cartwright.promotion.record import read_record
 from cartwright.promotion.snapshot import open_snapshot
 from cartwright.promotion.verify import Verification, verify
+from tests.promotion.engine import Engine
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
 SOAK = {"staging": {"soak": "10m"}, "prod": {"soak": "1h"}}
@@ -467,6 +469,24 @@ def test_a_merge_is_judged_when_it_lands_and_the_commit_on_its_side_is_named(tmp
     (finding,) = judged(shop.root).findings
     assert (finding.event.note.commit, finding.event.note.author) == (marks[side], MALLORY)
     assert finding.event.commit == marks[merge]
+
+
+def test_what_the_engine_itself_commits_passes(tmp_path: Path) -> None:
+    shop = make(tmp_path)
+    shop.release("1.1.0", at=minutes(10))
+    shop.write()
+    engine = Engine(root=shop.root, now=minutes(30))
+    assert engine.promote("dev", "staging").status == "promoted"
+    engine.now = minutes(120)
+    assert engine.promote("staging", "prod").status == "promoted"
+    engine.now = minutes(150)
+    back = Rollback(app=APP, environment="prod", reason="errors", hold_until=minutes(300))
+    assert engine.run(back).status == "promoted"
+    engine.now = minutes(160)
+    glass = engine.promote("staging", "prod", break_glass="Platform Team: payments are down")
+    assert glass.status == "promoted"
+    found = judged(shop.root)
+    assert (codes(found), found.judged, notices(found)) == ([], 4, ["break-glass"])
 
 
 def command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
