@@ -20,6 +20,7 @@ from cartwright.promotion.intents import Image, Promote, SetImage
 from cartwright.promotion.record import read_record
 from cartwright.promotion.remote import pick_remote
 from cartwright.promotion.trailers import parse
+from cartwright.promotion.worktree import BranchMovedError, WorkTree
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay, overlay_path
 
@@ -137,6 +138,20 @@ def test_twenty_processes_promote_different_apps_to_one_remote_and_every_one_lan
             "seconds": round(took, 1),
         }
     )
+
+
+def test_a_branch_that_never_rests_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cartwright.promotion.deliver._SECONDS", 0)
+    made = Shop(tmp_path, upstreams={"dev": [], "staging": ["dev"]})
+    made.release("1.1.0", at=minutes(10))
+    made.write()
+
+    def moved(*_: object, **__: object) -> None:
+        raise BranchMovedError
+
+    monkeypatch.setattr(WorkTree, "land", moved)
+    with pytest.raises(Blocked, match=r"^others keep landing, attempts in vain: 1; nothing was promoted"):
+        Engine(root=made.root, now=minutes(60)).promote("dev", "staging")
 
 
 def test_two_promote_the_same_app_with_different_releases_and_the_loser_says_so(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ def deliver(
             retry=tenacity.retry_if_exception_type(BranchMovedError),
             stop=tenacity.stop_after_delay(_SECONDS),
             wait=tenacity.wait_random_exponential(multiplier=0.2, max=4),
+            retry_error_callback=_give_up,
         ):
             with attempt:
                 race.attempts += 1
@@ -177,6 +178,10 @@ def deliver(
                     now=clock(),
                 )
     raise AssertionError
+
+
+def _give_up(state: tenacity.RetryCallState) -> None:
+    raise Blocked(f"others keep landing, attempts in vain: {state.attempt_number}; nothing was promoted, run it again")
 
 
 def _attempt(
