@@ -86,8 +86,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ]
     with running_gatekeeper(
         tmp_path_factory.mktemp("gatekeeper"),
-        [*manifests, *_namespaces(objects)],
-        before=[one for one in objects if one["kind"] != "Namespace"],
+        manifests,
+        before=[*_namespaces(objects), *(one for one in objects if one["kind"] != "Namespace")],
         constraints=[constraint(rules[rule], {}, actions[rule], Settings()) for rule in rules],
     ) as cluster:
         taken = _taken(cluster, written)

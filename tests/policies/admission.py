@@ -52,13 +52,21 @@ class ApiServer:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, content: str = "json") -> Answer:
         """One request; ``content`` is the part of the body's media type behind ``application/``."""
-        connection: http.client.HTTPSConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPSConnection(LOOPBACK, self._port, context=self._context, timeout=60)
-            self._local.connection = connection
         headers = {"Content-Type": f"application/{content}", "Accept": "application/json"}
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = connection.getresponse()
+        data = None if body is None else json.dumps(body)
+        known: http.client.HTTPSConnection | None = getattr(self._local, "connection", None)
+        connection = known or self._connect()
+        try:
+            connection.request(method, path, data, headers)
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            if known is None:
+                raise
+            # The server has closed a connection that was idle for long.
+            connection = self._connect()
+            connection.request(method, path, data, headers)
+            response = connection.getresponse()
+        self._local.connection = connection
         text = response.read()
         warnings = tuple(json.loads(one.split(" ", 2)[2]) for one in response.headers.get_all("Warning") or ())
         refused = response.status >= http.HTTPStatus.BAD_REQUEST
@@ -69,7 +77,7 @@ class ApiServer:
 
     def read(self, path: str) -> dict[str, Any]:
         """What a path holds."""
-        connection = http.client.HTTPSConnection(LOOPBACK, self._port, context=self._context, timeout=60)
+        connection = self._connect()
         try:
             connection.request("GET", path, headers={"Accept": "application/json"})
             response = connection.getresponse()
@@ -78,6 +86,9 @@ class ApiServer:
             connection.close()
         assert response.status == http.HTTPStatus.OK, (path, text)
         return dict(json.loads(text))
+
+    def _connect(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(LOOPBACK, self._port, context=self._context, timeout=60)
 
     def create_namespace(self, name: str, labels: Mapping[str, str]) -> None:
         """A namespace with the account that pods run under, which a controller would make."""
