@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 CARTWRIGHT := .venv/bin/cartwright
 PYTHON_SOURCES := scripts tests services benchmarks
+# A short command that is compiled anew at each start takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

@@ -32,7 +32,7 @@ if [[ ! -x .venv/bin/uv ]] || ! .venv/bin/uv --version | grep -qF " $uv"; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
 fi
 say "Python packages of requirements.lock"
-.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+.venv/bin/uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 editable=(-e .)
 for project in services/*/pyproject.toml; do [[ -e $project ]] && editable+=(-e "$(dirname "$project")"); done
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation "${editable[@]}"
