@@ -85,7 +85,7 @@ def asset(name: str, path: str) -> Path:
         with _lock():
             if not tool.asset_home.is_dir():
                 _fetch_assets(tool)
-                if all(tool.binary.is_file() for tool in load_catalogue().values()):
+                if _all_built():
                     _drop(cache_root() / "scratch")
     return tool.asset_home / path
 
@@ -115,11 +115,16 @@ def _build(missing: list[Tool]) -> None:
             f"{now - began:.0f} s in all"
         )
         _drop(cache_root() / "scratch" / "build", above=_BUILD_CACHE_BYTES)
-    if all(locate(tool) for tool in load_catalogue().values()):
+    if _all_built():
         for tool in load_catalogue().values():
             if tool.assets and not tool.asset_home.is_dir():
                 _fetch_assets(tool)
         _drop(cache_root() / "scratch")
+
+
+def _all_built() -> bool:
+    """Whether Go's caches have done their work. The real node's tools are built by those who want one."""
+    return all(locate(tool) for tool in load_catalogue().values() if set(tool.tiers) != {"node"})
 
 
 def _build_one(tool: Tool, go: Path) -> None:
