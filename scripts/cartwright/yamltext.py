@@ -10,7 +10,7 @@ import yaml
 
 __all__ = ["needs_quotes", "scalar"]
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./][-A-Za-z0-9_./+]*(?::[-A-Za-z0-9_./+]+)*")
+_PLAIN = re.compile(r"[A-Za-z0-9_./][-A-Za-z0-9_./+=]*(?::[-A-Za-z0-9_./+=]+)*")
 """Strings without any character that means something to YAML, in block or flow style."""
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"})

@@ -125,7 +125,7 @@ def test_the_value_that_is_there_already_is_not_rewritten() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        pytest.param("a: &t v1\nnewTag: *t\n", 1, "newTag is an alias of &t", id="alias"),
+        pytest.param("a: &t v1\nnewTag: *t\n", 2, "newTag is an alias of &t in line 1", id="alias"),
         pytest.param("newTag: &t v1\nb: *t\n", 1, "anchor &t is used again in line 2", id="anchor with another user"),
         pytest.param("a: &i {newTag: v1}\n<<: *i\n", 1, "newTag comes by a merge key (<<)", id="merge key"),
         pytest.param("a: b\n", 1, "newTag is not there", id="missing key"),

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from cartwright.errors import UserError
+from cartwright.yamltext import needs_quotes
 
 __all__ = ["MERGE", "STRING", "Composition", "Step", "compose"]
 
@@ -31,12 +32,21 @@ class Composition:
     """Name of a node's anchor, by the node's ``id``."""
     uses: dict[int, list[int]] = field(repr=False)
     """One-based lines of the aliases of a node, by the node's ``id``."""
-    aliases: set[tuple[int, int]] = field(repr=False)
-    """Where an alias stands: ``id`` of the mapping or sequence, and ``id`` of the key node or the index."""
+    aliases: dict[tuple[int, int], int] = field(repr=False)
+    """One-based line of an alias, by where it stands: ``id`` of the mapping or sequence, and ``id`` of the key node or
+    the index."""
 
     def error(self, message: str, node: yaml.Node, hint: str | None = None) -> UserError:
         """An error at a node's line."""
         return UserError(message, file=self.file, line=node.start_mark.line + 1, hint=hint)
+
+    def is_text(self, node: yaml.Node) -> bool:
+        """Whether every reader takes a scalar for a string: ``y`` without quotes is one to YAML 1.2 alone."""
+        if not isinstance(node, yaml.ScalarNode) or node.tag != STRING:
+            return False
+        token = self.tokens.get(node.end_mark.index)
+        tagged = token is not None and "!" in self.text[node.start_mark.index : token.start_mark.index]
+        return bool(node.style) or tagged or not needs_quotes(node.value)
 
     def spelled(self, place: Sequence[Step]) -> str:
         """A path as a person writes it: ``images[0].newTag``."""
@@ -53,7 +63,7 @@ class _Composer(yaml.SafeLoader):
         self.tokens_by_end: dict[int, yaml.ScalarToken] = {}
         self.anchored: dict[int, str] = {}
         self.uses: dict[int, list[int]] = {}
-        self.alias_places: set[tuple[int, int]] = set()
+        self.alias_places: dict[tuple[int, int], int] = {}
         super().__init__(text)
 
     def scan_to_next_token(self) -> None:
@@ -76,7 +86,7 @@ class _Composer(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             mark: Any = event.start_mark
             self.uses.setdefault(id(node), []).append(mark.line + 1)
-            self.alias_places.add((id(parent), index if isinstance(index, int) else id(index)))
+            self.alias_places[id(parent), index if isinstance(index, int) else id(index)] = mark.line + 1
         elif getattr(event, "anchor", None):
             self.anchored[id(node)] = event.anchor
         return node

@@ -46,7 +46,9 @@ def edit(text: str, edits: Sequence[Edit], *, file: str) -> str:
     targets = [(one, _locate(before, one)) for one in edits]
     if len({id(node) for _, node in targets}) != len(targets):
         raise UserError("one value is to be changed twice", file=file)
-    spans = sorted((_span(before, one, node) for one, node in targets if not _is(node, one.value)), reverse=True)
+    spans = sorted(
+        (_span(before, one, node) for one, node in targets if not _is(before, node, one.value)), reverse=True
+    )
     after = text
     for start, end, replacement in spans:
         after = after[:start] + replacement + after[end:]
@@ -54,8 +56,8 @@ def edit(text: str, edits: Sequence[Edit], *, file: str) -> str:
     return after
 
 
-def _is(node: yaml.ScalarNode, value: str) -> bool:
-    return bool(node.tag == STRING and node.value == value)
+def _is(composition: Composition, node: yaml.ScalarNode, value: str) -> bool:
+    return bool(node.value == value and composition.is_text(node))
 
 
 def _locate(composition: Composition, wanted: Edit) -> yaml.ScalarNode:
@@ -92,7 +94,7 @@ def _refuse_shared(composition: Composition, node: yaml.Node) -> None:
 def _child(composition: Composition, node: yaml.Node, step: Step, place: str) -> yaml.Node:
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         found: yaml.Node = node.value[step]
-        is_alias = (id(node), step) in composition.aliases
+        alias = composition.aliases.get((id(node), step))
     elif isinstance(node, yaml.MappingNode) and isinstance(step, str):
         pair = next((pair for pair in node.value if pair[0].tag == STRING and pair[0].value == step), None)
         if pair is None:
@@ -102,14 +104,16 @@ def _child(composition: Composition, node: yaml.Node, step: Step, place: str) ->
                 node,
                 f"write '{step}:' there once",
             )
-        found, is_alias = pair[1], (id(node), id(pair[0])) in composition.aliases
+        found, alias = pair[1], composition.aliases.get((id(node), id(pair[0])))
     else:
         raise composition.error(f"{place} is not there", node)
-    if is_alias:
-        raise composition.error(
-            f"{place} is an alias of &{composition.anchors[id(found)]}, so it can't be changed alone",
-            found,
-            "write the value out in its place",
+    if alias is not None:
+        raise UserError(
+            f"{place} is an alias of &{composition.anchors[id(found)]} in line {found.start_mark.line + 1}, "
+            "so it can't be changed alone",
+            file=composition.file,
+            line=alias,
+            hint="write the value out in its place",
         )
     return found
 

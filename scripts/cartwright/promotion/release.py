@@ -144,7 +144,7 @@ def _pin(composition: Composition, entry: yaml.Node, document: int, index: int) 
         line=line,
         tag_line=tag.start_mark.line + 1 if tag else line,
         digest_line=digest.start_mark.line + 1 if digest else line,
-        tag_is_text=tag is None or tag.tag == STRING,
+        tag_is_text=tag is None or composition.is_text(tag),
     )
 
 
@@ -156,16 +156,22 @@ def _scalar(composition: Composition, entry: yaml.Node, key: str, index: int) ->
 
 
 def _lookup(node: yaml.Node, key: str) -> yaml.Node | None:
-    """The value of a key, its own or one that a merge key brings."""
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    for name, value in node.value:
-        if name.tag == STRING and name.value == key:
-            found: yaml.Node = value
-            return found
-    for name, value in node.value:
-        if name.tag == MERGE:
-            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                if source is not node and (merged := _lookup(source, key)) is not None:
-                    return merged
+    """The value of a key, its own or one that a merge key brings.
+
+    Each mapping is asked once: merge keys can lead to one by many ways, and back to where they stand.
+    """
+    pending, seen = [node], set[int]()
+    while pending:
+        one = pending.pop()
+        if id(one) in seen or not isinstance(one, yaml.MappingNode):
+            continue
+        seen.add(id(one))
+        merged: list[yaml.Node] = []
+        for name, value in one.value:
+            if name.tag == STRING and name.value == key:
+                found: yaml.Node = value
+                return found
+            if name.tag == MERGE:
+                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+        pending += reversed(merged)
     return None
