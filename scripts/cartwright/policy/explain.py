@@ -59,7 +59,13 @@ def examples(rule: Rule) -> Examples:
     """
     if rule.example is not None:
         folders = zip(("fail", "pass"), rule.example, strict=True)
-        one, other = (_read(rule.file.parent / side / f"{name}.yaml") for side, name in folders)
+        files = [rule.file.parent / side / f"{name}.yaml" for side, name in folders]
+        for file in files:
+            if not file.is_file():
+                raise UserError(
+                    f"example of rule {rule.id}: no such fixture", file=file.relative_to(rule.file.parents[3])
+                )
+        one, other = (_read(file) for file in files)
         return Examples(bad=one, good=other, edit=_edit(one, other))
     bad, good = ([_read(file) for file in _fixtures(rule, folder)] for folder in ("fail", "pass"))
     pairs = [(len(_edit(one, other)), len(one.body), one, other) for one in bad for other in good]

@@ -158,7 +158,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
         parameters=reader.parameters(custom),
         remedy=reader.text(custom, "remedy"),
         links=reader.links(metadata),
-        example=reader.example(custom, file.parent),
+        example=reader.example(custom),
         git_only=reader.text(custom, "git_only") if "git_only" in custom else "",
         file=file,
     )
@@ -246,7 +246,7 @@ class _Reader:
             found.append(Parameter(name=name, schema=MappingProxyType(schema)))
         return tuple(found)
 
-    def example(self, custom: Mapping[str, Any], folder: Path) -> tuple[str, str] | None:
+    def example(self, custom: Mapping[str, Any]) -> tuple[str, str] | None:
         value = custom.get("example")
         if value is None:
             return None
