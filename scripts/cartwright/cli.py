@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "networkpolicies": "Generate the NetworkPolicies from apps/dependencies.yaml.",
         "images": "Build the services' images without Docker.",
         "tools": "Build and list the pinned tools.",
+        "demo": "Show what this repository does, on the embedded cluster.",
         "doctor": "Tell what this machine has and lacks, tier by tier.",
     }
 )
