@@ -24,6 +24,7 @@ from cartwright.lint import lint
 from cartwright.policy.model import load_rules
 from cartwright.policy.waivers import apply_waivers
 from cartwright.policy_check import Judged, PolicyCheck, reference
+from cartwright.promotion.config import check_declarations
 from cartwright.render import Rendered, RenderFailure, render
 from cartwright.repository import Tree
 from cartwright.resources import Identity
@@ -65,6 +66,7 @@ class _Check:
         chosen = [pick_environment(known, name).name for name in environments] or list(known)
         self.environments = {name: known[name] for name in known if name in chosen}
         self.all_applications = find_applications(tree, known)
+        check_declarations(tree, (one.app for one in self.all_applications))
         self.applications = [one for one in self.all_applications if one.environment in self.environments]
         self.compared = _with_upstreams(known, self.environments)
         self.reported = _pick_apps(self.applications, apps)

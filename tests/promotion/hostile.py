@@ -96,8 +96,8 @@ class Tally:
         count = self.counts
         return (
             f"{count['edited'] + count['refused']} generated kustomizations: {count['edited']} edited, all of them "
-            f"byte for byte as meant; {count['refused']} refused with file, line and reason; {count['ruamel']} more read "
-            f"alike by ruamel.yaml, {count['kustomize']} more built alike by kustomize"
+            f"byte for byte as meant; {count['refused']} refused with file, line and reason; {count['ruamel']} more "
+            f"read alike by ruamel.yaml, {count['kustomize']} more built alike by kustomize"
         )
 
     def keep(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,7 +41,7 @@ FILE = "environments/prod/shop/app/kustomization.yaml"
 def tally() -> Iterator[Tally]:
     found = Tally()
     yield found
-    print(f"\n{found.sentence()}")
+    sys.stdout.write(f"\n{found.sentence()}\n")
     found.keep()
 
 

@@ -91,7 +91,13 @@ class Plan:
             source=self.source if self.operation == "promote" else None,
             target=self.target.name,
             moved=tuple(
-                Moved(app=move.app, tags=move.release.tags, digests=move.release.digests) for move in self.changed
+                Moved(
+                    app=move.app,
+                    tags=move.release.tags,
+                    digests=move.release.digests,
+                    config=tuple(f"{key}={value}" for key, value in move.config),
+                )
+                for move in self.changed
             )
             or tuple(Moved(app=app) for app in self.apps),
             registry=_registry(self.intent),

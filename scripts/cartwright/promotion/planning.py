@@ -9,7 +9,9 @@ from typing import Any
 from cartwright.environments import Environment, pick_environment
 from cartwright.errors import UserError, nearest
 from cartwright.promotion import intents, state
-from cartwright.promotion.moves import FileEdit, as_pin, make_move
+from cartwright.promotion.config import declaration_file
+from cartwright.promotion.git import git
+from cartwright.promotion.moves import FileEdit, Source, as_pin, make_move, settings_differ
 from cartwright.promotion.order import require_edge
 from cartwright.promotion.pins import Pinned, read_pins
 from cartwright.promotion.plan import Context, Plan
@@ -43,12 +45,15 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
     else:
         names = [snapshot.pick_app(word, environments=sides) for word in intent.apps]
     names = list(dict.fromkeys(names))
+    snapshot.tree.look_up(map(declaration_file, names))
     snapshot.tree.preload(snapshot.overlay_file(side, app) for app in names for side in sides)
     moves, edits = [], []
     for app in names:
         release = snapshot.release(intent.source, app)
         release.require_complete()
-        move, change = make_move(snapshot, intent.target, app, release)
+        overlay = snapshot.overlay(intent.source, app)
+        source = Source(text=overlay.text, file=release.file, name=intent.source)
+        move, change = make_move(snapshot, intent.target, app, release, source=source)
         moves.append(move)
         edits += change
     return Plan(
@@ -67,12 +72,17 @@ def _differing(snapshot: Snapshot, source: str, target: str) -> list[str]:
     common = [app for app in snapshot.applications[source] if app in snapshot.applications[target]]
     files = {(side, app): snapshot.overlay_file(side, app) for app in common for side in (source, target)}
     snapshot.tree.preload(files.values())
+    snapshot.tree.look_up(map(declaration_file, common))
 
     def pins(side: str, app: str) -> set[tuple[str, str | None, str | None]]:
         file = files[side, app]
         return {(pin.image, pin.tag, pin.digest) for pin in read_pins(snapshot.tree.blob(file).text, file)}
 
-    return [app for app in common if not pins(source, app) <= pins(target, app)]
+    return [
+        app
+        for app in common
+        if not pins(source, app) <= pins(target, app) or settings_differ(snapshot, app, source, target)
+    ]
 
 
 def _set_image(intent: intents.SetImage, context: Context) -> Plan:
@@ -104,13 +114,15 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
     snapshot = context.snapshot
     target = pick_environment(snapshot.environments, intent.environment)
     app = snapshot.pick_app(intent.app, environments=[target.name])
-    earlier = _earlier(context.record.timeline(target.name, app), intent.release, app, target.name)
+    timeline = context.record.timeline(target.name, app)
+    earlier = _earlier(timeline, intent.release, app, target.name)
     release = Release(
         file=snapshot.overlay_file(target.name, app),
         pins=tuple(as_pin(pin) for pin in earlier.pins),
     )
     release.require_complete()
-    move, edits = make_move(snapshot, target.name, app, release)
+    source = _as_it_ended(snapshot, timeline, earlier, release.file)
+    move, edits = make_move(snapshot, target.name, app, release, source=source)
     if intent.hold_until is not None:
         hold = _hold(app, release, intent.reason, context.by, intent.hold_until)
         edits.append(_state_edit(snapshot, target.name, lambda text, file: state.add_hold(text, hold, file=file)))
@@ -142,6 +154,18 @@ def _earlier(timeline: Sequence[Running], wanted: str | None, app: str, environm
             return one
     known = {pin.tag or "" for one in complete for pin in one.pins}
     raise UserError(f"{app} has never run release '{wanted}' in {environment}", hint=nearest(wanted, known))
+
+
+def _as_it_ended(snapshot: Snapshot, timeline: Sequence[Running], earlier: Running, file: str) -> Source | None:
+    """The overlay as it was when an earlier release ended: with the keys that it ran with last."""
+    at = timeline.index(earlier)
+    if at == 0:
+        return None
+    ended = f"{timeline[at - 1].commit}^1"
+    done = git(snapshot.root, "cat-file", "blob", f"{ended}:{file}", accept=(0, 128))
+    if done.returncode:
+        return None  # the overlay stood in another folder
+    return Source(text=done.stdout, file=file, name=f"its release {_named(earlier)}", is_past=True)
 
 
 def _named(running: Running) -> str:

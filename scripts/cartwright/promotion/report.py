@@ -80,6 +80,7 @@ def _move(move: Move) -> dict[str, Any]:
             for one in move.changes
         ],
         "unmatched": list(move.unmatched),
+        "config": {str(key): value for key, value in move.config},
     }
 
 

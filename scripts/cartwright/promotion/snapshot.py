@@ -41,14 +41,24 @@ class CommitTree(Tree):
     """Full id."""
     _modes: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False, compare=False)
     """Mode and object id of each entry that was listed."""
+    _absent: set[str] = field(default_factory=set, repr=False, compare=False)
+    """What was looked up and is not there."""
     _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     """What was read, by object id."""
 
     def entry(self, path: str) -> tuple[str, str] | None:
         """Mode and object id; None where there is nothing at that path."""
-        if path not in self._modes and path.partition("/")[0] not in _LISTED:
-            self._modes.update(_list(self.root, self.commit, [path]))
+        if path not in self._modes and path not in self._absent and path.partition("/")[0] not in _LISTED:
+            self.look_up([path])
         return self._modes.get(path)
+
+    def look_up(self, paths: Iterable[str]) -> None:
+        """Find out at once whether paths outside of what was listed are there."""
+        wanted = [path for path in paths if path not in self._modes]
+        for start in range(0, len(wanted), 1000):
+            part = wanted[start : start + 1000]
+            self._modes.update(_list(self.root, self.commit, part))
+            self._absent.update(path for path in part if path not in self._modes)
 
     def preload(self, paths: Iterable[str]) -> None:
         """Read files at once that will be asked for; what is no file is passed over."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from cartwright.environments import Environment
 from cartwright.errors import UserError
+from cartwright.promotion.config import Key, read_settings
 from cartwright.promotion.evidence import Evidence
+from cartwright.promotion.git import git
 from cartwright.promotion.moves import Move
 from cartwright.promotion.pins import Pinned, read_pins
 from cartwright.promotion.plan import Context, Plan
@@ -86,6 +89,40 @@ class Case:
             return None
         file = snapshot.overlay_file(environment, self.app)
         return read_pins(snapshot.tree.blob(file).text, file)
+
+    def settings(self, environment: str) -> Mapping[Key, str]:
+        """What an environment gives to the promotable keys that come with the release.
+
+        Raises:
+            UserError: the overlay can't be read.
+        """
+        snapshot = self.context.snapshot
+        if not self.move.config or snapshot.find(environment, self.app) is None:
+            return {}
+        file = snapshot.overlay_file(environment, self.app)
+        found = read_settings(snapshot.tree.blob(file).text, file, tuple(key for key, _ in self.move.config))
+        return {key: setting.value for key, setting in found.items()}
+
+    def set_since(self, environment: str) -> Running | None:
+        """The commit that brought the release's promotable keys to what they are; None where it brings none, or where
+        they are as old as the overlay's history.
+        """
+        if not self.move.config:
+            return None
+        snapshot, record = self.context.snapshot, self.context.record
+        keys, wanted = tuple(key for key, _ in self.move.config), self.settings(environment)
+        file = snapshot.overlay_file(environment, self.app)
+        log = git(snapshot.root, "log", "--first-parent", "--format=%H", snapshot.head.commit, "--", file).stdout
+        commits = log.split()
+        for commit, older in pairwise(commits):
+            done = git(snapshot.root, "cat-file", "blob", f"{older}:{file}", accept=(0, 128))
+            then = read_settings(done.stdout, file, keys) if not done.returncode else {}
+            if {key: setting.value for key, setting in then.items()} != wanted:
+                index, running = record.index(commit), self.running(environment)
+                if index is None or running is None:
+                    return None
+                return replace(running, commit=commit, since=record.landed(index, as_of=self.now))
+        return None
 
     def running(self, environment: str) -> Running | None:
         """Since when an environment has run what it runs."""

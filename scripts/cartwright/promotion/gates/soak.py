@@ -1,7 +1,7 @@
 """Soak: the release has run in every upstream long enough, without a break.
 
-Time counts from the commit that brought the release there. A commit from the future counts nothing: whose clock is
-wrong can't be told, and waiting is the safe side.
+Time counts from the commit that brought the release there, or its promotable keys where those came later. A commit from
+the future counts nothing: whose clock is wrong can't be told, and waiting is the safe side.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ def _soaked(case: Case, upstream: str, wanted: datetime.timedelta) -> Verdict:
     digests = {pin.image: pin.digest for pin in running.pins} if running else {}
     if running is None or any(digests.get(image) != digest for image, digest in case.digests.items()):
         return case.blocked(GATE, "soak-unknown", f"{upstream} does not run {case.release}, so it has not soaked there")
+    changed = case.set_since(upstream)
+    what = case.release
+    if changed is not None and changed.since > running.since:
+        running, what = changed, f"the configuration of {case.release}"
     age, until = case.now - running.since, running.since + wanted
     if age < datetime.timedelta():
         return case.blocked(
             GATE,
             "soak-future",
-            f"commit {running.commit[:7]}, which brought {case.release} to {upstream}, is dated {say_duration(-age)} "
+            f"commit {running.commit[:7]}, which brought {what} to {upstream}, is dated {say_duration(-age)} "
             f"in the future, so its soak counts as nothing (is a clock wrong?)",
             until=until,
         )
@@ -48,8 +52,8 @@ def _soaked(case: Case, upstream: str, wanted: datetime.timedelta) -> Verdict:
         return case.blocked(
             GATE,
             "soak-short",
-            f"{case.release} has run in {upstream} for {say_duration(age)} of the {say_duration(wanted)} that "
+            f"{what} has run in {upstream} for {say_duration(age)} of the {say_duration(wanted)} that "
             f"{case.target.name} asks for",
             until=until,
         )
-    return case.passed(GATE, f"{case.release} has run in {upstream} for {say_duration(age)}")
+    return case.passed(GATE, f"{what} has run in {upstream} for {say_duration(age)}")

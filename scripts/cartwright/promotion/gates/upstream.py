@@ -11,7 +11,8 @@ GATE = "upstream"
 
 
 def judge(case: Case) -> Verdict:
-    """Codes: ``upstream-missing`` (no overlay there), ``upstream-other`` (it runs something else)."""
+    """Codes: ``upstream-missing`` (no overlay there), ``upstream-other`` (it runs something else, or with other
+    promotable keys)."""
     if case.is_rollback:
         return case.passed(GATE, f"{case.target.name} ran {case.release} before")
     if not case.upstreams:
@@ -28,6 +29,15 @@ def judge(case: Case) -> Verdict:
                     GATE,
                     "upstream-other",
                     f"{upstream.name} runs {running} of {case.app}, not {case.release} ({_short(digest)}): "
+                    f"promote it there first",
+                )
+        settings = case.settings(upstream.name)
+        for key, value in case.move.config:
+            if settings.get(key) != value:
+                return case.blocked(
+                    GATE,
+                    "upstream-other",
+                    f"{upstream.name} sets {key} of {case.app} to '{settings.get(key, '')}', not to '{value}': "
                     f"promote it there first",
                 )
     names = " and ".join(one.name for one in case.upstreams)
