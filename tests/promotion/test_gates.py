@@ -336,6 +336,24 @@ def test_an_approval_is_a_commit_by_someone_who_may(tmp_path: Path) -> None:
     assert result.message is not None and result.message.approved_by == (PERSON,)
 
 
+def test_an_image_that_was_set_is_approved_from_the_upstream_or_by_who_sets_it(tmp_path: Path) -> None:
+    made = Shop(
+        tmp_path,
+        gates={name: {"approvals": APPROVALS} for name in ("dev", "staging")},
+        extra={"environments/APPROVERS": ROSTER},
+    )
+    made.release("1.1.0", at=minutes(10))
+    ours = engine(made)
+    who = "0 of 1 approvals: release@example.com may"
+    for environment, way in (
+        ("staging", f"run `cartwright promote approve {APP} --from dev --to staging`"),
+        ("dev", "do it, with --approved-by"),
+    ):
+        built = Built("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0"))
+        intent = SetImage(app=APP, environment=environment, images=(built,))
+        assert ours.verdict(ours.run(intent), "approvals").sentence == f"{who} {way}"
+
+
 def test_a_group_may_be_asked_for_whatever_the_lines_say(tmp_path: Path) -> None:
     ours = engine(approved_shop(tmp_path, group="@release"))
     replace(ours, by=PERSON).run(Approve(apps=(OTHER,), source="dev", target="staging"))

@@ -105,4 +105,7 @@ def _how(case: Case, roster: Roster | None, settings: dict[str, Any]) -> str:
     if roster is not None:
         may = roster.approvers(case.app, group=settings.get("group"))
         who = ", ".join(sorted(may)) or f"nobody (no line of {roster.file} fits {case.app})"
-    return f"{who} may run `cartwright promote approve {case.app} --from {case.plan.source} --to {case.target.name}`"
+    source = case.plan.source or next(iter(case.target.upstreams), None)
+    if source is None:
+        return f"{who} may do it, with --approved-by"
+    return f"{who} may run `cartwright promote approve {case.app} --from {source} --to {case.target.name}`"
