@@ -124,6 +124,13 @@ def test_the_demos_window_is_open_now_and_goes_again(tmp_path: Path) -> None:
     assert frozen() is None
 
 
+def test_the_demos_own_set_up_is_answered_for(tmp_path: Path) -> None:
+    clone = prepared(tmp_path)
+    rehearsal.accept(clone, "1" * 40)
+    content = YAML().load(clone / "environments/record.yaml")
+    assert content["accepted"][-1]["commit"] == "1" * 40
+
+
 @pytest.mark.registry
 def test_a_tag_of_the_demos_registry_moves_and_comes_back(tmp_path: Path) -> None:
     with serve(tmp_path / "registry") as registry:

@@ -7,240 +7,52 @@ finds no node for a bad release and the Job controller that gives up on a smoke 
 from __future__ import annotations
 
 import datetime
-import os
-import shutil
-import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from cartwright.cluster.state import Layout, State
 from cartwright.demo import rehearsal
-from cartwright.demo.registry import Registry, serve
+from cartwright.demo.play import Play, opened
 from cartwright.demo.stage import DemoError, Person, Stage
-from cartwright.errors import ToolError, UserError
 from cartwright.output import stdout
-from cartwright.paths import state_dir
-from cartwright.promotion.argo import AppState, Hub
 from cartwright.promotion.gates import GATES
 from cartwright.run import run
-from cartwright.tools import require
 
 __all__ = ["show"]
 
-_SECONDS = 180
-"""How long Argo CD gets to bring a commit about; a busy machine takes its time."""
-_PLATFORM = Person("Platform Team", "platform-team@example.com")
 _SOMEBODY = Person("Somebody", "somebody@example.com")
 _STAGING = ("--from", "dev", "--to", "staging", "--push")
 _PROD = ("--from", "staging", "--to", "prod", "--push")
 
 
-@dataclass(frozen=True)
-class _Play:
-    """What the scenes have in common."""
-
-    stage: Stage
-    registry: Registry
-    layout: Layout
-    cosign: Path
-    kubectl: Path
-    keys: Path
-    """A folder with ``cosign.key``, and the approver's key ``approver``."""
-
-    @property
-    def approver(self) -> Person:
-        return Person("Release Team", "release-team@example.com", signing_key=self.keys / "approver")
-
-    def hub(self) -> Hub:
-        state = State.load(self.layout)
-        if state is None:
-            raise DemoError(f"no cluster runs in {self.layout.root}")
-        return Hub(kubeconfig=self.layout.kubeconfig(state.hub))
-
-    def sign(self, app: str, digest: str) -> None:
-        """Sign an image, as a pipeline does after its push."""
-        words = ["sign", "--yes", "--key", "cosign.key", "--tlog-upload=false", "--use-signing-config=false"]
-        image = f"{self.registry.image(app)}@{digest}"
-        self.stage.say(f"$ cosign {' '.join(words)} {image}")
-        run([self.cosign, *words, image], cwd=self.keys, env={"COSIGN_PASSWORD": ""})
-
-    def await_app(self, environment: str, app: str, digest: str, *, health: str = "Healthy") -> None:
-        """Wait until Argo CD has brought a digest about and says this of its health."""
-        name, began, state = f"{environment}-shop-{app}", time.monotonic(), None
-        while time.monotonic() - began < _SECONDS:
-            state = self.hub().read([name]).get(name)
-            if state is not None and _is_settled(state, digest, health):
-                self.stage.say(f"Argo CD: {name} is Synced and {health} ({time.monotonic() - began:.0f} s)")
-                return
-            time.sleep(0.5)
-        said = f"{state.sync} {state.health}, {state.phase} {state.message}" if state else "not there"
-        raise DemoError(f"{name} is not Synced and {health} at {digest[:19]} after {_SECONDS} s: {said}")
-
-
-def _is_settled(state: AppState, digest: str, health: str) -> bool:
-    live = any(image.endswith(digest) for image in state.images)
-    return live and (state.sync, state.phase, state.health) == ("Synced", "Succeeded", health)
-
-
 def show(root: Path, *, use_running: bool) -> None:
-    """Show it all.
+    """Show it all. What is committed is what is shown; nothing of the repository changes.
 
     Args:
-        root: the repository; what is committed there is what is shown, and nothing there changes.
-        use_running: use this repository's running cluster in place of one that comes and goes with the demo.
+        root: the repository.
+        use_running: use its running cluster, whose branch is put back afterwards, in place of one of the demo's own.
 
     Raises:
         DemoError: something did not end as it should.
         UserError, ToolError: it could not start.
     """
-    tools = require(["cosign", "kubectl"])
-    _need("ssh-keygen")
-    signal.signal(signal.SIGTERM, _stop)
-    # A short name: Unix sockets below it have little room.
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cw-demo-")))
-        layout = _running(root) if use_running else Layout(folder / "state")
-        stage = Stage(
-            clone=folder / "shop",
-            person=_PLATFORM,
-            variables={
-                "CARTWRIGHT_STATE": str(layout.root),
-                "GIT_CONFIG_GLOBAL": os.devnull,
-                "NO_PROXY": "127.0.0.1,localhost",
-                "no_proxy": "127.0.0.1,localhost",
-            },
-        )
-        for name in ("CARTWRIGHT_KUBECONFIG", "CARTWRIGHT_CONTEXT"):
-            os.environ.pop(name, None)
-        play = _Play(
-            stage=stage,
-            registry=stack.enter_context(serve(folder / "registry")),
-            layout=layout,
-            cosign=tools["cosign"],
-            kubectl=tools["kubectl"],
-            keys=folder / "keys",
-        )
-        digests = _set_up(play, layout.remote if use_running else root)
-        stack.enter_context(_cluster(play, use_running=use_running))
-        _act(play, digests)
-        _summary(stage)
+    with opened(root, use_running=use_running) as play:
+        _act(play)
+        _summary(play.stage)
 
 
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _need(program: str) -> None:
-    if shutil.which(program) is None:
-        raise ToolError(f"{program} is missing; an approval is signed with it (Debian: apt-get install openssh-client)")
-
-
-def _running(root: Path) -> Layout:
-    layout = Layout(state_dir(root).resolve())
-    state = State.load(layout)
-    if state is None or set(state.environments) < set(rehearsal.ENVIRONMENTS):
-        raise UserError("no cluster with dev, staging and prod runs", hint="leave --use-running out")
-    if state.real:
-        raise UserError("the cluster has a real node, and the demo's images are empty", hint="leave --use-running out")
-    return layout
-
-
-def _set_up(play: _Play, source: Path) -> dict[str, str]:
-    """The clone with its one commit, images and keys; returns the digests of release 1.0.0."""
-    stage, registry = play.stage, play.registry
-    stage.scene("Set up: a clone, a registry, two keys, and gates of seconds")
-    run(["git", "clone", "--quiet", "--no-hardlinks", source, stage.clone])
-    run(["git", "checkout", "--quiet", "-B", "main"], cwd=stage.clone)
-    play.keys.mkdir(mode=0o700)
-    run([play.cosign, "generate-key-pair"], cwd=play.keys, env={"COSIGN_PASSWORD": ""})
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", play.keys / "approver"])
-    digests = {app: registry.push(app, "1.0.0", content=f"{app} 1.0.0") for app in rehearsal.APPS}
-    play.sign("catalog", digests["catalog"])
-    approver = play.approver.address
-    public = (play.keys / "approver.pub").read_text(encoding="utf-8")
-    rehearsal.prepare(
-        stage.clone,
-        registry,
-        digests,
-        keys={
-            "cosign.pub": (play.keys / "cosign.pub").read_text(encoding="utf-8"),
-            "APPROVERS": f"* {approver}\n",
-            "approvers.keys": f"{approver} {public}",
-        },
-    )
-    stage.cartwright("policy", "build")
-    stage.git("add", "--all")
-    stage.git("commit", "--quiet", "--message", "The demo's gates, and release 1.0.0 from its registry")
-    run(["git", "remote", "set-url", "origin", play.layout.remote.as_uri()], cwd=stage.clone)
-    return digests
-
-
-@contextmanager
-def _cluster(play: _Play, *, use_running: bool) -> Iterator[None]:
-    """The embedded cluster, with the clone's commit live."""
-    stage = play.stage
-    remote = play.layout.remote
-    if use_running:
-        stage.scene("The running cluster gets the demo's branch")
-        before = run(["git", "rev-parse", "refs/heads/main"], cwd=remote).stdout.strip()
-        try:
-            stage.git("push", "--quiet", "origin", "main")
-            run(["git", "branch", "--quiet", "--set-upstream-to=origin/main"], cwd=stage.clone)
-            _await_all(play)
-            yield
-        finally:
-            stage.scene("The branch goes back to where it was")
-            run(["git", "push", "--quiet", "--force", remote, f"{before}:refs/heads/main"], cwd=stage.clone)
-        return
-    try:
-        stage.scene("A cluster for each environment, with Argo CD")
-        stage.cartwright("up", "--timeout", "600")
-        run(["git", "fetch", "--quiet", "origin"], cwd=stage.clone)
-        run(["git", "branch", "--quiet", "--set-upstream-to=origin/main"], cwd=stage.clone)
-        yield
-    finally:
-        stage.scene("Everything goes")
-        stage.cartwright("down")
-
-
-def _await_all(play: _Play) -> None:
-    """Wait until the shop runs what the clone has committed, in a cluster that ran something else."""
-    commit = run(["git", "rev-parse", "HEAD"], cwd=play.stage.clone).stdout.strip()
-    names = [f"{environment}-shop-{app}" for environment in rehearsal.ENVIRONMENTS for app in rehearsal.APPS]
-    hub, began = play.hub(), time.monotonic()
-    while time.monotonic() - began < _SECONDS:
-        good = (commit, "Synced", "Healthy")
-        found = hub.read(names)
-        late = [one for one in names if one not in found or _seen(found[one]) != good]
-        if not late:
-            return
-        # Compared before admission knew of the demo's registry, an Application is not compared again by itself.
-        words = ["annotate", "--overwrite", "applications.argoproj.io", *late, "argocd.argoproj.io/refresh=normal"]
-        run([play.kubectl, f"--kubeconfig={hub.kubeconfig}", "--namespace=argocd", *words], accept=(0, 1))
-        time.sleep(5)
-    raise DemoError(f"the shop is not Synced and Healthy at {commit[:7]} after {_SECONDS} s (`cartwright status`)")
-
-
-def _seen(state: AppState) -> tuple[str, str, str]:
-    return state.revision, state.sync, state.health
-
-
-def _act(play: _Play, digests: dict[str, str]) -> None:
+def _act(play: Play) -> None:
     new = {app: play.registry.push(app, "1.1.0", content=f"{app} 1.1.0") for app in rehearsal.APPS}
     _to_dev(play, new)
     _to_staging(play, new)
     _bad_releases(play, new)
     _to_prod(play, new)
-    _rollback(play, old=digests["catalog"])
+    _rollback(play, old=play.digests["catalog"])
     _record(play)
 
 
-def _to_dev(play: _Play, new: dict[str, str]) -> None:
+def _to_dev(play: Play, new: dict[str, str]) -> None:
     stage, image = play.stage, play.registry.image
     stage.scene("A build's release goes to dev; nothing may follow it yet")
     stage.cartwright("promote", "set", "catalog", "--env", "dev", "--image", f"{image('catalog')}:1.1.0", "--push")
@@ -263,7 +75,7 @@ def _to_dev(play: _Play, new: dict[str, str]) -> None:
         stage.cartwright("promote", "set", app, "--env", "dev", "--image", f"{image(app)}:1.1.0", "--push")
 
 
-def _to_staging(play: _Play, new: dict[str, str]) -> None:
+def _to_staging(play: Play, new: dict[str, str]) -> None:
     stage, digest = play.stage, new["catalog"]
     promote = ("promote", "catalog", *_STAGING)
     stage.scene("It is healthy and has soaked; but nobody signed it")
@@ -279,7 +91,7 @@ def _to_staging(play: _Play, new: dict[str, str]) -> None:
     stage.cartwright(*promote)
 
 
-def _bad_releases(play: _Play, new: dict[str, str]) -> None:
+def _bad_releases(play: Play, new: dict[str, str]) -> None:
     stage = play.stage
     stage.scene("The bad releases stay in dev: what Argo CD says of them, and of the smoke test")
     play.await_app("dev", "orders", new["orders"], health="Degraded")
@@ -288,7 +100,7 @@ def _bad_releases(play: _Play, new: dict[str, str]) -> None:
     stage.cartwright("promote", "gateway", *_STAGING, code=1, shut={"health", "verification"}, shows="verification")
 
 
-def _to_prod(play: _Play, new: dict[str, str]) -> None:
+def _to_prod(play: Play, new: dict[str, str]) -> None:
     stage, digest = play.stage, new["catalog"]
     promote = ("promote", "catalog", *_PROD)
     stage.scene("staging → prod: somebody has to say yes")
@@ -304,14 +116,14 @@ def _to_prod(play: _Play, new: dict[str, str]) -> None:
     stage.cartwright(*promote, code=1, shut={"freeze"}, shows="freeze", says=["[freeze-decided]"])
     stage.cartwright("promote", "unfreeze", "--env", "prod", "--reason", "network is back", "--push")
     _commit_by_hand(stage, partial(rehearsal.open_window, environment="prod"), "prod: a window for the sale")
-    stage.cartwright(*promote, code=1, shut={"freeze"}, says=["[freeze-window]"])
+    stage.cartwright(*promote, code=1, shut={"freeze"}, shows="freeze", says=["[freeze-window]"])
     _commit_by_hand(stage, partial(rehearsal.close_window, environment="prod"), "prod: the sale is over")
     stage.scene("Every gate is open: staging → prod")
     stage.cartwright(*promote)
     play.await_app("prod", "catalog", digest)
 
 
-def _rollback(play: _Play, *, old: str) -> None:
+def _rollback(play: Play, *, old: str) -> None:
     stage = play.stage
     stage.scene("A rollback, and automation that would undo it")
     stage.cartwright(
@@ -321,7 +133,7 @@ def _rollback(play: _Play, *, old: str) -> None:
     play.await_app("prod", "catalog", old)
 
 
-def _record(play: _Play) -> None:
+def _record(play: Play) -> None:
     stage = play.stage
     stage.scene("What happened")
     stage.git("pull", "--quiet", "--ff-only")
@@ -341,7 +153,7 @@ def _record(play: _Play) -> None:
     stage.cartwright("promote", "verify", code=1, says=[f"{file}: commit", _SOMEBODY.address, "hand-edit"])
 
 
-def _soak(play: _Play, environment: str, seconds: int) -> None:
+def _soak(play: Play, environment: str, seconds: int) -> None:
     """Wait out what is left of catalog's soak in an environment."""
     clone, overlay = play.stage.clone, f"environments/{environment}/shop/catalog"
     run(["git", "fetch", "--quiet", "origin"], cwd=clone)
@@ -362,14 +174,13 @@ def _commit_by_hand(stage: Stage, change: Callable[[Path], None], message: str) 
 
 
 def _summary(stage: Stage) -> None:
-    missing = set(GATES) - set(stage.seen)
+    missing = set(GATES) - {one.gate for one in stage.seen}
     if missing:
         raise DemoError(f"no promotion was stopped by {', '.join(sorted(missing))}")
     console = stdout()
     console.print(f"\n[bold]Each of the {len(GATES)} gates stopped a promotion[/bold]")
-    for gate in GATES:
-        one = stage.seen[gate]
-        console.print(f"   {gate:<13} {one.sentence} [{one.code}]", markup=False)
+    for one in stage.seen:
+        console.print(f"   {one.gate:<13} {one.sentence} [{one.code}]", markup=False)
     console.print(
         "   Argo CD, schedulers, Jobs, admission, Git, registry and signatures were real; pods were simulated, so no "
         "image was pulled.",

@@ -78,7 +78,7 @@ class Stage:
     person: Person
     variables: Mapping[str, str]
     """Added to the environment of every command."""
-    seen: dict[str, Shut] = field(default_factory=dict)
+    seen: list[Shut] = field(default_factory=list)
     """The gates that were shown, each by the promotion that it stopped."""
     _began: float = field(default_factory=time.monotonic)
     _scenes: int = 0
@@ -127,7 +127,7 @@ class Stage:
         if missing:
             raise DemoError(f"does not say '{missing[0]}': {shlex.join(words)}")
         if shows is not None:
-            self.seen.setdefault(shows, found[shows])
+            self.seen.append(found[shows])
         return output
 
     def git(self, *words: str, who: Person | None = None) -> None:
