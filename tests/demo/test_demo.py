@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,12 +29,18 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(clone=tmp_path, person=ANYBODY, variables={})
 
 
-def prepared(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the demo edits, edited."""
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(clone)], check=True)
-    rehearsal.prepare(clone, REGISTRY, DIGESTS, keys={"cosign.pub": "key\n", "APPROVERS": "* a@example.com\n"})
-    return clone
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "environments", folder / "environments")
+    rehearsal.prepare(folder, REGISTRY, DIGESTS, keys={"cosign.pub": "key\n", "APPROVERS": "* a@example.com\n"})
+    git(folder, "init", "--quiet")
+    return folder
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, env={**os.environ, **ANYBODY.environment()}, check=True)
 
 
 def gates(clone: Path, environment: str) -> dict[str, object]:
@@ -75,17 +82,15 @@ def test_output_that_lacks_a_sentence_ends_the_demo(tmp_path: Path) -> None:
 
 
 def test_a_person_commits_under_their_name_whatever_is_configured_here(tmp_path: Path) -> None:
-    variables = {**os.environ, **ANYBODY.environment()}
-    for words in (["init"], ["commit", "--allow-empty", "--message", "x"]):
-        subprocess.run(["git", *words, "--quiet"], cwd=tmp_path, env=variables, check=True)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "x")
     shown = subprocess.run(
         ["git", "log", "--format=%cn %ce %an %G?"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert shown.stdout == "Anybody anybody@example.com Anybody N\n"
 
 
-def test_the_demos_environments_are_valid_and_their_soak_is_seconds(tmp_path: Path) -> None:
-    clone = prepared(tmp_path)
+def test_the_demos_environments_are_valid_and_their_soak_is_seconds(clone: Path) -> None:
     assert gates(clone, "staging")["soak"] == "30s"
     assert gates(clone, "prod")["soak"] == "10s"
     assert gates(clone, "dev") == gates(ROOT, "dev")
@@ -102,16 +107,14 @@ def test_the_demos_environments_are_valid_and_their_soak_is_seconds(tmp_path: Pa
             }
 
 
-def test_the_demos_window_is_open_now_and_goes_again(tmp_path: Path) -> None:
+def test_the_demos_window_is_open_now_and_goes_again(clone: Path) -> None:
     from cartwright.promotion.gates.freeze import frozen_until
     from cartwright.promotion.git import read_head
     from cartwright.promotion.snapshot import open_snapshot
 
-    clone = prepared(tmp_path)
-
     def frozen() -> datetime.datetime | None:
-        for words in (["add", "--all"], ["commit", "--quiet", "--message", "x"]):
-            subprocess.run(["git", *words], cwd=clone, env={**os.environ, **ANYBODY.environment()}, check=True)
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "--message", "x")
         snapshot = open_snapshot(clone, read_head(clone))
         return frozen_until(snapshot, snapshot.environments["prod"], now)
 
@@ -124,8 +127,7 @@ def test_the_demos_window_is_open_now_and_goes_again(tmp_path: Path) -> None:
     assert frozen() is None
 
 
-def test_the_demos_own_set_up_is_answered_for(tmp_path: Path) -> None:
-    clone = prepared(tmp_path)
+def test_the_demos_own_set_up_is_answered_for(clone: Path) -> None:
     rehearsal.accept(clone, "1" * 40)
     content = YAML().load(clone / "environments/record.yaml")
     assert content["accepted"][-1]["commit"] == "1" * 40
