@@ -10,12 +10,16 @@ import pytest
 
 from cartwright.errors import UserError
 from cartwright.promotion.config import Key, read_keys
+from cartwright.promotion.git import read_head
 from cartwright.promotion.intents import Image, Promote, Rollback, SetImage
+from cartwright.promotion.record import read_record
 from cartwright.promotion.report import as_json, as_text
+from cartwright.promotion.snapshot import open_snapshot
 from cartwright.promotion.trailers import parse
+from cartwright.promotion.verify import verify
 from cartwright.repository import Tree
 from tests.promotion.engine import Engine
-from tests.promotion.histories import APP, Shop, digest, minutes, overlay, overlay_path
+from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path
 
 DECLARED = f"apps/{APP}/promotable.yaml"
 PROMOTABLE = "promotable:\n  - {configMap: app-000, key: SEARCH}\n"
@@ -137,3 +141,18 @@ def test_a_typo_in_the_declaration_names_the_nearest_key_and_its_line(tmp_path: 
     assert "configMap" in str(error.value.hint)
     file.write_text(PROMOTABLE)
     assert read_keys(Tree(root=tmp_path), APP) == (Key("app-000", "SEARCH"),)
+
+
+def test_verify_finds_a_key_that_was_changed_by_hand_and_believes_a_promotion(tmp_path: Path) -> None:
+    shop, engine = write(tmp_path)
+    shop.commit({overlay_path("prod"): configured("1.0.0", SEARCH="hacked", LOG_LEVEL="WARN")}, at=minutes(20))
+    shop.write()
+    assert engine.promote("dev", "prod").status == "promoted"
+    snapshot = open_snapshot(engine.root, read_head(engine.root))
+    found = verify(snapshot, read_record(engine.root, snapshot.head.commit, now=engine.now))
+    (finding,) = found.findings
+    hand = engine.git("rev-parse", "HEAD^").strip()
+    assert (finding.event.note.commit, finding.event.note.author) == (hand, WRITER)
+    (reason,) = finding.reasons
+    sentence = "app-000/SEARCH went from 'old' to 'hacked' by hand: no trailer tells of it"
+    assert (reason.code, reason.sentence) == ("hand-edit", sentence)

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from cartwright.errors import UserError
+from cartwright.promotion.configedits import config_changes
 from cartwright.promotion.explain import Explained, explain, named, same_content
 from cartwright.promotion.past import Past, PastEnvironment
 from cartwright.promotion.pastgates import PastGates, Reason
@@ -84,10 +85,10 @@ class _Baseline:
 
 
 def verify(snapshot: Snapshot, record: Record) -> Verification:
-    """Judge every change of the record.
+    """Judge every change of the record, and of promotable keys.
 
     Raises:
-        UserError: environments/record.yaml does not fit its schema: file and line.
+        UserError: environments/record.yaml or a promotable.yaml does not fit its schema: file and line.
     """
     baseline = _baseline(record)
     accepted = _accepted(snapshot)
@@ -113,6 +114,13 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
             else:
                 notices += notices_of(change)
         judge.land(changes)
+    for change, reasons in config_changes(snapshot, record):
+        if change.event.index > (baseline.index if baseline else 0):
+            judged += 1
+            if reasons:
+                who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
+                findings.append(Finding(change=change, reasons=reasons, accepted=who))
+    findings.sort(key=lambda one: one.event.index)
     notices += _gate_changes(record, baseline.index if baseline else 0)
     return Verification(
         head=record.head,
