@@ -14,6 +14,7 @@ from cartwright.promotion.git import read_head
 from cartwright.promotion.intents import Image, Promote, Rollback, SetImage
 from cartwright.promotion.record import read_record
 from cartwright.promotion.report import as_json, as_text
+from cartwright.promotion.requestbody import render_body
 from cartwright.promotion.snapshot import open_snapshot
 from cartwright.promotion.trailers import parse
 from cartwright.promotion.verify import verify
@@ -77,6 +78,7 @@ def test_a_dry_run_shows_the_key_as_text_and_json(tmp_path: Path) -> None:
     (app,) = json.loads(as_json(result, None))["apps"]
     assert app["changes"][-1] == {"image": "", "key": "app-000/SEARCH", "line": line, "old": "old", "new": "new"}
     assert app["config"] == {"app-000/SEARCH": "new"}
+    assert "| shop/app-000 | app-000/SEARCH | old | new |" in render_body(result, ())
 
 
 def test_a_key_alone_can_move_and_all_knows_of_it(tmp_path: Path) -> None:

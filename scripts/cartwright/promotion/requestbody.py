@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cartwright.promotion.deliver import Result
+from cartwright.promotion.plan import Plan
 from cartwright.promotion.preview import ObjectDiff
 from cartwright.promotion.trailers import instant
 
@@ -56,11 +57,23 @@ def render_body(result: Result, objects: Sequence[ObjectDiff]) -> str:
     parts = [
         f"{plan.operation.capitalize()}{origin} to `{plan.target.name}`" + (f": {plan.reason}" if plan.reason else ""),
         "\n".join(["| app | runs | gets | digest |", "|---|---|---|---|", *rows]),
+        *_settings(plan),
         _gates(result),
     ]
     mark = Mark(environment=plan.target.name, apps=tuple(sorted(move.app for move in plan.changed))).render()
     room = _LONGEST - sum(map(len, parts)) - len(mark)
     return "\n\n".join([*parts, *_objects(objects, room), mark]) + "\n"
+
+
+def _settings(plan: Plan) -> list[str]:
+    """The promotable keys that change, if any do."""
+    rows = [
+        f"| {_cell(move.app)} | {_cell(one.key)} | {_cell(one.old)} | {_cell(one.new)} |"
+        for move in plan.changed
+        for one in move.changes
+        if not one.image
+    ]
+    return ["\n".join(["| app | key | runs with | gets |", "|---|---|---|---|", *rows])] if rows else []
 
 
 def _gates(result: Result) -> str:
