@@ -127,12 +127,6 @@ def test_the_demos_window_is_open_now_and_goes_again(clone: Path) -> None:
     assert frozen() is None
 
 
-def test_the_demos_own_set_up_is_answered_for(clone: Path) -> None:
-    rehearsal.accept(clone, "1" * 40)
-    content = YAML().load(clone / "environments/record.yaml")
-    assert content["accepted"][-1]["commit"] == "1" * 40
-
-
 @pytest.mark.registry
 def test_a_tag_of_the_demos_registry_moves_and_comes_back(tmp_path: Path) -> None:
     with serve(tmp_path / "registry") as registry:
