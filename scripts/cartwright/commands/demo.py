@@ -27,7 +27,7 @@ def promotion(
     """Take a release from dev to prod with every gate shut once on its way, roll it back, and read what happened.
 
     Works in a clone of what is committed, with gates of seconds, a registry and a cluster of its own; all of it is gone
-    afterwards. Offline, about four minutes on two cores.
+    afterwards. Offline, four to five minutes on two busy cores.
 
     Example: `cartwright demo promotion`.
 
