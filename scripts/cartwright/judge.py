@@ -61,7 +61,7 @@ class _Check:
         self.tree = tree
         self.use_cache = use_cache
         self.today = today
-        known = load_environments(tree)
+        known = self.known = load_environments(tree)
         self.known_environments = tuple(known)
         chosen = [pick_environment(known, name).name for name in environments] or list(known)
         self.environments = {name: known[name] for name in known if name in chosen}
@@ -91,6 +91,7 @@ class _Check:
             rules=self.rules,
             rendered=everything,
             hub=hub,
+            known=self.known,
             sources=self.sources,
             use_cache=self.use_cache,
         )

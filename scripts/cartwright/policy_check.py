@@ -53,6 +53,7 @@ class PolicyCheck:
         rules: Sequence[Rule],
         rendered: Sequence[Rendered],
         hub: Hub,
+        known: Mapping[str, Environment],
         sources: SourceMap,
         use_cache: bool,
     ) -> None:
@@ -64,11 +65,13 @@ class PolicyCheck:
             rules: every rule of the tree.
             rendered: all Applications of these environments.
             hub: what Argo CD's cluster holds.
+            known: every environment of the tree: Argo CD serves them all, whichever are judged.
             sources: finds the lines.
             use_cache: take known verdicts from the cache.
         """
         self._tree = tree
         self._environments = environments
+        self._known = known
         self._rules = {rule.id: rule for rule in rules}
         self._rendered = {
             name: [one for one in rendered if one.application.environment == name] for name in environments
@@ -154,7 +157,7 @@ class PolicyCheck:
 
     @cached_property
     def _hub_realm(self) -> Realm:
-        return self._hub.realm(self._environments, tuple(self._rules.values()))
+        return self._hub.realm(self._known, tuple(self._rules.values()))
 
     @cached_property
     def _rules_hash(self) -> str:

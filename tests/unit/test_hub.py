@@ -13,7 +13,7 @@ from cartwright.applications import find_applications
 from cartwright.environments import load_environments
 from cartwright.findings import CheckReport
 from cartwright.hub import read_hub
-from cartwright.repository import open_tree
+from cartwright.repository import find_root, open_tree
 from cartwright.verdict import check
 
 APPLICATIONSET = "argocd/prod.yaml"
@@ -142,3 +142,10 @@ def test_a_shallow_clone_is_told_that_it_cannot_be_compared_with_the_record(repo
     [finding] = _check(tmp_path / "shallow").findings
     assert (finding.rule, finding.severity) == ("shallow-history", "warning")
     assert "fetch the whole history" in finding.message
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_one_environment_judged_alone_changes_nothing_about_argo_cds_own_objects(environment: str) -> None:
+    """Which clusters serve customers follows from all environments, not from those that are asked about."""
+    report = check(open_tree(find_root()), environments=[environment])
+    assert report.findings == ()
