@@ -249,11 +249,11 @@ def test_promotion_moves_the_digest_to_staging_and_changes_nothing_else(restored
     set_catalog_digest(restored.repository, "dev", DIGEST)
     set_catalog_digest(restored.repository, "staging", "sha256:" + "4" * 64)
     # The gates stay, with a soak that a test can wait for, and without the freeze of the year's end.
-    yaml, staging = YAML(), restored.repository / "environments/staging/environment.yaml"
-    content = yaml.load(staging)
+    staging = restored.repository / "environments/staging/environment.yaml"
+    content = YAML(typ="safe").load(staging)
     assert content["gates"]["health"] is True
     content["gates"].update(soak="20s", freezes=[])
-    yaml.dump(content, staging)
+    staging.write_text(json.dumps(content), encoding="utf-8")
     restored.commit("catalog: a new digest in dev, an older one in staging")
     promote = ("promote", "catalog", "--from", "dev", "--to", "staging")
     early = json.loads(restored.cartwright(*promote, "--format", "json").stdout)
