@@ -2,7 +2,8 @@
 
 `data.fleet.facts` is::
 
-    history   environment → repository → every digest that one of its overlays has ever pinned
+    history   environment → repository → every digest that one of its overlays has ever pinned, and those that
+              the repository's first commit brought to any environment
     record    environment → repository → for each overlay that pins it, how its digest came there:
               {app, digest, commit, time, origin}, by the newest commit that changed it
 
@@ -56,12 +57,16 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
     history: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     entries: dict[tuple[str, str, str], dict[str, str]] = {}
     pinned: dict[tuple[str, str], tuple[Pinned, ...]] = {}
+    # What the repository began with (a template, a history that was put away) came from a history that is not here.
+    begun: dict[str, set[str]] = defaultdict(set)
     for event in events:
         pinned[event.environment, event.app] = event.after or ()
         for pin in event.after or ():
             if pin.digest is None:
                 continue
             history[event.environment][_repository(pin)].add(pin.digest)
+            if event.note.landed == 0:
+                begun[_repository(pin)].add(pin.digest)
             # What was there before stays known when an overlay goes and comes back: that makes no new beginning.
             key = (event.environment, event.app, pin.image)
             known = entries.get(key)
@@ -73,6 +78,9 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
                     "time": instant(event.time),
                     "origin": "import" if known is None else _origin(event, pin),
                 }
+    for known in list(history.values()):
+        for name, digests in begun.items():
+            known[name] |= digests
     record: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for (environment, app), pins in sorted(pinned.items()):
         for pin in pins:
