@@ -78,9 +78,9 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
                     "time": instant(event.time),
                     "origin": "import" if known is None else _origin(event, pin),
                 }
-    for known in list(history.values()):
+    for digests_of in list(history.values()):
         for name, digests in begun.items():
-            known[name] |= digests
+            digests_of[name] |= digests
     record: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for (environment, app), pins in sorted(pinned.items()):
         for pin in pins:
