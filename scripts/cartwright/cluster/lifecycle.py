@@ -39,8 +39,6 @@ from cartwright.cluster.state import Layout, State, exclusive
 from cartwright.cluster.wait import Snapshot, wait_for
 from cartwright.environments import load_environments, pick_environment
 from cartwright.errors import ClusterError, UserError
-from cartwright.images.release import record_images
-from cartwright.images.store import SANDBOX, stored_recipe, stored_recipes, stored_services
 from cartwright.node.components import TOOLS as NODE_TOOLS
 from cartwright.node.layout import NodeLayout
 from cartwright.node.machine import clean
@@ -183,6 +181,8 @@ class _Up:
         components = plan_components(plan)
         sandbox = ""
         if node is not None:
+            from cartwright.images.store import SANDBOX, stored_recipe
+
             sandbox_image = stored_recipe(self._root, SANDBOX)
             sandbox = f"{sandbox_image.name}:{sandbox_image.tag}@{sandbox_image.digest}"
             components += self._node(node, plan, sandbox)
@@ -264,6 +264,10 @@ class _Up:
 
     def _images(self, remote: Remote, commit: str, environment: str, *, port: int) -> str:
         """Put this machine's own images into the first environment, as a release pipeline would; returns the commit."""
+        # Promotion and what it needs would be a quarter of what `status` takes to start.
+        from cartwright.images.release import record_images
+        from cartwright.images.store import stored_recipes, stored_services
+
         images = {**stored_recipes(self._root), **stored_services(self._root)}
         with remote.staged(commit) as branch:
             record_images(

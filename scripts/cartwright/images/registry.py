@@ -9,13 +9,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from cartwright.cluster.ports import LOOPBACK
 from cartwright.errors import ToolError
 from cartwright.images.buildah import Built
 from cartwright.run import run
 
 __all__ = ["MIRRORED", "configuration", "push", "registry_program"]
-
-LOOPBACK = "127.0.0.1"
 
 MIRRORED = ("docker.io", "ghcr.io")
 """Registries whose images the nodes of the embedded cluster take from here."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cartwright.cluster.state import Layout
 
-__all__ = ["LABEL", "NAME", "REAL", "SIMULATED", "NodeLayout"]
+__all__ = ["LABEL", "NAME", "REAL", "RUNS", "SIMULATED", "NodeLayout"]
 
 NAME = "real-1"
 """Name of the node."""
@@ -17,6 +17,8 @@ LABEL = "cartwright.dev/node"
 """Label of every node; its value says whether pods on it are containers."""
 REAL = "real"
 SIMULATED = "simulated"
+RUNS = Path("/run/cartwright")
+"""What holds the sockets and mounts of every embedded cluster's node."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class NodeLayout:
     @property
     def run(self) -> Path:
         """Sockets and mounts. The path of a Unix socket is short, that of a state folder may not be."""
-        return Path("/run/cartwright") / self.key
+        return RUNS / self.key
 
     @property
     def containerd_socket(self) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from cartwright.errors import ClusterError, ToolError
-from cartwright.node.layout import NodeLayout
+from cartwright.node.layout import RUNS, NodeLayout
 from cartwright.run import run
 
 __all__ = ["clean", "is_claimed", "prepare"]
@@ -41,7 +41,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _SHIM_SOCKETS = Path("/run/containerd/s")
 _CNI_RESULTS = Path("/var/lib/cni/results")
 _NETWORK = "cartwright"
-_OWNER = Path("/run/cartwright/owner")
+_OWNER = RUNS / "owner"
 """Names the node that has this machine: pod addresses and kube-proxy's table are there once."""
 _END_SECONDS = 20.0
 
@@ -120,12 +120,7 @@ def clean(node: NodeLayout) -> list[str]:
 
 def _parents() -> list[Path]:
     """Folders that the runtime makes, inner ones first."""
-    return [Path("/var/lib/cni"), Path("/run/containerd/runc"), Path("/run/containerd"), node_runs()]
-
-
-def node_runs() -> Path:
-    """What holds the sockets of every embedded cluster's node."""
-    return Path("/run/cartwright")
+    return [Path("/var/lib/cni"), Path("/run/containerd/runc"), Path("/run/containerd"), RUNS]
 
 
 def _remove_made(folders: list[Path], *, kept: list[str]) -> None:
