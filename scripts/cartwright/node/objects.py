@@ -167,6 +167,8 @@ def _volumes(helper_image: str) -> list[dict[str, Any]]:
             pod = yaml.safe_load(document["data"]["helperPod.yaml"])
             pod["metadata"]["labels"] = {HELPER_LABEL: "true"}
             pod["spec"]["automountServiceAccountToken"] = False
+            # Volumes lie in a folder that only root writes to.
+            pod["spec"]["securityContext"] = {"runAsUser": 0, "runAsGroup": 0}
             pod["spec"]["containers"][0]["image"] = helper_image
             document["data"]["helperPod.yaml"] = yaml.safe_dump(pod, sort_keys=False)
     return found
