@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cartwright.errors import UserError
-from cartwright.promotion.reference import parse_reference
+from cartwright.registry.reference import parse_reference
 
 DIGEST = "sha256:" + "a" * 64
 

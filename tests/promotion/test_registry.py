@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cartwright.errors import UserError
-from cartwright.promotion.reference import parse_reference
 from cartwright.promotion.registry import Limits, RegistryError, resolve, resolve_all
+from cartwright.registry.reference import parse_reference
 from tests.promotion import fake_registry
 from tests.promotion.fake_registry import FakeRegistry, Step, digest_of
 from tests.promotion.registry_server import Registry

@@ -18,7 +18,7 @@ from cartwright.repository import find_root
 if TYPE_CHECKING:
     from cartwright.promotion.deliver import Destination, Permission
     from cartwright.promotion.intents import Image, Intent
-    from cartwright.promotion.reference import Reference
+    from cartwright.registry.reference import Reference
 
 __all__ = [
     "FORMAT",
@@ -190,7 +190,7 @@ def resolve_images(references: Sequence[str], *, environment: str, offline: bool
     from cartwright.environments import load_environments, pick_environment
     from cartwright.promotion.gates.registry import platforms_of
     from cartwright.promotion.intents import Image
-    from cartwright.promotion.reference import parse_reference
+    from cartwright.registry.reference import parse_reference
     from cartwright.repository import open_tree
 
     target = pick_environment(load_environments(open_tree(find_root())), environment)

@@ -27,8 +27,8 @@ from cartwright import memo
 from cartwright.errors import UserError
 from cartwright.promotion.pins import Pinned
 from cartwright.promotion.record import Event, read_record
-from cartwright.promotion.reference import parse_reference
 from cartwright.promotion.trailers import instant
+from cartwright.registry.reference import parse_reference
 from cartwright.repository import Tree
 
 __all__ = ["read_facts"]

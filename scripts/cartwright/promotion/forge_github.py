@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import github
 import requests
 
-from cartwright.promotion.credentials import ca_bundle
 from cartwright.promotion.forge import ForgeError, Opened, Project, Request, one_line
+from cartwright.registry.credentials import ca_bundle
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest

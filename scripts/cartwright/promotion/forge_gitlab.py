@@ -11,8 +11,8 @@ import gitlab.exceptions
 import requests
 import tenacity
 
-from cartwright.promotion.credentials import ca_bundle
 from cartwright.promotion.forge import ForgeError, Opened, Project, Request, one_line
+from cartwright.registry.credentials import ca_bundle
 
 __all__ = ["GitLab"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cartwright.errors import CartwrightError, ToolError, UserError
 from cartwright.promotion.commit import Blocked
-from cartwright.promotion.credentials import ca_bundle
-from cartwright.promotion.reference import parse_reference
+from cartwright.registry.credentials import ca_bundle
+from cartwright.registry.reference import parse_reference
 from cartwright.run import run
 
 __all__ = ["SignatureError", "verify"]

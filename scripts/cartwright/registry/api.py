@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import tenacity
 
 from cartwright.promotion.commit import Blocked
-from cartwright.promotion.credentials import auth_file, ca_bundle, find_login
-from cartwright.promotion.reference import DIGEST, Reference
+from cartwright.registry.credentials import auth_file, ca_bundle, find_login
+from cartwright.registry.reference import DIGEST, Reference
 
 if TYPE_CHECKING:
     import requests

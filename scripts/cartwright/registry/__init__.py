@@ -1,0 +1,1 @@
+"""Registries of container images and other artifacts: references, credentials, requests, content by its digest."""
