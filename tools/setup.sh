@@ -10,7 +10,7 @@ missing=()
 while IFS='|' read -r name program; do
   if [[ $program == /* ]]; then compgen -G "$program" > /dev/null || missing+=("$name")
   else command -v "$program" > /dev/null || missing+=("$name"); fi
-done < <(awk -F'"' '/^name/ {n=$2} /^tier/ {t=$2} /^program/ && t ~ /^(check|cluster|services)$/ {print n "|" $2}' tools/debian-packages.toml)
+done < <(awk -F'"' '/^name/ {n=$2} /^tier/ {t=$2} /^program/ && t ~ /^(check|cluster|services|images|node)$/ {print n "|" $2}' tools/debian-packages.toml)
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 
 if ((${#missing[@]})); then

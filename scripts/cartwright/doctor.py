@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import platform
 import shutil
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from cartwright.node.requirements import refusal
+from cartwright.packages import find_packages
 from cartwright.paths import cache_root
 from cartwright.tools import load_catalogue, locate
 
@@ -75,10 +75,13 @@ def _cluster_tier() -> list[Finding]:
 
 
 def _node_tier() -> list[Finding]:
-    return [
+    refused = refusal()
+    found = [
         Finding("node", "Linux", platform.system() == "Linux", platform.release()),
         Finding("node", "root", os.geteuid() == 0, "you are root" if os.geteuid() == 0 else "run as root"),
+        Finding("node", "containers may be made", not refused, refused or "mounts, devices, nftables, control groups"),
     ]
+    return [*found, *(_tool("node", name) for name, tool in load_catalogue().items() if "node" in tool.tiers)]
 
 
 def _tool(tier: str, name: str) -> Finding:
@@ -88,12 +91,7 @@ def _tool(tier: str, name: str) -> Finding:
 
 
 def _packages(tools: Path) -> list[Finding]:
-    entries = tomllib.loads((tools / "debian-packages.toml").read_text(encoding="utf-8"))["package"]
-    found = []
-    for entry in entries:
-        program = entry["program"]
-        path = next(iter(sorted(glob.glob(program))), None) if program.startswith("/") else shutil.which(program)  # noqa: PTH207
-        found.append(
-            Finding(entry["tier"], entry["name"], path is not None, path or f"apt-get install {entry['name']}")
-        )
-    return found
+    return [
+        Finding(one.tier, one.name, one.path is not None, str(one.path or f"apt-get install {one.name}"))
+        for one in find_packages(tools)
+    ]

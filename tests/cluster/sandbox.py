@@ -32,6 +32,8 @@ class Sandbox:
 
     repository: Path
     state: Path
+    real: bool = False
+    """Whether its cluster may have a real node."""
 
     @property
     def layout(self) -> Layout:
@@ -39,7 +41,8 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, **_IDENTITY, "CARTWRIGHT_STATE": str(self.state), "COLUMNS": "200"}
+        simulated = {} if self.real else {"CARTWRIGHT_SIMULATED": "1"}
+        return {**os.environ, **_IDENTITY, **simulated, "CARTWRIGHT_STATE": str(self.state), "COLUMNS": "200"}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "cartwright", *arguments]
@@ -96,7 +99,7 @@ class Sandbox:
         return {name: record["pid"] for name, record in state["processes"].items()}
 
 
-def make_sandbox(folder: Path) -> Sandbox:
+def make_sandbox(folder: Path, *, real: bool = False) -> Sandbox:
     """A commit of the work tree as it is, ignored files left out."""
     repository = folder / "repository"
     listed = subprocess.run(
@@ -111,7 +114,7 @@ def make_sandbox(folder: Path) -> Sandbox:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
-    sandbox = Sandbox(repository=repository, state=folder / "state")
+    sandbox = Sandbox(repository=repository, state=folder / "state", real=real)
     sandbox.git("init", "--quiet", "--initial-branch=main")
     sandbox.commit("the work tree as it is")
     return sandbox

@@ -63,8 +63,8 @@ class Options:
     """Sync the work tree's uncommitted changes too."""
     timeout: float = 300.0
     """Seconds to wait for the Applications."""
-    real: bool = False
-    """Give the hub's cluster a real node, where this machine can have one."""
+    simulated: bool = False
+    """Simulate every pod, also where this machine can have a real node."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class _Up:
         tools = {**require(TOOLS), "redis-server": redis}
         git = mirrors.environment()
         known = State.load(self._layout) or State()
-        node = open_node(self._layout, say=self._stages.say) if self._options.real or known.real else None
+        node = self._open_node(known)
         remote, commit = self._push(tools, keep=node is not None)
         tree = open_tree(self._layout.remote, commit)
         environments, clusters = self._environments(tree, known)
@@ -250,6 +250,25 @@ class _Up:
         )
         self._stages.end()
         return Outcome(snapshot=snapshot, state=self._save(state), stages=self._stages.seconds)
+
+    def _open_node(self, known: State) -> RealNode | None:
+        """The real node that the hub's cluster has or gets; None where every pod is simulated, with a line that says so."""
+        settled = (self._layout.data / "etcd").is_dir()
+        has_one = known.real or NodeLayout.of(self._layout).root.is_dir()
+        if settled and self._options.simulated and has_one:
+            raise UserError("this cluster has a real node", hint="`cartwright down` first, then `up --simulated`")
+        if settled and not has_one and not self._options.simulated:
+            self._stages.say(
+                "node: every pod is simulated, as this cluster began; `cartwright down` first for a real one"
+            )
+            return None
+        if self._options.simulated:
+            self._stages.say("node: every pod is simulated")
+            return None
+        node = open_node(self._layout, say=self._stages.say)
+        if node is None and settled:
+            raise ClusterError("the real node of this cluster can't run here any more; `cartwright down` removes it")
+        return node
 
     def _node(self, node: RealNode, plan: Plan, sandbox: str) -> list[Component]:
         """The components of the real node; its registry starts with the stores."""

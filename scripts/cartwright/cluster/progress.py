@@ -15,6 +15,7 @@ from cartwright.cluster.argocd import ROOT_NAME
 from cartwright.cluster.lifecycle import Outcome
 from cartwright.cluster.state import Layout
 from cartwright.cluster.wait import Snapshot
+from cartwright.node.door import door_url
 
 __all__ = ["Progress", "age", "coloured", "progress_table", "summary"]
 
@@ -95,6 +96,8 @@ def summary(outcome: Outcome, layout: Layout) -> Text:
     )
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stages.items())
     text.append(f"{sum(outcome.stages.values()):.0f} s: {stages}\n")
+    if outcome.state.real:
+        text.append(f"shop: {door_url(outcome.state)}\n")
     text.append(f"git remote: {layout.remote.as_uri()}\n")
     for environment in outcome.state.environments:
         text.append(f"{environment}: export KUBECONFIG={layout.kubeconfig(environment)}\n")

@@ -22,17 +22,23 @@ def up(
     include_uncommitted: Annotated[
         bool, typer.Option("--include-uncommitted", help="Sync the work tree's uncommitted changes too.")
     ] = False,
-    node: Annotated[
-        bool, typer.Option("--node", help="A real node for the hub's cluster: containers for shop and data (root).")
+    simulated: Annotated[
+        bool,
+        typer.Option(
+            "--simulated", envvar="CARTWRIGHT_SIMULATED", help="Simulate every pod, also where containers could run."
+        ),
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the Applications.")] = 300,
 ) -> None:
     """Start the embedded cluster with Argo CD and wait until every Application is Healthy.
 
-    Starts what does not run yet (etcd, a control plane per environment, simulated nodes, Argo CD), pushes HEAD to a
-    bare Git remote and waits until Argo CD has synced it everywhere. Run it again after a commit, or after a crash.
+    Starts what does not run yet (etcd, a control plane per environment, nodes, Argo CD), pushes HEAD to a bare Git
+    remote and waits until Argo CD has synced it everywhere. Run it again after a commit, or after a crash.
 
-    Examples: `cartwright up`, `cartwright up --env dev`, `cartwright up --include-uncommitted`.
+    On Linux as root the hub's cluster gets a real node: pods of `shop` and `data` are containers there, from images that
+    are built here. Everywhere else pods are simulated.
+
+    Examples: `cartwright up`, `cartwright up --env dev`, `cartwright up --simulated`, `cartwright up --include-uncommitted`.
 
     Exit codes: 0 all Synced and Healthy, 1 not all in time, 2 it could not start.
     """
@@ -42,7 +48,7 @@ def up(
         outcome = bring_up(
             root,
             layout,
-            Options(environments=tuple(env or ()), include_uncommitted=include_uncommitted, timeout=timeout, real=node),
+            Options(environments=tuple(env or ()), include_uncommitted=include_uncommitted, timeout=timeout, simulated=simulated),
             say=progress.say,
             show=progress.show,
         )

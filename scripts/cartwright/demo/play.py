@@ -189,7 +189,7 @@ def _cluster(play: Play, *, use_running: bool) -> Iterator[None]:
         return
     try:
         stage.scene("A cluster for each environment, with Argo CD")
-        stage.cartwright("up", "--timeout", "600")
+        stage.cartwright("up", "--simulated", "--timeout", "600")
         run(["git", "fetch", "--quiet", "origin"], cwd=stage.clone)
         run(["git", "branch", "--quiet", "--set-upstream-to=origin/main"], cwd=stage.clone)
         yield

@@ -11,13 +11,18 @@ from cartwright.cluster.components import Component, Phase
 from cartwright.node import configuration
 from cartwright.node.layout import LABEL, NAME, REAL, NodeLayout
 from cartwright.node.objects import COREDNS, PROVISIONER, STORAGE_NAMESPACE
+from cartwright.node.requirements import overlays
 
-__all__ = ["CLIENTS", "PORTS", "TOOLS", "NodePlan", "plan_node", "write_configuration"]
+__all__ = ["CLIENTS", "DOOR", "PORTS", "TOOLS", "NodePlan", "plan_node", "write_configuration"]
 
 TOOLS = ("coredns", "kube-proxy", "kubelet", "local-path-provisioner")
 """The pinned tools that the node is made of."""
 
-PORTS = ("coredns-health", "coredns-ready", "kube-proxy-health", "kube-proxy-metrics", "kubelet", "kubelet-health")
+DOOR = "door"
+PORTS = (
+    *("coredns-health", "coredns-ready", "kube-proxy-health", "kube-proxy-metrics", "kubelet", "kubelet-health"),
+    DOOR,
+)
 """Names of its listeners; kubelet's own is on the node's address, the others on the loopback address."""
 
 CLIENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -55,13 +60,19 @@ class NodePlan:
     """Registries whose images come from the local one."""
     registry_port: int
     """The local registry's."""
+    entrance: tuple[str, int]
+    """The Service that is reached from outside: ``name.namespace`` and port."""
 
 
 def write_configuration(plan: NodePlan) -> None:
     """Write every configuration file; what runs keeps the one it started with."""
     node, ports = plan.node, plan.ports
     files = {
-        "containerd.toml": configuration.containerd(node, sandbox_image=plan.sandbox_image),
+        "containerd.toml": configuration.containerd(
+            node,
+            sandbox_image=plan.sandbox_image,
+            snapshotter="overlayfs" if overlays(node.containerd) else "native",
+        ),
         "cni/10-cartwright.conflist": configuration.cni(node),
         "local-path.json": configuration.local_path(node),
         "resolv.conf": "",
@@ -80,6 +91,7 @@ def write_configuration(plan: NodePlan) -> None:
             health_port=ports["kube-proxy-health"],
             metrics_port=ports["kube-proxy-metrics"],
         ),
+        "haproxy.cfg": configuration.door(node, service=plan.entrance[0], port=plan.entrance[1], listen=ports[DOOR]),
         "Corefile": configuration.coredns(
             node,
             kubeconfig=plan.kubeconfigs["coredns"],
@@ -129,6 +141,7 @@ def plan_node(plan: NodePlan) -> list[Component]:
             (str(programs["coredns"]), f"-conf={config / 'Corefile'}"),
             ("coredns-health", "coredns-ready"),
         ),
+        DOOR: ((str(programs["haproxy"]), "-db", "-f", str(config / "haproxy.cfg")), (DOOR,)),
         "local-path-provisioner": (
             (
                 str(programs["local-path-provisioner"]),

@@ -13,18 +13,20 @@ from cartwright.cluster.components import Component, Phase
 from cartwright.cluster.identities import write_kubeconfig
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout
-from cartwright.errors import ToolError
 from cartwright.images import registry
 from cartwright.node import components, machine
 from cartwright.node.layout import NodeLayout
 from cartwright.node.objects import node_objects, placement
-from cartwright.node.requirements import find_programs, lacks
+from cartwright.node.requirements import lacks, programs
 from cartwright.tools import require
 
-__all__ = ["NAMESPACES", "PORTS", "RealNode", "open_node"]
+__all__ = ["ENTRANCE", "NAMESPACES", "PORTS", "RealNode", "open_node"]
 
 NAMESPACES = ("data", "shop")
 """Namespaces of the hub's cluster whose pods are containers."""
+
+ENTRANCE = ("gateway.shop", 80)
+"""The Service that this machine reaches, ``name.namespace`` and port."""
 
 REGISTRY = "registry"
 PORTS = (REGISTRY, *components.PORTS)
@@ -82,6 +84,7 @@ class RealNode:
             sandbox_image=sandbox_image,
             mirrors=registry.MIRRORED,
             registry_port=ports[REGISTRY],
+            entrance=ENTRANCE,
         )
         machine.prepare(self.node)
         components.write_configuration(plan)
@@ -116,12 +119,7 @@ def open_node(layout: Layout, *, say: Callable[[str], None]) -> RealNode | None:
     """The node for this cluster; None, with one line that says why, where this machine can't have it."""
     node = NodeLayout.of(layout)
     reason = lacks() or (machine.is_claimed(node) and "another embedded cluster has the real node of this machine")
-    try:
-        program = registry.registry_program()
-    except ToolError as error:
-        reason = reason or str(error)
     if reason:
         say(f"node: every pod is simulated: {reason}")
         return None
-    tools = require(components.TOOLS)
-    return RealNode(layout, node, {**tools, **find_programs(), "docker-registry": program})
+    return RealNode(layout, node, {**require(components.TOOLS), **programs()})

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from cartwright.errors import ClusterError
+from cartwright.errors import ToolError
+from cartwright.packages import Package, find_packages
+from cartwright.run import run
+from cartwright.tools import tools_folder
 
-__all__ = ["CNI_FOLDER", "find_programs", "lacks"]
+__all__ = ["CNI_FOLDER", "TIERS", "lacks", "overlays", "programs", "refusal"]
 
 CNI_FOLDER = Path("/usr/lib/cni")
 """Where Debian's containernetworking-plugins puts the plugins."""
 
-_PACKAGES: Mapping[str, str] = {
-    "containerd": "containerd",
-    "containerd-shim-runc-v2": "containerd",
-    "runc": "runc",
-    "nft": "nftables",
-    "ip": "iproute2",
-}
-"""Program → Debian package that brings it."""
-_PLUGINS = ("ptp", "host-local", "loopback")
-_PATH = os.pathsep.join([os.defpath, "/usr/sbin", "/sbin", "/usr/local/sbin"])
+TIERS = ("images", "node")
+"""Tiers of ``tools/debian-packages.toml`` that a node needs, and the registry of tier cluster besides."""
+
+_PROBE = """\
+set -e
+mkdir lower upper work merged
+mount -t tmpfs none upper && mkdir upper/files upper/work
+mount -t overlay none -o lowerdir=lower,upperdir=upper/files,workdir=upper/work merged
+ip link add probe0 type bridge
+ip link add probe1 type veth peer name probe2
+nft add table ip probe
+"""
+"""What containers are made of, in namespaces of its own: nothing of it is seen outside or stays."""
 
 
 def lacks() -> str:
@@ -33,26 +39,49 @@ def lacks() -> str:
         return "a real node needs Linux"
     if os.geteuid() != 0:
         return "a real node needs root"
-    packages = {package for program, package in _PACKAGES.items() if _find(program) is None}
-    if not all((CNI_FOLDER / plugin).is_file() for plugin in _PLUGINS):
-        packages.add("containernetworking-plugins")
-    if packages:
-        return f"a real node needs {', '.join(sorted(packages))} (Debian: apt-get install {' '.join(sorted(packages))})"
-    return ""
-
-
-def find_programs() -> dict[str, Path]:
-    """Where the system's own programs are.
-
-    Raises:
-        ClusterError: see `lacks`.
-    """
-    missing = lacks()
+    missing = sorted(one.name for one in _packages() if one.path is None)
     if missing:
-        raise ClusterError(missing)
-    return {program: path for program in _PACKAGES if (path := _find(program))}
+        return f"a real node needs {', '.join(missing)} (Debian: apt-get install {' '.join(missing)})"
+    return refusal()
 
 
-def _find(program: str) -> Path | None:
-    found = shutil.which(program) or shutil.which(program, path=_PATH)
-    return Path(found) if found else None
+def refusal() -> str:
+    """What the kernel, or the container that this runs in, does not allow; empty where a node can do its work."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="cartwright-probe-") as folder:
+            run(["unshare", "--mount", "--net", "sh", "-c", _PROBE], cwd=Path(folder), timeout=20)
+    except ToolError as error:
+        return f"containers can't be made here: {str(error).splitlines()[-1]}"
+    for hierarchy in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")):
+        if (hierarchy / "cgroup.procs").is_file():
+            folder = hierarchy / f"cartwright-probe-{os.getpid()}"
+            try:
+                folder.mkdir()
+                folder.rmdir()
+            except OSError as error:
+                return f"containers can't be made here: no control group can be added: {error.strerror}"
+            return ""
+    return "containers can't be made here: no control groups are mounted below /sys/fs/cgroup"
+
+
+def overlays(folder: Path) -> bool:
+    """Whether layers can be laid over each other in this folder; not where it is itself such a layer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".probe-", dir=folder) as side:
+        script = "mkdir l u w m && mount -t overlay none -o lowerdir=l,upperdir=u,workdir=w m"
+        try:
+            run(["unshare", "--mount", "sh", "-c", script], cwd=Path(side), timeout=20)
+        except ToolError:
+            return False
+    return True
+
+
+def programs() -> Mapping[str, Path]:
+    """Where the system's own programs are, by name; call it where `lacks` finds nothing."""
+    return {one.path.name: one.path for one in _packages() if one.path is not None}
+
+
+def _packages() -> list[Package]:
+    """Those of the node itself, and the registry that its images come from."""
+    found = find_packages(tools_folder())
+    return [one for one in found if one.tier in TIERS or one.program == "docker-registry"]

@@ -6,7 +6,7 @@ PosixPath('~/.cache/cartwright/kustomize/v5.8.2-1a2b3c4d5e6f/kustomize')
 """
 
 from cartwright.tools._build import asset, locate, require
-from cartwright.tools._catalogue import Tool, catalogue_hash, load_catalogue
+from cartwright.tools._catalogue import Tool, catalogue_hash, load_catalogue, tools_folder
 from cartwright.tools._python import python_tools, require_python
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "python_tools",
     "require",
     "require_python",
+    "tools_folder",
 ]
