@@ -29,6 +29,14 @@ down: setup ## stop the embedded cluster and remove its data
 status: setup ## what runs where: sync, health, version
 	@$(CARTWRIGHT) status
 
+.PHONY: demo
+demo: setup ## place an order over HTTP through the running shop and print it back from PostgreSQL
+	@$(CARTWRIGHT) demo order
+
+.PHONY: open
+open: setup ## the addresses of everything that has a page
+	@$(CARTWRIGHT) open
+
 .PHONY: demo-promotion
 demo-promotion: setup ## show a release go from dev to prod past every gate, and a rollback that holds, on a cluster of its own
 	@$(CARTWRIGHT) demo promotion

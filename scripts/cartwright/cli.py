@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "up": "Start the embedded cluster with Argo CD and wait until every Application is Healthy.",
         "status": "Show sync, health, revision and image of every app in every environment.",
+        "open": "Print the addresses of everything that has a page, and credentials.",
         "down": "Stop the embedded cluster and remove its data.",
         "check": "Render, validate and judge every environment.",
         "promote": "Move a version from one environment to the next.",
@@ -31,7 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "new": "Create a new service: code, base, overlays and tests.",
         "networkpolicies": "Generate the NetworkPolicies from apps/dependencies.yaml.",
         "images": "Build the services' images without Docker.",
-        "tools": "Build and list the pinned tools.",
+        "tools": "Build, share and list the pinned tools.",
         "demo": "Show what this repository does, on the embedded cluster.",
         "doctor": "Tell what this machine has and lacks, tier by tier.",
     }

@@ -65,11 +65,17 @@ def test_the_json_shape_is_kept() -> None:
                 "health": "Healthy",
                 "revision": "c" * 40,
                 "images": [
-                    {"name": "ghcr.io/example-org/cartwright/catalog", "tag": "0.1.0", "digest": "sha256:ab"},
+                    {
+                        "name": "ghcr.io/example-org/cartwright/catalog",
+                        "tag": "0.1.0",
+                        "digest": "sha256:ab",
+                        "built_here": False,
+                    },
                 ],
                 "outdated": None,
                 "message": None,
             }
         ],
+        "pods": [],
         "simulated": True,
     }

@@ -41,7 +41,7 @@ from cartwright.environments import load_environments, pick_environment
 from cartwright.errors import ClusterError, UserError
 from cartwright.node.components import TOOLS as NODE_TOOLS
 from cartwright.node.layout import NodeLayout
-from cartwright.node.machine import clean
+from cartwright.node.machine import SHIM, clean
 from cartwright.node.real import PORTS as NODE_PORTS
 from cartwright.node.real import REGISTRY, RealNode, open_node
 from cartwright.render import render
@@ -135,9 +135,11 @@ def down(layout: Layout, *, keep_data: bool) -> list[str]:
         return []
     with exclusive(layout):
         Supervisor(layout).shut_down()
-        killed = kill_all(layout)
-        layout.supervisor_socket.unlink(missing_ok=True)
         node = NodeLayout.of(layout)
+        # What holds containers outlives containerd on purpose, so that a restart of it harms none: it ends only here.
+        holds = node.before.is_file()
+        killed = [process for process in kill_all(layout) if not (holds and process.startswith(SHIM))]
+        layout.supervisor_socket.unlink(missing_ok=True)
         for problem in clean(node):
             killed.append(f"left behind: {problem}")
         if not keep_data:
@@ -252,7 +254,7 @@ class _Up:
         return Outcome(snapshot=snapshot, state=self._save(state), stages=self._stages.seconds)
 
     def _open_node(self, known: State) -> RealNode | None:
-        """The real node that the hub's cluster has or gets; None where every pod is simulated, with a line that says so."""
+        """The real node of the hub's cluster; None where every pod is simulated, with a line that says so."""
         settled = (self._layout.data / "etcd").is_dir()
         has_one = known.real or NodeLayout.of(self._layout).root.is_dir()
         if settled and self._options.simulated and has_one:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +18,28 @@ from cartwright.cluster.argocd import ROOT_NAME, AppStatus, read_applications
 from cartwright.cluster.components import TOOLS
 from cartwright.cluster.gitremote import Remote, head_of, uncommitted
 from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.pods import Pod, read_pods
 from cartwright.cluster.processes import Supervisor
 from cartwright.cluster.progress import coloured
 from cartwright.cluster.state import Layout, State
 from cartwright.environments import load_environments
 from cartwright.errors import ClusterError
-from cartwright.repository import open_tree
+from cartwright.images.registry import holds
+from cartwright.network.dependencies import load_dependencies
+from cartwright.node.real import REGISTRY
+from cartwright.repository import Tree, open_tree
 from cartwright.tools import require
 
 __all__ = ["AppReport", "ClusterReport", "Image", "read_status"]
 
 _VERSION = 1
+_PARTS = 3
+"""How many parts of a message a table shows; JSON has all."""
 _FOOTNOTE = (
-    "Nodes and pods are simulated by KWOK, those of Argo CD, Gatekeeper and the Prometheus operator among them: "
-    "processes on this machine do their work."
+    "Simulated pods are KWOK's, those of Argo CD, Gatekeeper and the Prometheus operator among them: processes on this "
+    "machine do their work."
 )
+_HERE = "Images marked * were built on this machine; the others are those of the registries that their names say."
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class Image:
     """Tag; empty where it has none."""
     digest: str
     """Digest with its algorithm; empty where it has none."""
+    here: bool = False
+    """Whether it was built on this machine and comes from the local registry."""
 
     @classmethod
     def parse(cls, text: str) -> Image:
@@ -60,7 +71,7 @@ class Image:
     def __str__(self) -> str:
         name = self.name.rsplit("/", 1)[-1]
         digest = f"@{self.digest[:19]}" if self.digest else ""
-        return f"{name}:{self.tag}{digest}" if self.tag else f"{name}{digest}"
+        return (f"{name}:{self.tag}{digest}" if self.tag else f"{name}{digest}") + ("*" if self.here else "")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,14 @@ class AppReport:
     """Why it is not what the remote's HEAD asks for; empty where it is."""
     message: str
     """Argo CD's own words where it is not well."""
+    pods: tuple[Pod, ...] = ()
+    """Its pods, those of its Jobs among them."""
+
+    @property
+    def pod_kinds(self) -> str:
+        """How many of its pods live, by kind, for people."""
+        kinds = Counter(pod.kind for pod in self.pods if pod.phase in ("Pending", "Running"))
+        return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
 
     @property
     def is_good(self) -> bool:
@@ -106,6 +125,8 @@ class ClusterReport:
     """Components that do not run at this moment."""
     applications: tuple[AppReport, ...]
     """Every Application, by environment and name, the root first."""
+    pods: tuple[Pod, ...] = ()
+    """Every pod of every cluster, real ones first."""
 
     @property
     def is_good(self) -> bool:
@@ -129,7 +150,12 @@ class ClusterReport:
                     "health": one.health,
                     "revision": one.revision or None,
                     "images": [
-                        {"name": image.name, "tag": image.tag or None, "digest": image.digest or None}
+                        {
+                            "name": image.name,
+                            "tag": image.tag or None,
+                            "digest": image.digest or None,
+                            "built_here": image.here,
+                        }
                         for image in one.images
                     ],
                     "outdated": one.outdated or None,
@@ -137,12 +163,13 @@ class ClusterReport:
                 }
                 for one in self.applications
             ],
-            "simulated": True,
+            "pods": [pod.to_json() for pod in self.pods],
+            "simulated": not any(pod.real for pod in self.pods),
         }
 
     def to_table(self) -> Group:
         """For people."""
-        table = Table("environment", "app", "sync", "health", "revision", "image", "out of date", box=None)
+        table = Table("environment", "app", "sync", "health", "revision", "pods", "image", "out of date", box=None)
         last = None
         for one in self.applications:
             table.add_row(
@@ -151,13 +178,35 @@ class ClusterReport:
                 coloured(one.sync),
                 coloured(one.health),
                 one.revision[:7] or "–",
+                one.pod_kinds or "–",
                 "\n".join(str(image) for image in one.images) or "–",
                 Text(one.outdated, style="yellow"),
             )
             last = one.environment
-        messages = [Text(f"{one.name}: {one.message}") for one in self.applications if one.message and not one.is_good]
+        messages = [
+            Text(f"{one.name}: {_brief(one.message)}") for one in self.applications if one.message and not one.is_good
+        ]
         stopped = [Text(f"{name} does not run; supervisord restarts it", style="red") for name in self.stopped]
-        return Group(table, Text(), *messages, *stopped, *self._git_lines(), Text(_FOOTNOTE, style="dim"))
+        here = [_HERE] if any(image.here for one in self.applications for image in one.images) else []
+        notes = [Text(line, style="dim") for line in (*here, _FOOTNOTE)]
+        return Group(table, Text(), *messages, *self._pod_lines(), *stopped, *self._git_lines(), *notes)
+
+    def to_pod_table(self) -> Table:
+        """Every pod, for people."""
+        table = Table("environment", "namespace", "pod", "", "node", "phase", box=None)
+        for pod in self.pods:
+            phase = pod.phase if pod.ready or pod.phase != "Running" else "Running, not ready"
+            table.add_row(pod.environment, pod.namespace, pod.name, pod.kind, pod.node or "–", pod.problem or phase)
+        return table
+
+    def _pod_lines(self) -> list[Text]:
+        """What keeps pods from running, in the words of kubelet or the scheduler."""
+        lines = {}
+        for pod in self.pods:
+            if pod.problem and pod.phase in ("Pending", "Running"):
+                line = f"{pod.environment} {pod.namespace}/{pod.name}: {pod.problem}"
+                lines[line] = Text(f"{pod.place}: {line}" if pod.place else line, style="red")
+        return list(lines.values())
 
     def _git_lines(self) -> list[Text]:
         lines = [f"remote {self.remote} at {self.commit[:7]}"]
@@ -190,6 +239,8 @@ def read_status(root: Path, layout: Layout) -> ClusterReport:
         one for one in find_applications(tree, load_environments(tree)) if one.environment in state.environments
     ]
     statuses = read_applications(kubectl)
+    pods = _read_pods(layout, state, tree, expected)
+    marked = Marker(layout.data / REGISTRY)
     return ClusterReport(
         remote=remote.url,
         commit=commit,
@@ -197,13 +248,64 @@ def read_status(root: Path, layout: Layout) -> ClusterReport:
         uncommitted=uncommitted(root),
         stopped=supervisor.not_running(),
         applications=(
-            _report(ROOT_NAME, None, statuses, commit),
-            *(_report(one.name, one, statuses, commit) for one in expected),
+            _report(ROOT_NAME, None, statuses, commit, pods=(), marked=marked),
+            *(_report(one.name, one, statuses, commit, pods=pods, marked=marked) for one in expected),
         ),
+        pods=tuple(sorted(pods, key=lambda pod: not pod.real)),
     )
 
 
-def _report(name: str, application: Application | None, statuses: Mapping[str, AppStatus], commit: str) -> AppReport:
+def _brief(message: str) -> str:
+    """The first things that Argo CD says; of an app that is just coming it names every object.
+
+    >>> _brief("Service a: Missing; Service b: Missing; Service c: Missing; Service d: Missing; Service e: Missing")
+    'Service a: Missing; Service b: Missing; Service c: Missing; and 2 more'
+    """
+    parts = message.split("; ")
+    rest = f"; and {len(parts) - _PARTS} more" if len(parts) > _PARTS else ""
+    return "; ".join(parts[:_PARTS]) + rest
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Marks the images that the local registry holds."""
+
+    folder: Path
+    """Where that stores."""
+
+    def __call__(self, text: str) -> Image:
+        """The image that a manifest names so."""
+        image = Image.parse(text)
+        return replace(image, here=holds(self.folder, image.name, image.digest))
+
+
+def _read_pods(layout: Layout, state: State, tree: Tree, applications: Sequence[Application]) -> list[Pod]:
+    """The pods of every cluster, asked at once."""
+    binary = require(TOOLS)["kubectl"]
+    dependencies = load_dependencies(tree)
+
+    def read(environment: str) -> tuple[Pod, ...]:
+        return read_pods(
+            Kubectl(binary, layout.kubeconfig(environment)),
+            environment,
+            tree=tree,
+            applications=[one for one in applications if one.environment == environment],
+            dependencies=dependencies,
+        )
+
+    with ThreadPoolExecutor(len(state.environments)) as pool:
+        return [pod for pods in pool.map(read, state.environments) for pod in pods]
+
+
+def _report(
+    name: str,
+    application: Application | None,
+    statuses: Mapping[str, AppStatus],
+    commit: str,
+    *,
+    pods: Sequence[Pod],
+    marked: Marker,
+) -> AppReport:
     status = statuses.get(name)
     label = application.app if application and "/" in application.app else "cluster" if application else ROOT_NAME
     return AppReport(
@@ -213,9 +315,12 @@ def _report(name: str, application: Application | None, statuses: Mapping[str, A
         sync=status.sync if status else "Missing",
         health=status.health if status else "Missing",
         revision=status.revision if status else "",
-        images=tuple(Image.parse(image) for image in status.images) if status else (),
+        images=tuple(marked(image) for image in status.images) if status else (),
         outdated=_outdated(status, commit),
         message=status.message if status else "",
+        pods=tuple(
+            pod for pod in pods if application and (pod.environment, pod.app) == (application.environment, label)
+        ),
     )
 
 

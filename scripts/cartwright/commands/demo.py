@@ -16,6 +16,23 @@ def _demo() -> None:
     """Show what this repository does, on the embedded cluster."""
 
 
+@app.command("order")
+def order() -> None:
+    """Place an order over HTTP through the gateway, and print it back from PostgreSQL.
+
+    Needs the running cluster with its real node: `cartwright up` as root on Linux.
+
+    Example: `cartwright demo order`.
+
+    Exit codes: 0 the order is in the database, 1 the shop failed, 2 the cluster does not run or is simulated.
+    """
+    from cartwright.cluster.state import Layout
+    from cartwright.demo.order import show
+    from cartwright.paths import state_dir
+
+    show(Layout(state_dir(find_root()).resolve()))
+
+
 @app.command("promotion")
 def promotion(
     *,

@@ -21,12 +21,13 @@ _WATCH_SECONDS = 2.0
 
 
 def status(
+    pods: Annotated[bool, typer.Option("--pods", help="Every pod too: real or simulated, and where.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
     output: Annotated[str, typer.Option("--format", help="text or json; json prints one line per look.")] = "text",
 ) -> None:
     """Show sync, health, revision and image of every app in every environment.
 
-    Examples: `cartwright status`, `cartwright status --watch`, `cartwright status --format json`.
+    Examples: `cartwright status`, `cartwright status --pods`, `cartwright status --watch`.
 
     Exit codes: 0 all Synced and Healthy, 1 not all of them, 2 the cluster does not run.
     """
@@ -47,6 +48,9 @@ def status(
                 live.update(report.to_table(), refresh=True)
     else:
         stdout().print(report.to_table())
+        if pods:
+            stdout().print()
+            stdout().print(report.to_pod_table())
     raise typer.Exit(0 if report.is_good else 1)
 
 

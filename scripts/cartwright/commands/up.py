@@ -35,10 +35,10 @@ def up(
     Starts what does not run yet (etcd, a control plane per environment, nodes, Argo CD), pushes HEAD to a bare Git
     remote and waits until Argo CD has synced it everywhere. Run it again after a commit, or after a crash.
 
-    On Linux as root the hub's cluster gets a real node: pods of `shop` and `data` are containers there, from images that
-    are built here. Everywhere else pods are simulated.
+    On Linux as root the hub's cluster gets a real node: pods of `shop` and `data` are containers there, from images
+    that are built here. Everywhere else pods are simulated.
 
-    Examples: `cartwright up`, `cartwright up --env dev`, `cartwright up --simulated`, `cartwright up --include-uncommitted`.
+    Examples: `cartwright up`, `cartwright up --env dev`, `cartwright up --simulated`.
 
     Exit codes: 0 all Synced and Healthy, 1 not all in time, 2 it could not start.
     """
@@ -48,7 +48,12 @@ def up(
         outcome = bring_up(
             root,
             layout,
-            Options(environments=tuple(env or ()), include_uncommitted=include_uncommitted, timeout=timeout, simulated=simulated),
+            Options(
+                environments=tuple(env or ()),
+                include_uncommitted=include_uncommitted,
+                timeout=timeout,
+                simulated=simulated,
+            ),
             say=progress.say,
             show=progress.show,
         )

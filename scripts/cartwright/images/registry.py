@@ -14,7 +14,7 @@ from cartwright.errors import ToolError
 from cartwright.images.buildah import Built
 from cartwright.run import run
 
-__all__ = ["MIRRORED", "configuration", "push", "registry_program"]
+__all__ = ["MIRRORED", "configuration", "holds", "push", "registry_program"]
 
 MIRRORED = ("docker.io", "ghcr.io")
 """Registries whose images the nodes of the embedded cluster take from here."""
@@ -50,6 +50,19 @@ storage:
 http:
   addr: {LOOPBACK}:{port}
 """
+
+
+def holds(folder: Path, name: str, digest: str) -> bool:
+    """Whether the registry that stores in ``folder`` has this image: then it was built on this machine.
+
+    Args:
+        folder: where the registry stores.
+        name: the image's registry and repository.
+        digest: ``sha256:…``.
+    """
+    algorithm, _, value = digest.partition(":")
+    repository = folder / "docker/registry/v2/repositories" / name.partition("/")[2]
+    return bool(value) and (repository / "_manifests/revisions" / algorithm / value / "link").is_file()
 
 
 def push(image: Built, *, port: int) -> str:

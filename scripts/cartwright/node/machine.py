@@ -20,7 +20,10 @@ from cartwright.errors import ClusterError, ToolError
 from cartwright.node.layout import RUNS, NodeLayout
 from cartwright.run import run
 
-__all__ = ["clean", "is_claimed", "prepare"]
+__all__ = ["SHIM", "clean", "is_claimed", "prepare"]
+
+SHIM = "containerd-shim"
+"""How the names of the processes begin that hold containers."""
 
 _SETTINGS = (
     "net/ipv4/ip_forward",

@@ -54,10 +54,10 @@ def refusal() -> str:
         return f"containers can't be made here: {str(error).splitlines()[-1]}"
     for hierarchy in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")):
         if (hierarchy / "cgroup.procs").is_file():
-            folder = hierarchy / f"cartwright-probe-{os.getpid()}"
+            group = hierarchy / f"cartwright-probe-{os.getpid()}"
             try:
-                folder.mkdir()
-                folder.rmdir()
+                group.mkdir()
+                group.rmdir()
             except OSError as error:
                 return f"containers can't be made here: no control group can be added: {error.strerror}"
             return ""

@@ -1,0 +1,49 @@
+"""``cartwright open``: where the embedded cluster can be reached."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from cartwright.cluster.pages import pages
+from cartwright.cluster.state import Layout, State
+from cartwright.errors import ClusterError, UserError, nearest
+from cartwright.output import stdout, write
+from cartwright.paths import state_dir
+from cartwright.repository import find_root
+
+_FORMATS = ("text", "json")
+
+
+def open(
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Print the addresses of everything that has a page, and what to show there.
+
+    Argo CD has none here: its controllers run, its web server does not. `cartwright status` tells what it says.
+
+    Examples: `cartwright open`, `curl "$(cartwright open --format json | jq -r '.pages[0].url')"`.
+
+    Exit codes: 0 fine, 2 the cluster does not run.
+    """
+    if output not in _FORMATS:
+        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
+    layout = Layout(state_dir(find_root()).resolve())
+    state = State.load(layout)
+    if state is None:
+        raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
+    found = pages(layout, state)
+    if output == "json":
+        write(json.dumps({"version": 1, "pages": [asdict(page) for page in found]}, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table("what", "address", "credentials", box=None)
+    for page in found:
+        table.add_row(page.name, page.url, page.credentials, style=None)
+    stdout().print(table)
+    if not state.real:
+        write("The shop has no address: every pod is simulated.")
