@@ -109,6 +109,13 @@ def set_image(
     offline: Annotated[
         bool, typer.Option("--offline", help="Take tag and digest as given and ask no registry; the commit says so.")
     ] = False,
+    embedded: Annotated[
+        bool,
+        typer.Option(
+            "--embedded",
+            help="On this machine's embedded cluster: its registry is asked, its bare remote gets the commit.",
+        ),
+    ] = False,
     dry_run: options.DryRun = False,
     output: options.Output = FORMAT,
     push: options.Push = False,
@@ -131,15 +138,25 @@ def set_image(
     """
     from cartwright.promotion.intents import SetImage
 
+    where, mirror = options.Where(push=push, remote=remote, branch=branch), None
+    if embedded:
+        if push or pr or remote or branch or offline:
+            raise UserError("--embedded says itself where to, and whom to ask", hint="leave the other options out")
+        from cartwright.cluster.embedded import find_embedded
+        from cartwright.repository import find_root
+
+        found = find_embedded(find_root())
+        where = options.Where(push=True, remote=str(found.remote), branch=found.branch)
+        mirror = found.registry
     options.run(
         SetImage(
             app=name,
             environment=environment,
-            images=options.resolve_images(images, environment=environment, offline=offline),
+            images=options.resolve_images(images, environment=environment, offline=offline, mirror=mirror),
         ),
         dry_run=dry_run,
         output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
+        where=where,
         permission=options.permission(break_glass, override_hold, approved_by),
         hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
         request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),

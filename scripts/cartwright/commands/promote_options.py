@@ -177,11 +177,14 @@ def check_format(output: str) -> None:
         raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
 
 
-def resolve_images(references: Sequence[str], *, environment: str, offline: bool = False) -> tuple[Image, ...]:
+def resolve_images(
+    references: Sequence[str], *, environment: str, offline: bool = False, mirror: str | None = None
+) -> tuple[Image, ...]:
     """What the registry says of images that an environment shall get.
 
     Args:
         offline: take tag and digest as they are given; the commit says that nobody was asked.
+        mirror: ``host:port`` of the registry to ask in place of the one that the name says.
 
     Raises:
         UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
@@ -202,7 +205,8 @@ def resolve_images(references: Sequence[str], *, environment: str, offline: bool
             raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
-        digest = reference.digest if offline and reference.digest else _digest(reference, platforms)
+        asked = replace(reference, name=f"{mirror}/{reference.repository}", host=mirror) if mirror else reference
+        digest = reference.digest if offline and reference.digest else _digest(asked, platforms)
         images.append(Image(repository=reference.name, tag=reference.tag, digest=digest, confirmed=not offline))
     return tuple(images)
 
