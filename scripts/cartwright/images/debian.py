@@ -1,4 +1,4 @@
-"""Images made of Debian's packages, where upstream's can't be pulled: ``tools/images/<name>/recipe.toml``.
+"""Images made of Debian's packages, where upstream's can't be pulled.
 
 Each does what the manifests ask of the image that it stands in for, under that image's name, with a tag that says so
 and a digest of its own.
@@ -6,117 +6,23 @@ and a digest of its own.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import tarfile
 import tempfile
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import ToolError, UserError, nearest
+from cartwright.errors import ToolError
 from cartwright.images.base import BASE_EPOCH, LEFT_OUT, REMOVED, SUITE
-from cartwright.images.buildah import Buildah, Built, export
+from cartwright.images.buildah import Buildah, Built, export, require_programs
+from cartwright.images.recipes import Recipe
 from cartwright.run import run
 
-__all__ = ["Recipe", "build_debian", "load_recipes"]
-
-_FOLDER = "tools/images"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What an image is made of."""
-
-    name: str
-    """Name of its folder."""
-    repository: str
-    """Last part of the image's name."""
-    stands_in_for: str
-    """The image that manifests name; empty for one that no manifest names."""
-    packages: tuple[str, ...]
-    version_of: str
-    """The package whose version is the image's; empty where `tag` is given."""
-    tag: str
-    """The image's tag, where it is not a package's version."""
-    bare: bool
-    """Only the packages' files that are kept, without a system around them."""
-    keep: tuple[str, ...]
-    links: tuple[str, ...]
-    """Names under which the first kept file is found too."""
-    user: str
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
-    stop_signal: str
-    environment: Mapping[str, str]
-    accounts: Mapping[str, Mapping[str, Any]]
-    """Users that must have a name, with ``id`` and ``home``."""
-    files: Mapping[str, str]
-    """File beside the recipe → path in the image."""
-    folder: Path
-
-    @property
-    def key(self) -> str:
-        """Hash of all that the image is made from, packages' content apart."""
-        parts = [
-            (self.folder / "recipe.toml").read_bytes(),
-            *((self.folder / name).read_bytes() for name in self.files),
-        ]
-        parts.append(json.dumps([SUITE, LEFT_OUT, REMOVED, BASE_EPOCH]).encode())
-        return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
-
-
-def load_recipes(root: Path) -> dict[str, Recipe]:
-    """Every recipe by name.
-
-    Raises:
-        UserError: one is malformed; names the file and the key.
-    """
-    return {file.parent.name: _load(file, root=root) for file in sorted((root / _FOLDER).glob("*/recipe.toml"))}
-
-
-def _load(file: Path, *, root: Path) -> Recipe:
-    shown = file.relative_to(root)
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(str(error), file=shown) from error
-    keys = {
-        *("repository", "stands-in-for", "packages", "version-of", "tag", "bare", "keep", "links", "user"),
-        *("entrypoint", "command", "stop-signal", "environment", "accounts", "files"),
-    }
-    for key in data:
-        if key not in keys:
-            raise UserError(f"unknown key '{key}'", file=shown, hint=nearest(key, keys))
-    for key in ("repository", "packages", "user"):
-        if key not in data:
-            raise UserError(f"{key} is missing", file=shown)
-    if ("tag" in data) == ("version-of" in data):
-        raise UserError("either tag or version-of names the version", file=shown)
-    return Recipe(
-        name=file.parent.name,
-        repository=data["repository"],
-        stands_in_for=data.get("stands-in-for", ""),
-        packages=tuple(data["packages"]),
-        version_of=data.get("version-of", ""),
-        tag=data.get("tag", ""),
-        bare=data.get("bare", False),
-        keep=tuple(data.get("keep", ())),
-        links=tuple(data.get("links", ())),
-        user=data["user"],
-        entrypoint=tuple(data.get("entrypoint", ())),
-        command=tuple(data.get("command", ())),
-        stop_signal=data.get("stop-signal", "SIGTERM"),
-        environment=data.get("environment", {}),
-        accounts=data.get("accounts", {}),
-        files=data.get("files", {}),
-        folder=file.parent,
-    )
+__all__ = ["build_debian"]
 
 
 def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Buildah) -> Built:
@@ -131,6 +37,7 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
     Raises:
         ToolError: without root, or mmdebstrap or buildah is missing or fails.
     """
+    require_programs("mmdebstrap")
     if os.geteuid() != 0:
         raise ToolError(f"mmdebstrap: making the image {recipe.name} of Debian's packages needs root")
     with tempfile.TemporaryDirectory(prefix="cartwright-image-") as side:
@@ -156,13 +63,15 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
             buildah("commit", "--quiet", "--timestamp", str(BASE_EPOCH), container, f"{name}:{version}")
         finally:
             buildah("rm", container)
-        return export(buildah, name=name, tag=version, output=output)
+        built = export(buildah, name=name, tag=version, output=output)
+        buildah("rmi", f"{name}:{version}")  # unpacked it would fill the cache; the layout has all of it
+        return built
 
 
 def _bootstrap(recipe: Recipe, archive: Path, listing: Path) -> None:
     variant = "extract" if recipe.bare else "minbase"
     hooks = [
-        *(f'--customize-hook=rm -rf "$1{path}"' for path in REMOVED),
+        *(f'--customize-hook=rm -rf "$1{path}"' for path in (*REMOVED, *recipe.remove)),
         *(_account_hook(name, account) for name, account in recipe.accounts.items()),
         f"--customize-hook=chroot \"$1\" dpkg-query -W -f '${{Package}} ${{Version}}\\n' > {listing}",
     ]
