@@ -1,39 +1,100 @@
-"""``cartwright tools``: build the pinned tools, or list them."""
+"""``cartwright tools``: build the pinned tools, share them through a registry, or list them."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cartwright.errors import UserError, nearest
 from cartwright.output import stdout, write
-from cartwright.tools import load_catalogue, locate, python_tools, require, require_python
+from cartwright.tools import Tool, asset, load_catalogue, locate, python_tools, require, require_python
 
-app = typer.Typer(no_args_is_help=True, help="Build and list the pinned tools.")
+app = typer.Typer(no_args_is_help=True, help="Build, share and list the pinned tools.")
+_TIER = "Only the tools of this tier: check, cluster, node or test."
 
 
 @app.command()
 def build(
     names: Annotated[list[str] | None, typer.Argument(help="Tools to build; all of them by default.")] = None,
-    tier: Annotated[str | None, typer.Option(help="Only the tools of this tier: check, cluster, node or test.")] = None,
+    tier: Annotated[str | None, typer.Option(help=_TIER)] = None,
 ) -> None:
     """Build what is missing into the cache and print where each tool is.
 
+    Where CARTWRIGHT_TOOLS names a registry, tools that it has are taken from there instead of being built.
+
     Examples: `cartwright tools build`, `cartwright tools build --tier check`, `cartwright tools build kustomize`.
     """
+    in_python = python_tools()
+    chosen = _choose(names, tier)
     catalogue = load_catalogue()
-    tiers = sorted({one for tool in catalogue.values() for one in tool.tiers})
-    if tier is not None and tier not in tiers:
-        raise UserError(f"no tier '{tier}'", hint=nearest(tier, tiers))
-    chosen = names or [tool.name for tool in catalogue.values() if tier is None or tier in tool.tiers]
-    for name, path in require([name for name in chosen if name not in python_tools()]).items():
-        write(f"{name} {catalogue[name].version} {path}")
+    _write(require(name for name in chosen if name not in in_python))
+    for tool in (catalogue[name] for name in chosen if name not in in_python):
+        for path in tool.assets:
+            asset(tool.name, path)
     # The tests alone ask for tools in Python.
-    for name in python_tools() if not names and tier in (None, "test") else chosen:
-        if name in python_tools():
+    for name in in_python if not names and tier in (None, "test") else chosen:
+        if name in in_python:
             write(f"{name} locked {require_python(name)}")
+
+
+@app.command()
+def push(
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="Repository in a registry: HOST/PATH or HOST/PATH:TAG.")
+    ],
+    names: Annotated[list[str] | None, typer.Argument(help="Tools to push; all of them by default.")] = None,
+    tier: Annotated[str | None, typer.Option(help=_TIER)] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Send them although the registry has them.")] = False,
+) -> None:
+    """Store built tools in a registry and print the reference that pins them, HOST/PATH@sha256:….
+
+    What the registry has is not sent again. Credentials are those of docker and podman.
+
+    Examples: `cartwright tools push ghcr.io/example-org/cartwright/tools`, `cartwright tools push REF kustomize`.
+
+    Exit codes: 0 stored, 1 the registry does not answer or take them, 2 a tool is not built, or access is refused.
+    """
+    from cartwright.tools import sharing
+
+    chosen, others = _shareable(names, tier)
+    elsewhere = {tool.name: path for tool in chosen if not tool.binary.is_file() and (path := locate(tool))}
+    if elsewhere:
+        places = ", ".join(f"{name} ({path})" for name, path in elsewhere.items())
+        sys.stderr.write(f"tools: left out, as they were not built here: {places}\n")
+    parts = [
+        *sharing.binary_parts(tool for tool in chosen if tool.name not in elsewhere),
+        *sharing.asset_parts(chosen),
+        *(part for part in sharing.asset_parts(others) if part.is_here),
+    ]
+    write(sharing.push(sharing.tools_reference(reference), parts, replace=replace))
+
+
+@app.command()
+def pull(
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="What was pushed to: HOST/PATH, HOST/PATH:TAG or HOST/PATH@sha256:….")
+    ],
+    names: Annotated[list[str] | None, typer.Argument(help="Tools to pull; all of them by default.")] = None,
+    tier: Annotated[str | None, typer.Option(help=_TIER)] = None,
+) -> None:
+    """Take tools that are missing from a registry into the cache and print where each one is.
+
+    Examples: `cartwright tools pull ghcr.io/example-org/cartwright/tools --tier check`.
+
+    Exit codes: 0 all are there, 1 the registry lacks some or does not answer, 2 content is not what it must be, or
+    access is refused.
+    """
+    from cartwright.tools import sharing
+
+    chosen, others = _shareable(names, tier)
+    parts = [*sharing.binary_parts(tool for tool in chosen if not locate(tool)), *sharing.asset_parts(chosen)]
+    sharing.pull(sharing.tools_reference(reference), parts, optional=sharing.asset_parts(others))
+    _write(require(tool.name for tool in chosen))
 
 
 @app.command("list")
@@ -60,3 +121,30 @@ def list_tools(
     for row in rows:
         table.add_row(row["name"], row["version"], row["needed_by"], row["path"] or "not built")
     stdout().print(table)
+
+
+def _choose(names: list[str] | None, tier: str | None) -> list[str]:
+    """The named tools, else the Go tools of a tier, else all of them."""
+    catalogue = load_catalogue()
+    tiers = sorted({one for tool in catalogue.values() for one in tool.tiers})
+    if tier is not None and tier not in tiers:
+        raise UserError(f"no tier '{tier}'", hint=nearest(tier, tiers))
+    return names or [tool.name for tool in catalogue.values() if tier is None or tier in tool.tiers]
+
+
+def _shareable(names: list[str] | None, tier: str | None) -> tuple[list[Tool], list[Tool]]:
+    """The chosen tools; and those whose assets go along: `cartwright check` reads assets of tools that it doesn't run."""
+    catalogue = load_catalogue()
+    chosen = _choose(names, tier)
+    for name in chosen:
+        if name in python_tools():
+            raise UserError(f"{name} is installed from tools/{name}/requirements.lock and not shared")
+        if name not in catalogue:
+            raise UserError(f"no tool '{name}'", hint=nearest(name, catalogue))
+    others = [] if names else [tool for tool in catalogue.values() if tool.name not in chosen]
+    return [tool for tool in catalogue.values() if tool.name in chosen], others
+
+
+def _write(found: Mapping[str, Path]) -> None:
+    for name, path in found.items():
+        write(f"{name} {load_catalogue()[name].version} {path}")

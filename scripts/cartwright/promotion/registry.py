@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from cartwright.registry.api import DEFAULT_LIMITS, Api, Limits, RegistryError
+from cartwright.registry.api import DEFAULT_LIMITS, Api, Limits
+from cartwright.registry.errors import RegistryError
 from cartwright.registry.reference import Reference, parse_reference
 
 __all__ = ["DEFAULT_PLATFORMS", "Limits", "RegistryError", "Resolved", "confirm", "resolve", "resolve_all"]

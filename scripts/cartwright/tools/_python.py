@@ -14,6 +14,7 @@ from pathlib import Path
 from cartwright.errors import ToolError, nearest
 from cartwright.paths import cache_root
 from cartwright.run import run
+from cartwright.tools._cache import say
 from cartwright.tools._catalogue import tools_folder
 
 __all__ = ["python_tools", "require_python"]
@@ -52,7 +53,7 @@ def require_python(name: str) -> Path:
 
 
 def _install(lock: Path, home: Path) -> None:
-    sys.stderr.write(f"tools: {home.parent.name} for Python …\n")
+    say(f"{home.parent.name} for Python …")
     shutil.rmtree(home, ignore_errors=True)
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.is_file() else "uv"
