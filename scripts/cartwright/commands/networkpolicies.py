@@ -1,4 +1,4 @@
-"""``cartwright networkpolicies``: generate every app's NetworkPolicy from the declared dependency map."""
+"""``cartwright networkpolicies``: generate NetworkPolicies from the declared dependency map, or prove them against it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,30 @@ from cartwright.network.files import stale, write_all
 from cartwright.output import write
 from cartwright.repository import find_root, open_tree
 
+_SHOWN = 20
+"""Differences of one environment that are printed; a namespace without default-deny has hundreds."""
+
 
 def networkpolicies(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 and name the files that are not current.")
     ] = False,
+    prove: Annotated[
+        bool,
+        typer.Option(
+            "--prove",
+            help="Write nothing; ask cyclonus what every environment's rendered policies let through, and exit 1 where "
+            "that is not what the map declares.",
+        ),
+    ] = False,
 ) -> None:
     """Generate apps/<group>/<app>/networkpolicy.yaml of every app from apps/dependencies.yaml.
 
-    Examples: `cartwright networkpolicies`, `cartwright networkpolicies --check`.
+    Examples: `cartwright networkpolicies`, `cartwright networkpolicies --check`, `cartwright networkpolicies --prove`.
     """
+    if prove:
+        _prove()
+        return
     root = find_root()
     wanted = generate(load_dependencies(open_tree(root)))
     outdated = stale(root, wanted)
@@ -35,3 +49,18 @@ def networkpolicies(
     for path in outdated:
         write(f"wrote {path}")
     write(f"{len(wanted)} network policies, {len(outdated)} written")
+
+
+def _prove() -> None:
+    from cartwright.network.reachability import prove_all
+
+    proofs = prove_all(open_tree(find_root()))
+    for environment, proof in proofs.items():
+        for line in proof.differences[:_SHOWN]:
+            write(line)
+        if len(proof.differences) > _SHOWN:
+            write(f"{environment}: and {len(proof.differences) - _SHOWN} more")
+        if not proof.differences:
+            write(f"{environment}: {proof.declared} declared connections get through, and none else of {proof.tried}")
+    if any(proof.differences for proof in proofs.values()):
+        raise typer.Exit(1)
