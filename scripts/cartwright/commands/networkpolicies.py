@@ -1,4 +1,4 @@
-"""``cartwright networkpolicies``: generate NetworkPolicies from the declared dependency map, or prove them against it."""
+"""``cartwright networkpolicies``: generate NetworkPolicies from the declared map, or prove them against it."""
 
 from __future__ import annotations
 
