@@ -84,7 +84,12 @@ def test_status_shows_the_image_that_the_overlay_names(cluster: Sandbox) -> None
     file = cluster.repository / "environments" / "prod" / CATALOG
     wanted = next(one for one in YAML().load(file)["images"] if one["name"].endswith("/catalog"))
     shown = next(one for one in cluster.status()["applications"] if one["name"] == "prod-shop-catalog")
-    expected = {"name": wanted["name"], "tag": wanted.get("newTag"), "digest": wanted.get("digest")}
+    expected = {
+        "name": wanted["name"],
+        "tag": wanted.get("newTag"),
+        "digest": wanted.get("digest"),
+        "built_here": False,
+    }
     assert expected in shown["images"]
 
 

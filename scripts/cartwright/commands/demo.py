@@ -33,6 +33,39 @@ def order() -> None:
     show(Layout(state_dir(find_root()).resolve()))
 
 
+@app.command("load")
+def load(
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
+) -> None:
+    """Send requests through the gateway while something else happens, and count those that fail.
+
+    One after the other, every fourth an order: roll out a release meanwhile.
+
+    Example: `cartwright demo load --seconds 120`.
+
+    Exit codes: 0 none failed, 1 some did, 2 the cluster does not run or is simulated.
+    """
+    import time
+
+    from cartwright.cluster.state import Layout
+    from cartwright.demo.load import Load
+    from cartwright.demo.order import open_shop
+    from cartwright.output import write
+    from cartwright.paths import state_dir
+
+    shop = open_shop(Layout(state_dir(find_root()).resolve()))
+    try:
+        with Load(shop, shop.stock()["id"]) as running:
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        write("stopped")
+    write(str(running))
+    for failure in running.failures[:10]:
+        write(f"  {failure}")
+    if running.failures:
+        raise typer.Exit(1)
+
+
 @app.command("promotion")
 def promotion(
     *,

@@ -61,7 +61,7 @@ class Shop:
 
     def stock(self) -> dict[str, Any]:
         """The product of the demo, with something in stock, as catalog's API gives it."""
-        product = {"sku": _SKU, "name": "Mug", "price": {"amount": 1450, "currency": "EUR"}, "stock": 100}
+        product = {"sku": _SKU, "name": "Mug", "price": {"amount": 1450, "currency": "EUR"}, "stock": 1_000_000}
         return dict(json.loads(self._exec("shop", "deployment/catalog", "python", "-c", _STOCK, json.dumps(product))))
 
     def place(self, product: str, *, customer: str, quantity: int = 1, key: str | None = None) -> dict[str, Any]:

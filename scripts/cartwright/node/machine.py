@@ -49,13 +49,13 @@ _OWNER = RUNS / "owner"
 _END_SECONDS = 20.0
 
 
-def is_claimed(node: NodeLayout) -> bool:
-    """Whether another embedded cluster has its real node on this machine."""
+def is_claimed(node: NodeLayout | None = None) -> bool:
+    """Whether another embedded cluster than this one's has its real node on this machine; any, if none is given."""
     try:
         owner = _OWNER.read_text(encoding="utf-8").strip()
     except OSError:
         return False
-    return owner != str(node.root) and Path(owner).is_dir()
+    return Path(owner).is_dir() and (node is None or owner != str(node.root))
 
 
 def prepare(node: NodeLayout) -> None:

@@ -1,0 +1,62 @@
+"""The embedded cluster with its real node, as tests use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cartwright.cluster.processes import Supervisor
+from cartwright.cluster.state import State
+from cartwright.demo.order import Shop, open_shop
+from tests.cluster.sandbox import Sandbox, until
+
+
+@dataclass(frozen=True)
+class NodeCluster:
+    """A sandbox whose cluster has a real node, and what the machine was like before."""
+
+    sandbox: Sandbox
+    before: Mapping[str, frozenset[str]]
+
+    @property
+    def shop(self) -> Shop:
+        return open_shop(self.sandbox.layout)
+
+    def pods(self, namespace: str, name: str) -> list[dict[str, Any]]:
+        """The pods of an app that are not about to go."""
+        found = self.sandbox.get("dev", f"--namespace={namespace}", "pods", f"-lapp.kubernetes.io/name={name}")
+        return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+    def process(self, name: str) -> int:
+        """Process id of a component, as the supervisor has it now."""
+        return Supervisor(self.sandbox.layout).processes()[name].pid
+
+    def commit_and_push(self, message: str) -> str:
+        """Commit the sandbox's changes on top of what the remote holds, and push them."""
+        url = self.sandbox.layout.remote.as_uri()
+        self.sandbox.git("add", "--all")
+        self.sandbox.git("commit", "--quiet", "--message", message)
+        self.sandbox.git("pull", "--quiet", "--rebase", url, "main")
+        self.sandbox.push()
+        return self.sandbox.git("rev-parse", "HEAD")
+
+    def healthy(self) -> bool:
+        """Whether every Application is Synced and Healthy, every component runs and every pod is ready."""
+        done = self.sandbox.cartwright("status", "--format", "json")
+        if done.returncode == 2:
+            return False
+        report = json.loads(done.stdout)
+        lasting = [pod for pod in report["pods"] if pod["real"] and pod["phase"] in ("Pending", "Running")]
+        return bool(report["good"]) and all(pod["ready"] for pod in lasting)
+
+    def await_healthy(self, seconds: float) -> None:
+        """Wait until all is well, without doing anything for it."""
+        assert until(self.healthy, seconds=seconds), self.sandbox.cartwright("status", "--pods").stdout
+
+    @property
+    def state(self) -> State:
+        state = State.load(self.sandbox.layout)
+        assert state is not None
+        return state
