@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,7 +130,14 @@ def _choose(names: list[str] | None, tier: str | None) -> list[str]:
     tiers = sorted({one for tool in catalogue.values() for one in tool.tiers})
     if tier is not None and tier not in tiers:
         raise UserError(f"no tier '{tier}'", hint=nearest(tier, tiers))
-    return names or [tool.name for tool in catalogue.values() if tier is None or tier in tool.tiers]
+    return names or [
+        tool.name for tool in catalogue.values() if tier is None or (tier in tool.tiers and _serves(tool, tier))
+    ]
+
+
+def _serves(tool: Tool, tier: str) -> bool:
+    """Whether a tier's user has use for a tool here: the tests of a real node need Linux and root."""
+    return not (tier == "test" and "node" in tool.tiers) or (sys.platform == "linux" and os.geteuid() == 0)
 
 
 def _shareable(names: list[str] | None, tier: str | None) -> tuple[list[Tool], list[Tool]]:
