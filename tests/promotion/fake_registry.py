@@ -34,6 +34,8 @@ class Step:
     """Hold the answer back until the fake ends."""
     trickle: bool = False
     """Send one byte each 50 ms, for ever."""
+    cut: bool = False
+    """Promise twice the content, and end after it."""
 
 
 class FakeRegistry:
@@ -87,7 +89,7 @@ def serve() -> Iterator[FakeRegistry]:
             self.send_response(step.code)
             for name, value in step.headers.items():
                 self.send_header(name, value)
-            length = 10_000 if step.trickle else len(step.content)
+            length = 10_000 if step.trickle else len(step.content) * (2 if step.cut else 1)
             self.send_header("Content-Length", str(length))
             self.end_headers()
             if step.trickle:
@@ -99,6 +101,7 @@ def serve() -> Iterator[FakeRegistry]:
                     self.close_connection = True
             elif self.command != "HEAD":
                 self.wfile.write(step.content)
+                self.close_connection = step.cut
 
         do_HEAD = do_GET
 

@@ -157,8 +157,14 @@ def _put(client: httpx.Client, reference: str, content: bytes, kind: str) -> str
     return _digest(content)
 
 
-def serve_registry(folder: Path, *, plain: bool) -> Iterator[Registry]:
-    """Run a registry until the iterator is closed."""
+def serve_registry(folder: Path, *, plain: bool, extra: str = "") -> Iterator[Registry]:
+    """Run a registry until the iterator is closed; its content is in ``folder / "data"``.
+
+    Args:
+        folder: for all that it writes.
+        plain: without TLS and without a password.
+        extra: further lines of its configuration.
+    """
     certificate, key = write_certificate(folder)
     port = free_port()
     host = f"127.0.0.1:{port}"
@@ -177,6 +183,7 @@ storage:
 http:
   addr: {host}
   secret: of-the-tests-only{"" if plain else secured}
+{extra}
 """)
     docker = folder / "docker"
     docker.mkdir()
