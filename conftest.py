@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -40,6 +41,13 @@ def _lacks_registry() -> str:
     return "" if shutil.which("docker-registry") else "install docker-registry"
 
 
+def _lacks_images() -> str:
+    missing = [program for program in ("buildah", "mmdebstrap", "skopeo") if not shutil.which(program)]
+    if missing:
+        return f"install {' '.join(missing)}"
+    return "" if os.geteuid() == 0 else "needs root"
+
+
 def _lacks_browser() -> str:
     return "" if shutil.which("chromium") else "install chromium"
 
@@ -50,6 +58,7 @@ _NEEDS: Mapping[str, Callable[[], str]] = {
     "node": _lacks_node,
     "browser": _lacks_browser,
     "registry": _lacks_registry,
+    "images": _lacks_images,
 }
 """Marker → what is lacking for it here; empty where nothing is."""
 

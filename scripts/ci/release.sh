@@ -50,7 +50,7 @@ build() {
       say "$service $version is in the registry"
     else
       [[ $? == 1 ]] || exit 2
-      "$cartwright" images build "$service" > /dev/null
+      "$cartwright" images build "$service" --release --no-push --output dist/images > /dev/null
       skopeo copy --quiet --preserve-digests --digestfile "$file.digest" "oci:dist/images/$service:$version" \
         "docker://$image:$version"
       digest=$(< "$file.digest")

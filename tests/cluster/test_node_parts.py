@@ -11,14 +11,12 @@ import pytest
 import yaml
 
 from cartwright.cluster.state import Layout
-from cartwright.errors import ClusterError, UserError
-from cartwright.images.debian import load_recipes
+from cartwright.errors import ClusterError
 from cartwright.images.registry import configuration as registry_configuration
 from cartwright.node import configuration, machine
 from cartwright.node.layout import NodeLayout
 from cartwright.node.objects import HELPER_LABEL, helper_stage, node_objects, placement
 from cartwright.node.real import NAMESPACES
-from cartwright.repository import find_root
 
 
 @pytest.fixture
@@ -99,38 +97,3 @@ def test_the_registry_listens_on_the_loopback_address_alone(tmp_path: Path) -> N
     settings = yaml.safe_load(registry_configuration(folder=tmp_path, port=5001))
     assert settings["http"] == {"addr": "127.0.0.1:5001"}
     assert settings["storage"]["filesystem"] == {"rootdirectory": str(tmp_path)}
-
-
-def test_each_recipe_of_an_image_stands_in_for_one_that_the_manifests_name() -> None:
-    root = find_root()
-    recipes = load_recipes(root)
-    assert {"postgresql", "redis", "sandbox"} <= recipes.keys()
-    manifests = "\n".join(file.read_text(encoding="utf-8") for file in root.glob("apps/data/*/*.yaml"))
-    for recipe in recipes.values():
-        if recipe.stands_in_for:
-            assert f"image: {recipe.stands_in_for}\n" in manifests
-        assert recipe.user.split(":")[0] != "0"
-
-
-def test_a_recipes_key_changes_with_its_files(tmp_path: Path) -> None:
-    shutil.copytree(find_root() / "tools" / "images", tmp_path / "tools" / "images")
-    before = load_recipes(tmp_path)["postgresql"].key
-    (tmp_path / "tools/images/postgresql/entrypoint.sh").write_text("#!/bin/sh\n", encoding="utf-8")
-    assert load_recipes(tmp_path)["postgresql"].key != before
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("repository =", "recipe.toml: .*"),
-        ('repostory = "x"', r"recipe\.toml: unknown key 'repostory' .*repository"),
-        ('repository = "x"', r"recipe\.toml: packages is missing"),
-        ('repository = "x"\npackages = []\nuser = "1"', r"recipe\.toml: either tag or version-of"),
-    ],
-)
-def test_a_malformed_recipe_names_its_file(tmp_path: Path, text: str, message: str) -> None:
-    folder = tmp_path / "tools" / "images" / "x"
-    folder.mkdir(parents=True)
-    (folder / "recipe.toml").write_text(text + "\n", encoding="utf-8")
-    with pytest.raises(UserError, match=f"tools/images/x/{message}"):
-        load_recipes(tmp_path)

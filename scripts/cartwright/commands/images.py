@@ -1,56 +1,148 @@
-"""``cartwright images``: build the services' container images."""
+"""``cartwright images``: build the services' container images, and list what is built."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cartwright.errors import UserError
-from cartwright.output import stdout, write
+from cartwright.output import stderr, stdout, write
 
-app = typer.Typer(no_args_is_help=True, help="Build the services' container images.")
+if TYPE_CHECKING:
+    from cartwright.images import Built
+
+app = typer.Typer(no_args_is_help=True, help="Build the services' container images, and list what is built.")
+_Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 
 @app.callback()
 def _images() -> None:
-    """Build the services' container images."""
+    """Build the services' container images, and list what is built."""
 
 
 @app.command()
-def build(
+def build(  # noqa: PLR0917 - a command's options
     services: Annotated[list[str] | None, typer.Argument(help="Services to build; all of them by default.")] = None,
     base: Annotated[
-        str | None, typer.Option(help="Image to build on; by default one made from Debian's packages.")
+        str | None,
+        typer.Option(
+            envvar="CARTWRIGHT_BASE",
+            metavar="IMAGE",
+            help="Image to build on, or 'debian' to make one of Debian's packages. By default the one pinned in "
+            "services/Containerfile; where its registry can't be reached, 'debian'.",
+        ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the images, as OCI layouts.")] = Path("dist/images"),
-    output_format: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    release: Annotated[
+        bool,
+        typer.Option("--release", help="Give the image the version's own tag; refused for a work tree with changes."),
+    ] = False,
+    push: Annotated[bool, typer.Option(help="Push to the embedded cluster's registry where a real node runs.")] = True,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Copy each image to FOLDER/<service>, an OCI layout.")
+    ] = None,
+    output_format: _Format = "text",
 ) -> None:
-    """Build images without a container engine and print their digests.
+    """Build images without a container engine and print their references, one a line.
 
-    Examples: `cartwright images build`, `cartwright images build catalog --format json`.
+    What is built is kept: unchanged sources are not built again, and `up` takes the same images.
+
+    Examples: `cartwright images build`,
+    `cartwright promote set orders --env dev --image $(cartwright images build orders)`.
     """
-    from cartwright.images import build_images
+    from cartwright.images import stored_services
 
-    if output_format not in ("text", "json"):
-        raise UserError(f"no format '{output_format}'", hint="text or json")
-    images = build_images(_root(), services or [], output=output, base=base)
+    _check_format(output_format)
+    root = _root()
+    began = time.monotonic()
+    images = stored_services(root, services or [], base=base, release=release, say=_say)
+    pushed = _push(root, images) if push else {}
+    if output is not None:
+        for name, image in images.items():
+            _copy(image.layout, output / name)
+    _say(f"images: {len(images)} in {time.monotonic() - began:.1f} s")
     if output_format == "json":
-        write(json.dumps({"version": 1, "images": [asdict(image) for image in images]}, indent=2))
+        entries = [_entry(name, image, pushed=name in pushed) for name, image in images.items()]
+        write(json.dumps({"version": 1, "images": entries}, indent=2))
+        return
+    write("\n".join(image.reference for image in images.values()))
+
+
+@app.command("list")
+def list_(output_format: _Format = "text") -> None:
+    """Print what is built and kept: services' images and those made of Debian's packages, the latest used first."""
+    from cartwright.images.store import stored_images
+
+    _check_format(output_format)
+    images = list(stored_images())
+    if output_format == "json":
+        write(json.dumps({"version": 1, "images": [_entry(name, image) for name, image in images]}, indent=2))
         return
     from rich.table import Table
 
-    table = Table("service", "tag", "digest", "MB", "commit", box=None)
-    for image in images:
-        commit = image.revision[:12] + (" + changes" if image.modified else "")
-        table.add_row(image.service, image.tag, image.digest, f"{image.size / 1e6:.0f}", commit)
+    table = Table("name", "MB", "revision", "image", box=None)
+    table.columns[3].no_wrap = True
+    for name, image in images:
+        commit, dirty, _ = image.revision.partition("-")
+        table.add_row(name, f"{image.size / 1e6:.0f}", commit[:12] + (" + changes" if dirty else ""), image.reference)
     stdout().print(table)
 
 
-def _root() -> Path:
-    from cartwright.run import run
+def _entry(name: str, image: Built, **more: Any) -> dict[str, Any]:
+    return {
+        "service": name,
+        "image": image.reference,
+        "name": image.name,
+        "tag": image.tag,
+        "digest": image.digest,
+        "revision": image.revision,
+        "size": image.size,
+        **more,
+    }
 
-    return Path(run(["git", "rev-parse", "--show-toplevel"]).stdout.strip())
+
+def _push(root: Path, images: Mapping[str, Built]) -> Mapping[str, str]:
+    """Push to the registry of the embedded cluster, if it has a real node; what was pushed, by name."""
+    from cartwright.cluster.state import Layout, State
+    from cartwright.images.registry import answers, push
+    from cartwright.paths import state_dir
+
+    state = State.load(Layout(state_dir(root)))
+    if state is None or not state.real:
+        return {}
+    port = state.ports["registry"]
+    if not answers(port):
+        _say("images: not pushed: the embedded cluster's registry does not answer; `cartwright up` starts it")
+        return {}
+    pushed = {name: push(image, port=port) for name, image in images.items()}
+    _say(f"images: pushed to the embedded cluster's registry: {', '.join(pushed)}")
+    return pushed
+
+
+def _copy(layout: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as side:
+        fresh = shutil.copytree(layout, Path(side) / "oci")
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+
+def _say(line: str) -> None:
+    stderr().print(line, markup=False)
+
+
+def _check_format(output_format: str) -> None:
+    if output_format not in ("text", "json"):
+        raise UserError(f"no format '{output_format}'", hint="text or json")
+
+
+def _root() -> Path:
+    from cartwright.repository import find_root
+
+    return find_root()

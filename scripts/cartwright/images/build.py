@@ -1,143 +1,100 @@
-"""From the services' sources to images: base, context, build, digest.
+"""From a service's sources to its image: context, build, OCI layout.
 
-Nothing needs a daemon: buildah builds in a folder of its own, with the `vfs` driver and chroot isolation, so this works
-inside containers too. Times are those of the commit that last changed what goes into an image.
+Nothing needs a daemon. Equal content makes equal layers, whenever and wherever it is built: files have one fixed time
+and plain permissions, dependencies come from the lock by their hashes, and modules are compiled without time stamps.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 import tempfile
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from cartwright.errors import ToolError, UserError, nearest
-from cartwright.images.base import ensure_base
-from cartwright.images.buildah import Buildah, export, open_store
-from cartwright.images.lock import locked_requirements
+from cartwright.errors import ToolError
+from cartwright.images.base import BASE_EPOCH, CONTAINERFILE, Base
+from cartwright.images.buildah import Buildah, Built, export
+from cartwright.images.lock import PYTHON, locked_requirements, python_platform
+from cartwright.images.sources import REGISTRY, Source
 from cartwright.run import run
 
-__all__ = ["REGISTRY", "SHARED", "Image", "build_images", "known_services"]
-
-REGISTRY = "ghcr.io/example-org/cartwright"
-SHARED = ("services/Containerfile", "services/kit/pyproject.toml", "services/kit/src", "requirements.lock")
+__all__ = ["build_service", "find_uv"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """A built image."""
-
-    service: str
-    name: str
-    """Without tag: registry and repository."""
-    tag: str
-    """The version in the service's pyproject.toml."""
-    digest: str
-    """Of the manifest, ``sha256:…``: what a registry will serve it as."""
-    revision: str
-    """The commit that last changed what is inside."""
-    modified: bool
-    """Whether the work tree differs from that commit, so that nobody else can build the same image."""
-    size: int
-    """Of the compressed layers and the configuration, in bytes."""
-
-
-def known_services(root: Path) -> list[str]:
-    """The services that have an image: every package under ``services/`` that can be run."""
-    return sorted(path.parent.name for path in root.glob("services/*/src/*/__main__.py"))
-
-
-def build_images(root: Path, services: Sequence[str], *, output: Path, base: str | None = None) -> list[Image]:
-    """Build the images of these services into ``output``, one OCI layout for each, and return what was built.
+def build_service(root: Path, source: Source, *, base: Base, buildah: Buildah, output: Path) -> Built:
+    """Build one image into an OCI layout.
 
     Args:
         root: the repository's work tree.
-        services: names of folders under ``services/``; all of them if empty.
-        output: folder that gets ``<service>/``, replaced if it is there.
-        base: image to build on, as buildah names it (``docker.io/library/python@sha256:…``); by default one made of
-            Debian packages, which needs root and the programs ``mmdebstrap`` and ``buildah``.
+        source: what is built.
+        base: what it stands on.
+        buildah: the store to build in, where layers of earlier builds are found again.
+        output: folder of the layout; replaced if it is there.
 
-    Raises UserError for a service that does not exist and ToolError if a program is missing or fails.
+    Raises:
+        UserError: requirements.lock lacks something.
+        ToolError: a program is missing or fails.
     """
-    known = known_services(root)
-    for service in services:
-        if service not in known:
-            raise UserError(f"no service '{service}'", hint=nearest(service, known))
-    buildah = open_store()
-    chosen_base = base or ensure_base(buildah)
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        return [
-            _build(root, service, output=output, base=chosen_base, buildah=buildah) for service in services or known
-        ]
-    finally:
-        buildah("rmi", "--prune", "--force")  # what failed or was replaced; the base stays for the next build
-
-
-def _build(root: Path, service: str, *, output: Path, base: str, buildah: Buildah) -> Image:
-    sources = [*SHARED, f"services/{service}/pyproject.toml", f"services/{service}/src"]
-    revision, epoch = run(["git", "log", "-1", "--format=%H %ct", "--", *sources], cwd=root).stdout.split()
-    modified = bool(run(["git", "status", "--porcelain", "--", *sources], cwd=root).stdout)
-    project = tomllib.loads((root / "services" / service / "pyproject.toml").read_text())["project"]
-    tag = str(project["version"])
-    name = f"{REGISTRY}/{service}"
+    created = datetime.fromtimestamp(source.epoch, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    labels = {"version": source.tag, "revision": source.revision, "created": created}
+    variables = {"SERVICE_VERSION": source.tag, "SERVICE_REVISION": source.revision}
+    arguments = {"BASE": base.reference, "SERVICE": source.service}
+    name = f"{REGISTRY}/{source.service}"
     with tempfile.TemporaryDirectory(prefix="cartwright-image-") as folder:
         context = Path(folder)
-        _install(root, service, site=context / "site", epoch=epoch)
-        shutil.copy(root / "services" / "Containerfile", context / "Containerfile")
-        arguments = {"BASE": base, "SERVICE": service, "VERSION": tag, "REVISION": revision}
+        _fill(context, root, source.service)
         buildah(
             "bud",
             *(word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")),
-            *("--isolation", "chroot", "--timestamp", epoch, "--layers=false", "--pull-never"),
-            *("--tag", f"{name}:{tag}", "--file", context / "Containerfile", context),
+            *(word for key, value in labels.items() for word in ("--label", f"org.opencontainers.image.{key}={value}")),
+            *(word for key, value in variables.items() for word in ("--env", f"{key}={value}")),
+            *("--quiet", "--layers", "--isolation", "chroot", "--timestamp", str(BASE_EPOCH), "--pull-never"),
+            *("--tag", f"{name}:{source.tag}", "--file", root / CONTAINERFILE, context),
         )
-        built = export(buildah, name=name, tag=tag, output=output / service)
-    return Image(
-        service=service,
-        name=name,
-        tag=tag,
-        digest=built.digest,
-        revision=revision,
-        modified=modified,
-        size=built.size,
-    )
+    return export(buildah, name=name, tag=source.tag, output=output, revision=source.revision)
 
 
-def _install(root: Path, service: str, *, site: Path, epoch: str) -> None:
-    """Fill ``site`` with the service, the kit and what they need, as an image of Debian 12 on amd64 wants it."""
+def _fill(context: Path, root: Path, service: str) -> None:
+    """The folders that the Containerfile copies: what others wrote, the kit, the service."""
     uv = find_uv()
-    requirements, wheels = site.parent / "requirements.txt", site.parent / "wheels"
-    requirements.write_text(locked_requirements(root, service, uv=uv))
-    common: list[str | Path] = [
-        *(uv, "pip", "install", "--quiet", "--no-deps", "--no-compile-bytecode", "--link-mode", "copy"),
-        *("--target", site, "--python", sys.executable),
-        *("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_36", "--only-binary", ":all:"),
-    ]
-    run([*common, "--require-hashes", "--requirements", requirements], timeout=900)
-    packages = [f"cartwright-{service}", "cartwright-kit"]
-    for package in ("kit", service):
+    requirements, wheels = context / "requirements.txt", context / "wheels"
+    requirements.write_text(locked_requirements(root, service, uv=uv), encoding="utf-8")
+    _install(uv, context / "libraries", "--require-hashes", "--requirements", requirements)
+    for package, target in (("kit", "kit"), (service, "service")):
         run(
             [
                 *(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable),
                 *("--out-dir", wheels, root / "services" / package),
             ],
-            env={"SOURCE_DATE_EPOCH": epoch},
+            env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
         )
-    # From a wheel by name, not from the folder: an installed folder remembers the path of this machine.
-    run([*common, "--no-index", "--find-links", wheels, *packages])
-    for leftover in (*site.glob("*.lock"), site / ".lock"):
-        leftover.unlink(missing_ok=True)
-    for note in site.glob("*.dist-info/uv_cache.json"):  # when uv saw the wheel, which differs from build to build
+        # From a wheel by name, not from the folder: an installed folder remembers the path of this machine.
+        _install(uv, context / target, "--no-index", "--find-links", wheels, f"cartwright-{package}")
+
+
+def _install(uv: Path, target: Path, *words: str | Path) -> None:
+    """Install into a folder as an image of glibc 2.36 wants it, without what differs from machine to machine."""
+    run(
+        [
+            *(uv, "pip", "install", "--quiet", "--no-deps", "--no-compile-bytecode", "--link-mode", "copy"),
+            *("--target", target, "--python", sys.executable, "--only-binary", ":all:"),
+            *("--python-version", PYTHON, "--python-platform", python_platform(platform.machine()), *words),
+        ],
+        timeout=900,
+    )
+    (target / ".lock").unlink(missing_ok=True)
+    for note in target.glob("*.dist-info/uv_cache.json"):  # when uv saw the wheel, which differs from build to build
         note.unlink()
         record = note.with_name("RECORD")
         kept = [line for line in record.read_text().splitlines(keepends=True) if "/uv_cache.json," not in line]
         record.write_text("".join(kept))
-    shutil.rmtree(site / "bin", ignore_errors=True)  # scripts of dependencies that start with this machine's Python
+    shutil.rmtree(target / "bin", ignore_errors=True)  # scripts of dependencies that start with this machine's Python
+    target.chmod(0o755)
+    for path in target.rglob("*"):  # this process's umask is nothing of the image's
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def find_uv() -> Path:

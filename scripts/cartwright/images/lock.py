@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import tomllib
 from pathlib import Path
 
-from cartwright.errors import UserError
+from cartwright.errors import ToolError, UserError
 from cartwright.run import run
 
-__all__ = ["direct_requirements", "locked_requirements"]
+__all__ = ["PYTHON", "direct_requirements", "locked_requirements", "python_platform"]
 
+PYTHON = "3.11"
+"""Of every base."""
 _OWN = re.compile(r"cartwright-([a-z0-9-]+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -46,7 +49,8 @@ def locked_requirements(root: Path, package: str, *, uv: Path) -> str:
         [
             uv,
             *("pip", "compile", "-", "--quiet", "--no-header", "--no-annotate", "--no-emit-index-url"),
-            *("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_36", "--constraints", lock),
+            *("--python-version", PYTHON, "--python-platform", python_platform(platform.machine())),
+            *("--constraints", lock),
         ],
         cwd=root,
         stdin="\n".join(direct_requirements(root, package)),
@@ -58,6 +62,21 @@ def locked_requirements(root: Path, package: str, *, uv: Path) -> str:
     if missing:
         raise UserError(f"does not list {', '.join(sorted(missing))}", file="requirements.lock", hint="make lock")
     return "\n".join(chosen) + "\n"
+
+
+def python_platform(machine: str) -> str:
+    """What uv calls a machine with glibc 2.36, which is that of Debian 12.
+
+    >>> python_platform("x86_64")
+    'x86_64-manylinux_2_36'
+
+    Raises:
+        ToolError: images are not built for such machines.
+    """
+    names = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+    if machine not in names:
+        raise ToolError(f"images are built on amd64 and arm64, not on {machine}")
+    return f"{names[machine]}-manylinux_2_36"
 
 
 def _canonical(line: str) -> str:

@@ -7,6 +7,7 @@ the names in the overlays stay those of production.
 from __future__ import annotations
 
 import shutil
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from cartwright.cluster.ports import LOOPBACK
@@ -14,7 +15,7 @@ from cartwright.errors import ToolError
 from cartwright.images.buildah import Built
 from cartwright.run import run
 
-__all__ = ["MIRRORED", "configuration", "holds", "push", "registry_program"]
+__all__ = ["MIRRORED", "answers", "configuration", "holds", "push", "registry_program"]
 
 MIRRORED = ("docker.io", "ghcr.io")
 """Registries whose images the nodes of the embedded cluster take from here."""
@@ -65,6 +66,18 @@ def holds(folder: Path, name: str, digest: str) -> bool:
     return bool(value) and (repository / "_manifests/revisions" / algorithm / value / "link").is_file()
 
 
+def answers(port: int) -> bool:
+    """Whether a registry answers on this port of the loopback address."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=3)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def push(image: Built, *, port: int) -> str:
     """Push an image; returns what the overlays call it, ``name:tag@digest``.
 
@@ -80,4 +93,4 @@ def push(image: Built, *, port: int) -> str:
         ],
         timeout=300,
     )
-    return f"{image.name}:{image.tag}@{image.digest}"
+    return image.reference

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from cartwright.images.build import REGISTRY, SHARED, build_images, known_services
+from cartwright.errors import UserError
+from cartwright.images.base import choose_base
+from cartwright.images.build import build_service
 from cartwright.images.buildah import Built, open_store
-from cartwright.images.debian import build_debian, load_recipes
+from cartwright.images.debian import build_debian
+from cartwright.images.recipes import load_recipes
+from cartwright.images.sources import REGISTRY, pick_services, read_source
 from cartwright.paths import cache_root
 
-__all__ = ["SANDBOX", "stored_recipe", "stored_recipes", "stored_service", "stored_services"]
+__all__ = ["SANDBOX", "stored_images", "stored_recipe", "stored_recipes", "stored_services"]
 
 SANDBOX = "sandbox"
 """The recipe of the image that holds a pod's namespaces."""
@@ -23,26 +28,51 @@ _KEEP = 3
 """How many builds of an image stay."""
 
 
-def stored_services(root: Path) -> dict[str, Built]:
-    """Every service's image, from the work tree as it is, by the service's name.
+def _quiet(_line: str) -> None:
+    pass
+
+
+def stored_services(
+    root: Path,
+    services: Sequence[str] = (),
+    *,
+    base: str | None = None,
+    release: bool = False,
+    say: Callable[[str], None] = _quiet,
+) -> dict[str, Built]:
+    """The images of services, from the work tree as it is, by the service's name; built where the store has none.
+
+    Args:
+        root: the repository's work tree.
+        services: which; all of them where none is named.
+        base: image to build on, see :func:`cartwright.images.base.choose_base`.
+        release: give the images the versions' own tags.
+        say: told which base was taken, and of each build.
 
     Raises:
+        UserError: an unknown service; a release of a work tree with changes; sources that can't be built or that
+            change meanwhile.
         ToolError: a program is missing or fails.
     """
-    return {service: stored_service(root, service) for service in known_services(root)}
-
-
-def stored_service(root: Path, service: str) -> Built:
-    """One service's image, built if its sources have none yet."""
-    files = [file for source in (*SHARED, f"services/{service}") for file in _files(root / source)]
-    key = _digest([(str(file.relative_to(root)), file.read_bytes()) for file in files])
-    known = _load(service, key)
-    if known is not None:
-        return known
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=_home(service)) as side:
-        (image,) = build_images(root, [service], output=Path(side))
-        built = Built(name=image.name, tag=image.tag, digest=image.digest, size=image.size, layout=Path(side) / service)
-        return _keep(service, key, built)
+    names = pick_services(root, services)
+    buildah = open_store()
+    with buildah.exclusive(say):
+        chosen = choose_base(root, buildah, wanted=base, say=say)
+        say(f"images: base: {chosen.line}")
+        found = {}
+        for name in names:
+            source = read_source(root, name, base=chosen, release=release)
+            known = _load(name, source.key)
+            if known is None:
+                say(f"images: building {name} {source.tag} …")
+                with _side(name) as side:
+                    built = build_service(root, source, base=chosen, buildah=buildah, output=side / "layout")
+                    if read_source(root, name, base=chosen, release=release) != source:
+                        raise UserError(f"{name}: files changed while they were built", hint="build again")
+                    known = _keep(name, source.key, built)
+                buildah.trim(keep=[chosen.reference])
+            found[name] = known
+        return found
 
 
 def stored_recipes(root: Path) -> dict[str, Built]:
@@ -55,63 +85,96 @@ def stored_recipes(root: Path) -> dict[str, Built]:
     return {name: stored_recipe(root, name) for name in load_recipes(root)}
 
 
-def stored_recipe(root: Path, name: str) -> Built:
+def stored_recipe(root: Path, name: str, *, say: Callable[[str], None] = _quiet) -> Built:
     """One of them. A build stays until its recipe changes, whatever Debian has published since."""
     recipe = load_recipes(root)[name]
     known = _load(name, recipe.key)
     if known is not None:
         return known
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=_home(name)) as side:
-        built = build_debian(recipe, registry=REGISTRY, output=Path(side) / name, buildah=open_store())
-        return _keep(name, recipe.key, built)
+    buildah = open_store()
+    with buildah.exclusive(say):
+        known = _load(name, recipe.key)  # by whom the lock was waited for
+        if known is not None:
+            return known
+        with _side(name) as side:
+            return _keep(name, recipe.key, build_debian(recipe, registry=REGISTRY, output=side / "l", buildah=buildah))
+
+
+def stored_images() -> Iterator[tuple[str, Built]]:
+    """Every image that the store has, with the name of its service or recipe: by name, the latest used first."""
+    for home in sorted(_root().glob("*")):
+        for build in sorted(_builds(home), key=_used, reverse=True):
+            found = _read(build)
+            if found is not None:
+                yield home.name, found
+
+
+def _root() -> Path:
+    return cache_root() / "oci"
 
 
 def _home(name: str) -> Path:
-    home = cache_root() / "oci" / name
+    home = _root() / name
     home.mkdir(parents=True, exist_ok=True)
     return home
 
 
-def _files(source: Path) -> Iterator[Path]:
-    if source.is_file():
-        yield source
-        return
-    for file in sorted(source.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
-            yield file
+def _builds(home: Path) -> list[Path]:
+    return [one for one in home.iterdir() if one.is_dir() and not one.name.startswith(".")]
 
 
-def _digest(parts: list[tuple[str, bytes]]) -> str:
-    total = hashlib.sha256()
-    for name, content in parts:
-        total.update(f"{name}\0{len(content)}\0".encode())
-        total.update(content)
-    return total.hexdigest()[:12]
+def _used(build: Path) -> float:
+    return build.stat().st_mtime
 
 
 def _load(name: str, key: str) -> Built | None:
-    folder = _home(name) / key
+    build = _home(name) / key
+    found = _read(build)
+    if found is not None:
+        os.utime(build)
+    return found
+
+
+def _read(build: Path) -> Built | None:
     try:
-        data = json.loads((folder / "image.json").read_text(encoding="utf-8"))
-    except OSError:
+        data = json.loads((build / "image.json").read_text(encoding="utf-8"))
+        (build / "layout" / "index.json").stat()
+        return Built(**{**data, "layout": build / "layout"})
+    except (OSError, ValueError, TypeError):
         return None
-    return Built(**{**data, "layout": folder / "layout"})
+
+
+@contextmanager
+def _side(name: str) -> Iterator[Path]:
+    """A folder to build in, gone afterwards; those of killed builds go first. The lock must be held."""
+    home = _home(name)
+    for left in home.glob(".building-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=home) as folder:
+        yield Path(folder)
 
 
 def _keep(name: str, key: str, built: Built) -> Built:
-    """Move a fresh build to its place; the oldest ones go."""
-    home = _home(name)
-    with tempfile.TemporaryDirectory(prefix=".keeping-", dir=home) as side:
-        fresh = Path(side) / key
-        fresh.mkdir()
-        built.layout.rename(fresh / "layout")
-        data = {**asdict(built), "layout": None}
-        (fresh / "image.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(home / key, ignore_errors=True)
-        fresh.rename(home / key)
-    kept = sorted((one for one in home.iterdir() if not one.name.startswith(".")), key=lambda one: one.stat().st_mtime)
-    for old in kept[:-_KEEP]:
+    """Move a fresh build to its place; those that were not used for longest go. Called within :func:`_side`."""
+    home, side = _home(name), built.layout.parent
+    fresh = side / key
+    fresh.mkdir()
+    built.layout.rename(fresh / "layout")
+    _share(fresh / "layout")
+    data = {**asdict(built), "layout": None}
+    (fresh / "image.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(home / key, ignore_errors=True)
+    fresh.rename(home / key)
+    for old in sorted(_builds(home), key=_used)[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
-    found = _load(name, key)
-    assert found is not None  # noqa: S101 - it was put there just now
-    return found
+    return Built(**{**data, "layout": home / key / "layout"})
+
+
+def _share(layout: Path) -> None:
+    """Layers that another stored image has too are stored once."""
+    for blob in (layout / "blobs" / "sha256").iterdir():
+        twin = next((one for one in _root().glob(f"*/*/layout/blobs/sha256/{blob.name}") if one != blob), None)
+        if twin is not None:
+            link = blob.with_name(f"{blob.name}.link")
+            os.link(twin, link)
+            link.replace(blob)

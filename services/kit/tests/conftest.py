@@ -14,7 +14,7 @@ ClientFactory = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No setting of the machine reaches a test."""
-    for name in ("PORT", "HOST", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+    for name in ("PORT", "HOST", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "SERVICE_VERSION", "SERVICE_REVISION"):
         monkeypatch.delenv(name, raising=False)
     yield
 

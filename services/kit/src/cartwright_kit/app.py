@@ -13,6 +13,7 @@ from cartwright_kit.middleware import QUIET_PATHS, BodyLimitMiddleware, RequestM
 from cartwright_kit.resources import Resource, Runtime
 from cartwright_kit.settings import ServiceSettings
 from cartwright_kit.tracing import create_tracer_provider
+from cartwright_kit.version import version_router
 
 
 def create_app(
@@ -24,11 +25,13 @@ def create_app(
     routers: Sequence[APIRouter],
     resources: Sequence[Resource] = (),
 ) -> FastAPI:
-    """An application with health, metrics, traces, logs and problem documents around the given routers.
+    """An application with health, version, metrics, traces, logs and problem documents around the given routers.
 
+    The version is the package's own; that of the image, where there is one, comes before it.
     Resources are opened in order before the first request and closed in reverse after the last one. Nothing
     connects, and no global state changes, while the application is built.
     """
+    version = settings.service_version or version
     metrics = Metrics()
     lifecycle = Lifecycle()
     provider = create_tracer_provider(service=service, version=version, endpoint=settings.otel_exporter_otlp_endpoint)
@@ -68,6 +71,7 @@ def create_app(
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     app.include_router(health_router(lifecycle, resources))
+    app.include_router(version_router(service=service, version=version, revision=settings.service_revision))
     app.include_router(metrics_router(metrics))
     for router in routers:
         app.include_router(router)

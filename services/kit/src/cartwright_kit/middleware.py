@@ -11,7 +11,7 @@ from cartwright_kit.context import REQUEST_ID_HEADER, begin_request, end_request
 from cartwright_kit.errors import problem_response
 from cartwright_kit.metrics import Metrics, route_template
 
-QUIET_PATHS = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
+QUIET_PATHS = frozenset({"/livez", "/readyz", "/startupz", "/version", "/metrics"})
 _log = structlog.stdlib.get_logger(__name__)
 
 

@@ -50,6 +50,10 @@ class ServiceSettings(_Environment):
     """Largest request body, in bytes; a larger one is answered with 413."""
     otel_exporter_otlp_endpoint: str | None = None
     """Base address of an OTLP/HTTP collector. Unset: trace ids are made and passed on, nothing is exported."""
+    service_version: str | None = None
+    """Of the image, which sets it. Unset: the package's own version."""
+    service_revision: str | None = None
+    """The commit that the image was built from, which sets it."""
     shutdown_drain_seconds: float = Field(default=3, ge=0)
     """After SIGTERM, how long to keep serving while readiness already answers 503."""
     shutdown_grace_seconds: int = Field(default=18, ge=1)
@@ -81,6 +85,18 @@ class DatabaseSettings(_Environment):
             port=self.database_port,
             database=self.database_name,
         )
+
+
+class MessagesSettings(_Environment):
+    """Where RabbitMQ is."""
+
+    rabbitmq_host: str
+    rabbitmq_port: int = Field(default=5672, ge=1, le=65535)
+    rabbitmq_user: str
+    rabbitmq_password: Secret
+    rabbitmq_vhost: str = "/"
+    rabbitmq_timeout_seconds: float = Field(default=5, gt=0)
+    """Longest wait for a connection, and for RabbitMQ's word that it has an event."""
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
