@@ -61,27 +61,31 @@ _NEEDS: Mapping[str, Callable[[], str]] = {
     "images": _lacks_images,
 }
 """Marker → what is lacking for it here; empty where nothing is."""
-
-_NOT_RUN = pytest.StashKey[Counter[str]]()
+_CLUSTERS = ("cluster", "node")
+"""Markers of tests that start embedded clusters: two at a time would be too much for a small machine."""
 
 
 @pytest.hookimpl(trylast=True)  # after the services' plugin, which marks tests by the servers they ask for
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what can't run here, and count it."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what can't run here; what needs an embedded cluster runs in one process, one cluster after the other."""
     lacking = {marker: text for marker, find in _NEEDS.items() if (text := find())}
-    not_run = config.stash.setdefault(_NOT_RUN, Counter())
     for item in items:
         for marker, text in lacking.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{marker}: {text}"))
-                not_run[f"{marker} ({text})"] += 1
                 break
+        if any(item.get_closest_marker(marker) for marker in _CLUSTERS):
+            item.add_marker(pytest.mark.xdist_group("clusters"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line on what was not run and why; or that nothing was left out."""
-    not_run = config.stash.get(_NOT_RUN, Counter())
-    what = ", ".join(f"{number} of {reason}" for reason, number in not_run.items())
+    # From the reports: with several processes, each skips for itself.
+    reasons = [
+        str(report.longrepr[2]).removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())
+    ]
+    not_run = Counter(reason for reason in reasons if reason.partition(":")[0] in _NEEDS)
+    what = ", ".join(f"{number} of {reason.replace(': ', ' (', 1)})" for reason, number in not_run.items())
     terminalreporter.write_line(
         f"not run: {what}" if what else "not run: nothing, this machine has all that the tests need"
     )

@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.sandbox import Sandbox, make_sandbox
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """All environments, up; shared by every test that leaves them as they were."""
     sandbox = make_sandbox(tmp_path_factory.mktemp("cluster"))

@@ -11,7 +11,7 @@ from tests.node.cluster import NodeCluster
 from tests.node.machine_state import machine_state
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeCluster]:
     """The hub's environment alone, up, with real pods."""
     before = machine_state()
