@@ -69,7 +69,10 @@ class Sandbox:
         return self.git("rev-parse", "HEAD")
 
     def push(self) -> None:
-        self.git("push", "--quiet", self.layout.remote.as_uri(), "HEAD:refs/heads/main")
+        url = self.layout.remote.as_uri()
+        if self.real:  # the remote has the digests of this machine's images besides
+            self.git("pull", "--quiet", "--rebase", url, "main")
+        self.git("push", "--quiet", url, "HEAD:refs/heads/main")
 
     def kubectl(self, cluster: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         binary = require(["kubectl"])["kubectl"]

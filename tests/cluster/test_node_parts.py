@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -13,10 +17,12 @@ import yaml
 from cartwright.cluster.state import Layout
 from cartwright.errors import ClusterError
 from cartwright.images.registry import configuration as registry_configuration
-from cartwright.node import configuration, machine
+from cartwright.network import load_dependencies
+from cartwright.node import configuration, firewall, machine
 from cartwright.node.layout import NodeLayout
-from cartwright.node.objects import HELPER_LABEL, helper_stage, node_objects, placement
+from cartwright.node.objects import HELPER_LABEL, helper_stage, node_objects, placement, process_stage
 from cartwright.node.real import NAMESPACES
+from cartwright.repository import find_root, open_tree
 
 
 @pytest.fixture
@@ -25,7 +31,9 @@ def node(tmp_path: Path) -> NodeLayout:
 
 
 def test_containerd_takes_every_name_from_the_mirrors_and_mounts_below_its_own_folder(node: NodeLayout) -> None:
-    settings = tomllib.loads(configuration.containerd(node, sandbox_image="ghcr.io/x/sandbox:1@sha256:ab"))
+    settings = tomllib.loads(
+        configuration.containerd(node, sandbox_image="ghcr.io/x/sandbox:1@sha256:ab", snapshotter="overlayfs")
+    )
     cri = settings["plugins"]["io.containerd.grpc.v1.cri"]
     assert cri["sandbox_image"] == "ghcr.io/x/sandbox:1@sha256:ab"
     assert cri["registry"]["config_path"] == str(node.config / "registries")
@@ -63,7 +71,7 @@ def test_only_the_chosen_namespaces_are_real_and_volume_helpers_choose_for_thems
 
 def test_the_volumes_provisioner_is_a_process_and_its_helpers_are_marked_for_kwok(node: NodeLayout) -> None:
     objects = node_objects(node, dns="10.96.0.10", helper_image="ghcr.io/x/sandbox:1")
-    assert not [one for one in objects if one["kind"] == "Deployment"]
+    assert "local-path-provisioner" not in {one["metadata"]["name"] for one in objects if one["kind"] == "Deployment"}
     (classes,) = [one for one in objects if one["kind"] == "StorageClass"]
     assert classes["metadata"]["annotations"] == {"storageclass.kubernetes.io/is-default-class": "true"}
     (config,) = [one for one in objects if one["kind"] == "ConfigMap"]
@@ -97,3 +105,85 @@ def test_the_registry_listens_on_the_loopback_address_alone(tmp_path: Path) -> N
     settings = yaml.safe_load(registry_configuration(folder=tmp_path, port=5001))
     assert settings["http"] == {"addr": "127.0.0.1:5001"}
     assert settings["storage"]["filesystem"] == {"rootdirectory": str(tmp_path)}
+
+
+def test_a_pod_stands_for_the_name_service_at_the_address_where_it_listens(node: NodeLayout) -> None:
+    objects = node_objects(node, dns="10.96.0.10", helper_image="ghcr.io/x/sandbox:1")
+    (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]
+    (annotation,) = pod["metadata"]["annotations"]
+    assert pod["metadata"]["annotations"][annotation] == str(node.address)
+    (slices,) = [one for one in objects if one["kind"] == "EndpointSlice"]
+    assert slices["endpoints"][0]["addresses"] == [str(node.address)]
+    stage = process_stage()
+    assert stage["spec"]["selector"]["matchExpressions"][0]["key"] == f'.metadata.annotations["{annotation}"]'
+    assert stage["spec"]["weight"] > 0  # of several stages that match, KWOK takes one that has a weight
+    dependencies = load_dependencies(open_tree(find_root()))
+    assert pod["metadata"]["labels"] == dependencies.dns_labels
+    assert deployment["metadata"]["namespace"] == dependencies.dns_namespace
+
+
+def test_kube_router_is_the_firewall_alone_and_listens_nowhere(tmp_path: Path) -> None:
+    command = firewall.command(
+        tmp_path / "kube-router", kubeconfig=tmp_path / "kubeconfig", services=IPv4Network("10.96.0.0/16")
+    )
+    assert {"--run-firewall=true", "--run-router=false", "--run-service-proxy=false"} < set(command)
+    assert {"--enable-cni=false", "--health-port=0", "--metrics-port=0"} < set(command)
+    assert "--service-cluster-ip-range=10.96.0.0/16" in command
+
+
+_needs_a_firewall = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("ipset", "iptables", "nft"))), reason="needs root, ipset, iptables"
+)
+_THEIRS = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+{rules}COMMIT
+"""
+_RULES = """\
+:KUBE-ROUTER-INPUT - [0:0]
+:KUBE-NWPLCY-COMMON - [0:0]
+:KUBE-POD-FW-ABC - [0:0]
+-A INPUT -m comment --comment "kube-router netpol - 4IA2OSFRMVNDXBVV" -j KUBE-ROUTER-INPUT
+-A INPUT -m comment --comment "KUBE-ROUTER rule to explicitly ACCEPT" -m mark --mark 0x20000/0x20000 -j ACCEPT
+-A KUBE-ROUTER-INPUT -s 10.244.0.9/32 -j KUBE-POD-FW-ABC
+-A KUBE-POD-FW-ABC -m set --match-set KUBE-SRC-ABC src -j KUBE-NWPLCY-COMMON
+"""
+
+
+@_needs_a_firewall
+@pytest.mark.parametrize("own", ["", "-A INPUT -s 192.0.2.1/32 -j DROP\n"], ids=["no table before", "a table before"])
+def test_the_firewalls_rules_and_sets_are_taken_back_and_no_others(own: str, tmp_path: Path) -> None:
+    """In a network namespace of its own."""
+    script = f"""
+import subprocess
+from cartwright.node import firewall
+def do(*command, text=""):
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+theirs = {own!r}
+if theirs:
+    do("iptables-restore", text={_THEIRS!r}.format(rules=theirs))
+tables = firewall.tables()
+before = do("nft", "list", "ruleset")
+do("ipset", "create", "KUBE-SRC-ABC", "hash:ip")
+do("ipset", "create", "others", "hash:ip")
+do("iptables-restore", text={_THEIRS!r}.format(rules={_RULES!r} + theirs))
+assert "KUBE-POD-FW" in do("nft", "list", "ruleset")
+for _ in range(2):
+    assert firewall.clear(before=tables) == []
+    assert do("nft", "list", "ruleset") == before
+    assert do("ipset", "list", "-name").split() == ["others"]
+"""
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@_needs_a_firewall
+def test_a_kernel_without_what_rules_are_made_of_is_told_from_one_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert firewall.refusal() == ""
+    monkeypatch.setattr(firewall, "_PROBE", firewall._PROBE.replace("hash:ip ", "hash:no-such-kind "))
+    assert "no-such-kind" in firewall.refusal()

@@ -103,7 +103,7 @@ def test_the_summary_names_what_is_not_there_and_why_and_where_the_kubeconfigs_a
     assert printed(summary(outcome, layout)) == [
         "prod-shop-orders: Synced, Degraded: Deployment orders: exceeded quota",
         "5 of 6 Applications Synced and Healthy at ccccccc in dev, prod",
-        "84 s: processes 4 s, applications 80 s",
+        "84 s: processes 4 s, applications 80 s; 0.0 GiB of memory",
         "git remote: file:///state/remote.git",
         "dev: export KUBECONFIG=/state/kubeconfig-dev.yaml",
         "prod: export KUBECONFIG=/state/kubeconfig-prod.yaml",

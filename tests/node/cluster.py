@@ -35,10 +35,8 @@ class NodeCluster:
 
     def commit_and_push(self, message: str) -> str:
         """Commit the sandbox's changes on top of what the remote holds, and push them."""
-        url = self.sandbox.layout.remote.as_uri()
         self.sandbox.git("add", "--all")
         self.sandbox.git("commit", "--quiet", "--message", message)
-        self.sandbox.git("pull", "--quiet", "--rebase", url, "main")
         self.sandbox.push()
         return self.sandbox.git("rev-parse", "HEAD")
 

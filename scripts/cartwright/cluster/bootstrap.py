@@ -14,7 +14,7 @@ import yaml
 
 from cartwright.cluster.certificates import Authority
 from cartwright.node.layout import LABEL, SIMULATED
-from cartwright.node.objects import helper_stage
+from cartwright.node.objects import helper_stage, process_stage
 from cartwright.tools import asset
 
 __all__ = ["NODES_PER_ZONE", "ZONES", "cluster_objects", "kwok_configuration"]
@@ -57,7 +57,7 @@ def kwok_configuration() -> str:
     for document in documents:
         if document["metadata"]["name"] == _POD_READY:
             _heal_running_pods(document)
-    documents += [helper_stage(), _USAGE]
+    documents += [helper_stage(), process_stage(), _USAGE]
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cartwright.cluster.argocd import ROOT_NAME
 from cartwright.cluster.lifecycle import Outcome
+from cartwright.cluster.memory import resident
 from cartwright.cluster.state import Layout
 from cartwright.cluster.wait import Snapshot
 from cartwright.node.door import door_url
@@ -95,7 +96,7 @@ def summary(outcome: Outcome, layout: Layout) -> Text:
         style="red" if snapshot.unfinished else "green",
     )
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stages.items())
-    text.append(f"{sum(outcome.stages.values()):.0f} s: {stages}\n")
+    text.append(f"{sum(outcome.stages.values()):.0f} s: {stages}; {resident(layout) / 2**30:.1f} GiB of memory\n")
     if outcome.state.real:
         text.append(f"shop: {door_url(outcome.state)}\n")
     text.append(f"git remote: {layout.remote.as_uri()}\n")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from cartwright.cluster.certificates import Authority, KeyPair
 from cartwright.cluster.components import Component, Phase
-from cartwright.node import configuration
+from cartwright.node import configuration, firewall
 from cartwright.node.layout import LABEL, NAME, REAL, NodeLayout
-from cartwright.node.objects import COREDNS, PROVISIONER, STORAGE_NAMESPACE
+from cartwright.node.objects import COREDNS, FIREWALL, PROVISIONER, STORAGE_NAMESPACE
 from cartwright.node.requirements import overlays
 
 __all__ = ["CLIENTS", "DOOR", "PORTS", "TOOLS", "NodePlan", "plan_node", "write_configuration"]
 
-TOOLS = ("coredns", "kube-proxy", "kubelet", "local-path-provisioner")
+TOOLS = ("coredns", "kube-proxy", "kube-router", "kubelet", "local-path-provisioner")
 """The pinned tools that the node is made of."""
 
 DOOR = "door"
@@ -29,6 +30,7 @@ CLIENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "kubelet": (f"system:node:{NAME}", ("system:nodes",)),
     "kube-proxy": ("system:kube-proxy", ()),
     "coredns": (f"system:serviceaccount:{COREDNS}", ("system:serviceaccounts",)),
+    "kube-router": (FIREWALL, ()),
     "local-path-provisioner": (PROVISIONER, ()),
 }
 """User and groups of each program that talks to the API server."""
@@ -44,6 +46,10 @@ class NodePlan:
     region: str
     dns: str
     """Address of the Service that pods ask for names."""
+    services: IPv4Network
+    """Addresses of Services."""
+    enforces: bool
+    """Whether NetworkPolicies are enforced here."""
     ports: Mapping[str, int]
     """Port of each of `PORTS`."""
     programs: Mapping[str, Path]
@@ -155,10 +161,17 @@ def plan_node(plan: NodePlan) -> list[Component]:
             (),
         ),
     }
+    if plan.enforces:
+        kubeconfig = plan.kubeconfigs["kube-router"]
+        commands["kube-router"] = (
+            firewall.command(programs["kube-router"], kubeconfig=kubeconfig, services=plan.services),
+            (),
+        )
     return [
         Component(
             name=name,
-            phase=Phase.CONTROLLERS,
+            # kube-router ends where its node is not registered yet; no pod of ours is there before Argo CD is.
+            phase=Phase.ARGOCD if name == "kube-router" else Phase.CONTROLLERS,
             command=command,
             # containerd and kubelet hold no memory limit: they would slow down all pods with themselves.
             environment={} if name in {"containerd", "kubelet"} else {"GOMEMLIMIT": "96MiB"},

@@ -17,10 +17,11 @@ from pathlib import Path
 import psutil
 
 from cartwright.errors import ClusterError, ToolError
+from cartwright.node import firewall
 from cartwright.node.layout import RUNS, NodeLayout
 from cartwright.run import run
 
-__all__ = ["SHIM", "clean", "is_claimed", "prepare"]
+__all__ = ["SHIM", "clean", "container_processes", "is_claimed", "prepare"]
 
 SHIM = "containerd-shim"
 """How the names of the processes begin that hold containers."""
@@ -73,7 +74,8 @@ def prepare(node: NodeLayout) -> None:
         found = {name: value for name in _SETTINGS if (value := _setting(name)) is not None}
         found_dirs = [str(folder) for folder in (_SHIM_SOCKETS, _CNI_RESULTS, *_parents()) if folder.is_dir()]
         side = node.before.with_suffix(".new")
-        side.write_text(json.dumps({"settings": found, "folders": found_dirs}, indent=2) + "\n", encoding="utf-8")
+        known = {"settings": found, "folders": found_dirs, "tables": firewall.tables()}
+        side.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         side.replace(node.before)
     for folder in (node.config / "cni", node.config / "registries", node.volumes, node.pod_logs, node.run):
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +106,7 @@ def clean(node: NodeLayout) -> list[str]:
         if not _try("nft", "list", "table", family, "kube-proxy"):
             problems += _try("nft", "delete", "table", family, "kube-proxy")
     before = json.loads(node.before.read_text(encoding="utf-8"))
+    problems += firewall.clear(before=before.get("tables", []))
     for name, value in before["settings"].items():
         if _setting(name) != value:
             _set(name, value)
@@ -119,6 +122,11 @@ def clean(node: NodeLayout) -> list[str]:
     _remove_made([_CNI_RESULTS, _SHIM_SOCKETS, *_parents()], kept=before["folders"])
     node.before.unlink()
     return problems
+
+
+def container_processes(node: NodeLayout) -> list[psutil.Process]:
+    """What runs inside of containers, the processes that hold pods' namespaces among them."""
+    return [process for container in _containers(node) for process in _processes(container)]
 
 
 def _parents() -> list[Path]:

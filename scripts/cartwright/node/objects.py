@@ -14,12 +14,14 @@ from cartwright.tools import asset
 
 __all__ = [
     "COREDNS",
+    "FIREWALL",
     "HELPER_LABEL",
     "PROVISIONER",
     "STORAGE_NAMESPACE",
     "helper_stage",
     "node_objects",
     "placement",
+    "process_stage",
 ]
 
 STORAGE_NAMESPACE = "local-path-storage"
@@ -27,8 +29,12 @@ COREDNS = "kube-system:coredns"
 """Namespace and name of CoreDNS's ServiceAccount."""
 PROVISIONER = "cartwright:local-path-provisioner"
 """User that local-path-provisioner is: the name of its ServiceAccount is too long for a certificate."""
+FIREWALL = "cartwright:kube-router"
+"""User that kube-router is."""
 HELPER_LABEL = "cartwright.dev/volume-helper"
 """Label of the pods that make and remove the folder of a volume."""
+_ADDRESS = "cartwright.dev/address"
+"""Annotation of a simulated pod whose process listens on an address of this machine."""
 _PLACEMENT = "cartwright-node-placement"
 
 
@@ -79,7 +85,13 @@ def node_objects(node: NodeLayout, *, dns: str, helper_image: str) -> list[dict[
         dns: address of the name service.
         helper_image: an image with a shell, which makes and removes folders.
     """
-    return [*_name_service(node, dns), *_coredns_rights(), *_volumes(helper_image)]
+    namespace, account = COREDNS.split(":")
+    return [
+        *_name_service(node, dns),
+        *_rights("coredns", {"kind": "ServiceAccount", "name": account, "namespace": namespace}, _COREDNS_READS),
+        *_rights("kube-router", {**_USER, "name": FIREWALL}, _FIREWALL_READS),
+        *_volumes(helper_image),
+    ]
 
 
 def helper_stage() -> dict[str, Any]:
@@ -99,10 +111,82 @@ def helper_stage() -> dict[str, Any]:
     }
 
 
+def process_stage() -> dict[str, Any]:
+    """KWOK's part in pods that stand for a process of this machine: they have the address that the process listens on.
+
+    It comes before the stage that makes all other pods ready, and makes no difference but that address.
+    """
+    template = f"""\
+{{{{ $now := Now }}}}
+{{{{ $address := index .metadata.annotations "{_ADDRESS}" }}}}
+phase: Running
+startTime: {{{{ $now | Quote }}}}
+podIP: {{{{ $address | Quote }}}}
+podIPs:
+  - ip: {{{{ $address | Quote }}}}
+conditions:
+  - {{type: Initialized, status: "True", lastTransitionTime: {{{{ $now | Quote }}}}}}
+  - {{type: Ready, status: "True", lastTransitionTime: {{{{ $now | Quote }}}}}}
+  - {{type: ContainersReady, status: "True", lastTransitionTime: {{{{ $now | Quote }}}}}}
+containerStatuses:
+{{{{ range .spec.containers }}}}
+  - name: {{{{ .name | Quote }}}}
+    image: {{{{ .image | Quote }}}}
+    ready: true
+    restartCount: 0
+    state:
+      running:
+        startedAt: {{{{ $now | Quote }}}}
+{{{{ end }}}}
+"""
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "process"},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+            "selector": {
+                "matchExpressions": [
+                    {"key": f'.metadata.annotations["{_ADDRESS}"]', "operator": "Exists"},
+                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+                    {
+                        "key": '.status.conditions.[] | select( .type == "Ready" ) | .status',
+                        "operator": "NotIn",
+                        "values": ["True"],
+                    },
+                ],
+            },
+            "weight": 1,
+            "next": {"statusTemplate": template},
+        },
+    }
+
+
 def _name_service(node: NodeLayout, address: str) -> list[dict[str, Any]]:
+    labels = {"k8s-app": "kube-dns"}
     ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
-    metadata = {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}
+    metadata = {"name": "kube-dns", "namespace": "kube-system", "labels": labels}
+    namespace, account = COREDNS.split(":")
     return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}},
+        {
+            # Policies let pods resolve names by naming the pods that do it, as every cluster has them. This one's
+            # pod is simulated and has the address of the process that does its work.
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "coredns", "namespace": namespace, "labels": labels},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels, "annotations": {_ADDRESS: str(node.address)}},
+                    "spec": {
+                        "serviceAccountName": account,
+                        "automountServiceAccountToken": False,
+                        "containers": [{"name": "coredns", "image": "coredns"}],
+                    },
+                },
+            },
+        },
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -125,28 +209,37 @@ def _name_service(node: NodeLayout, address: str) -> list[dict[str, Any]]:
     ]
 
 
-def _coredns_rights() -> list[dict[str, Any]]:
-    namespace, account = COREDNS.split(":")
-    reads: Mapping[str, list[str]] = {
-        "": ["endpoints", "namespaces", "pods", "services"],
-        "discovery.k8s.io": ["endpointslices"],
-    }
+_USER = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User"}
+_COREDNS_READS: Mapping[str, list[str]] = {
+    "": ["endpoints", "namespaces", "pods", "services"],
+    "discovery.k8s.io": ["endpointslices"],
+}
+_FIREWALL_READS: Mapping[str, list[str]] = {
+    "": ["namespaces", "nodes", "pods", "services"],
+    "discovery.k8s.io": ["endpointslices"],
+    "networking.k8s.io": ["networkpolicies"],
+}
+
+
+def _rights(name: str, subject: Mapping[str, str], reads: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """Reading, and nothing else, of resources by API group."""
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"cartwright:{name}"}
     return [
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
-            "metadata": {"name": "cartwright:coredns"},
+            "metadata": {"name": role["name"]},
             "rules": [
-                {"apiGroups": [group], "resources": resources, "verbs": ["list", "watch"]}
+                {"apiGroups": [group], "resources": resources, "verbs": ["get", "list", "watch"]}
                 for group, resources in reads.items()
             ],
         },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
-            "metadata": {"name": "cartwright:coredns"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cartwright:coredns"},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+            "metadata": {"name": role["name"]},
+            "roleRef": role,
+            "subjects": [dict(subject)],
         },
     ]
 
@@ -160,7 +253,7 @@ def _volumes(helper_image: str) -> list[dict[str, Any]]:
             # Its helper pods mount folders of the node: that is what they are for.
             document["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "privileged"}
         if document["kind"] in {"RoleBinding", "ClusterRoleBinding"}:
-            document["subjects"] = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": PROVISIONER}]
+            document["subjects"] = [{**_USER, "name": PROVISIONER}]
         if document["kind"] == "StorageClass":
             document["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
         if document["kind"] == "ConfigMap":

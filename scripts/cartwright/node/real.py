@@ -14,7 +14,7 @@ from cartwright.cluster.identities import write_kubeconfig
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout
 from cartwright.images import registry
-from cartwright.node import components, machine
+from cartwright.node import components, firewall, machine
 from cartwright.node.layout import NodeLayout
 from cartwright.node.objects import node_objects, placement
 from cartwright.node.requirements import lacks, programs
@@ -43,6 +43,8 @@ class RealNode:
     node: NodeLayout
     programs: Mapping[str, Path]
     """The pinned tools, the system's containerd, and docker-registry."""
+    enforces: bool
+    """Whether NetworkPolicies are enforced on it."""
 
     def components(
         self,
@@ -76,6 +78,8 @@ class RealNode:
             node=self.node,
             **_ZONE,
             dns=str(services[10]),
+            services=services,
+            enforces=self.enforces,
             ports=ports,
             programs=self.programs,
             authority=authority,
@@ -122,4 +126,7 @@ def open_node(layout: Layout, *, say: Callable[[str], None]) -> RealNode | None:
     if reason:
         say(f"node: every pod is simulated: {reason}")
         return None
-    return RealNode(layout, node, {**require(components.TOOLS), **programs()})
+    lacking = firewall.refusal()
+    if lacking:
+        say(f"node: NetworkPolicies are not enforced: {lacking}")
+    return RealNode(layout, node, {**require(components.TOOLS), **programs()}, enforces=not lacking)
