@@ -16,7 +16,7 @@ from typing import Any
 
 from cartwright.cluster.argocd import Webhook
 from cartwright.cluster.components import Plan, plan_components
-from cartwright.cluster.lifecycle import prepare_gatekeeper
+from cartwright.cluster.files import prepare_gatekeeper
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.policy.gatekeeper import CONSTRAINT, TEMPLATE
 from tests.cluster.sandbox import until

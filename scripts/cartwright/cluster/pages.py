@@ -29,8 +29,7 @@ def pages(layout: Layout, state: State) -> tuple[Page, ...]:
         door = door_url(state)
         found += [
             Page("shop: products", f"{door}/products", "none"),
-            Page("shop: the API, described", f"{door}/docs", "none"),
-            Page("shop: the API as OpenAPI", f"{door}/openapi.json", "none"),
+            Page("shop: its API as OpenAPI", f"{door}/openapi.json", "none"),
             Page("images built here", f"http://{LOOPBACK}:{state.ports[REGISTRY]}/v2/_catalog", "none"),
         ]
     found += [
