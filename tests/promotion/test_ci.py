@@ -26,6 +26,7 @@ _WRITES = {
     ("release.yaml", "dev"): {"contents"},
     ("promote.yaml", "staging"): {"contents"},
     ("promote.yaml", "prod"): {"contents"},
+    ("tools.yaml", "push"): {"packages"},
 }
 """Every right to write that a job has, and there is no other."""
 
