@@ -1,4 +1,4 @@
-"""The rendered policies let through what the map declares, by the word of cyclonus: in every environment, and no more."""
+"""The rendered policies let through what the map declares, by the word of cyclonus, in every environment."""
 
 from __future__ import annotations
 
