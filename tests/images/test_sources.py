@@ -84,7 +84,9 @@ def test_a_work_tree_with_changes_is_marked_and_is_not_released(repository: Path
         read_source(repository, "orders", base=base, release=True)
 
 
-@pytest.mark.parametrize(("text", "message"), [("[project", "end of document"), ("[project]\n", "project.version is missing")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("[project", "end of document"), ("[project]\n", "project.version is missing")]
+)
 def test_a_project_without_a_version_names_its_file(repository: Path, base: Base, text: str, message: str) -> None:
     (repository / "services/orders/pyproject.toml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=f"services/orders/pyproject.toml: .*{message}"):

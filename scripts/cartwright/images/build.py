@@ -6,6 +6,7 @@ and plain permissions, dependencies come from the lock by their hashes, and modu
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -18,7 +19,7 @@ from cartwright.errors import ToolError
 from cartwright.images.base import BASE_EPOCH, CONTAINERFILE, Base
 from cartwright.images.buildah import Buildah, Built, export
 from cartwright.images.lock import PYTHON, locked_requirements, python_platform
-from cartwright.images.sources import REGISTRY, Source
+from cartwright.images.sources import KIT, REGISTRY, Source, files
 from cartwright.run import run
 
 __all__ = ["build_service", "find_uv"]
@@ -41,29 +42,52 @@ def build_service(root: Path, source: Source, *, base: Base, buildah: Buildah, o
     created = datetime.fromtimestamp(source.epoch, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     labels = {"version": source.tag, "revision": source.revision, "created": created}
     variables = {"SERVICE_VERSION": source.tag, "SERVICE_REVISION": source.revision}
-    arguments = {"BASE": base.reference, "SERVICE": source.service}
     name = f"{REGISTRY}/{source.service}"
+    foundation = _foundation(root, source.service, base=base, buildah=buildah)
     with tempfile.TemporaryDirectory(prefix="cartwright-image-") as folder:
         context = Path(folder)
-        _fill(context, root, source.service)
-        buildah(
-            "bud",
-            *(word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")),
+        _install_own(root, source.service, context / "service")
+        _build(
+            buildah,
+            root,
+            context,
             *(word for key, value in labels.items() for word in ("--label", f"org.opencontainers.image.{key}={value}")),
             *(word for key, value in variables.items() for word in ("--env", f"{key}={value}")),
-            *("--quiet", "--layers", "--isolation", "chroot", "--timestamp", str(BASE_EPOCH), "--pull-never"),
-            *("--tag", f"{name}:{source.tag}", "--file", root / CONTAINERFILE, context),
+            *("--build-arg", f"SERVICE={source.service}", "--build-arg", f"FOUNDATION={foundation}"),
+            *("--build-arg", f"BASE={base.reference}", "--tag", f"{name}:{source.tag}"),
         )
     return export(buildah, name=name, tag=source.tag, output=output, revision=source.revision)
 
 
-def _fill(context: Path, root: Path, service: str) -> None:
-    """The folders that the Containerfile copies: what others wrote, the kit, the service."""
+def _foundation(root: Path, service: str, *, base: Base, buildah: Buildah) -> str:
+    """The image below the service's own layer: base, libraries and kit. Services of the same libraries share it."""
     uv = find_uv()
-    requirements, wheels = context / "requirements.txt", context / "wheels"
-    requirements.write_text(locked_requirements(root, service, uv=uv), encoding="utf-8")
-    _install(uv, context / "libraries", "--require-hashes", "--requirements", requirements)
-    for package, target in (("kit", "kit"), (service, "service")):
+    requirements = locked_requirements(root, service, uv=uv)
+    total = hashlib.sha256(f"{base.identity}\n{requirements}\n".encode())
+    for file in (root / CONTAINERFILE, Path(__file__), *(root / name for name in files(root, KIT))):
+        total.update(hashlib.sha256(file.read_bytes()).digest() + hashlib.sha256(file.name.encode()).digest())
+    name = f"localhost/cartwright-foundation:{total.hexdigest()[:12]}"
+    if buildah.identity(name) is not None:
+        return name
+    with tempfile.TemporaryDirectory(prefix="cartwright-image-") as folder:
+        context = Path(folder)
+        listed = context / "requirements.txt"
+        listed.write_text(requirements, encoding="utf-8")
+        _install(uv, context / "libraries", "--require-hashes", "--requirements", listed)
+        _install_own(root, "kit", context / "kit")
+        _build(buildah, root, context, "--target", "foundation", "--build-arg", f"BASE={base.reference}", "--tag", name)
+    return name
+
+
+def _build(buildah: Buildah, root: Path, context: Path, *words: str) -> None:
+    options = ("--quiet", "--layers", "--isolation", "chroot", "--timestamp", str(BASE_EPOCH), "--pull-never")
+    buildah("bud", *options, *words, "--file", root / CONTAINERFILE, context)
+
+
+def _install_own(root: Path, package: str, target: Path) -> None:
+    """Install a package of this repository, from a wheel: an installed folder would remember this machine's path."""
+    uv = find_uv()
+    with tempfile.TemporaryDirectory(prefix="cartwright-wheel-") as wheels:
         run(
             [
                 *(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable),
@@ -71,8 +95,7 @@ def _fill(context: Path, root: Path, service: str) -> None:
             ],
             env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
         )
-        # From a wheel by name, not from the folder: an installed folder remembers the path of this machine.
-        _install(uv, context / target, "--no-index", "--find-links", wheels, f"cartwright-{package}")
+        _install(uv, target, "--no-index", "--find-links", wheels, f"cartwright-{package}")
 
 
 def _install(uv: Path, target: Path, *words: str | Path) -> None:

@@ -12,10 +12,12 @@ from cartwright.errors import UserError, nearest
 from cartwright.images.base import BASE_EPOCH, CONTAINERFILE, Base
 from cartwright.run import run
 
-__all__ = ["REGISTRY", "Source", "known_services", "pick_services", "read_source"]
+__all__ = ["KIT", "REGISTRY", "Source", "files", "known_services", "pick_services", "read_source"]
 
 REGISTRY = "ghcr.io/example-org/cartwright"
-_SHARED = (CONTAINERFILE, "services/kit/pyproject.toml", "services/kit/src", "requirements.lock")
+KIT = ("services/kit/pyproject.toml", "services/kit/src")
+"""What the kit's layer is made of."""
+_SHARED = (CONTAINERFILE, *KIT, "requirements.lock")
 _BUILDERS = ("build.py", "lock.py")
 """Modules beside this one that decide what ends up in an image."""
 
@@ -86,7 +88,7 @@ def read_source(root: Path, service: str, *, base: Base, release: bool) -> Sourc
         revision += "-dirty"
     version = _version(root / project, shown=project)
     total = hashlib.sha256(f"{base.identity} {revision} {version} {release}\n".encode())
-    for path in _files(root, paths):
+    for path in files(root, paths):
         total.update(_hash(path.encode(), (root / path).read_bytes()))
     for name in _BUILDERS:
         total.update(_hash(name.encode(), Path(__file__).with_name(name).read_bytes()))
@@ -104,8 +106,8 @@ def _version(file: Path, *, shown: str) -> str:
         raise UserError("project.version is missing", file=shown) from error
 
 
-def _files(root: Path, paths: Iterable[str]) -> list[str]:
-    """All that is there below the paths and that Git does not ignore: what a wheel takes too."""
+def files(root: Path, paths: Iterable[str]) -> list[str]:
+    """All that is there below the paths and that Git does not ignore, sorted: what a wheel takes too."""
     words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths]
     listed = {name for name in run(words, cwd=root).stdout.split("\0") if name}
     return sorted(name for name in listed if (root / name).is_file())

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cartwright.errors import UserError
-from cartwright.images.base import choose_base
+from cartwright.images.base import Base, choose_base
 from cartwright.images.build import build_service
-from cartwright.images.buildah import Built, open_store
+from cartwright.images.buildah import Buildah, Built, open_store
 from cartwright.images.debian import build_debian
 from cartwright.images.recipes import load_recipes
 from cartwright.images.sources import REGISTRY, pick_services, read_source
@@ -26,6 +26,8 @@ SANDBOX = "sandbox"
 """The recipe of the image that holds a pod's namespaces."""
 _KEEP = 3
 """How many builds of an image stay."""
+_ATTEMPTS = 3
+"""How often a service is built whose files change while it is built."""
 
 
 def _quiet(_line: str) -> None:
@@ -61,18 +63,28 @@ def stored_services(
         say(f"images: base: {chosen.line}")
         found = {}
         for name in names:
-            source = read_source(root, name, base=chosen, release=release)
-            known = _load(name, source.key)
-            if known is None:
-                say(f"images: building {name} {source.tag} …")
-                with _side(name) as side:
-                    built = build_service(root, source, base=chosen, buildah=buildah, output=side / "layout")
-                    if read_source(root, name, base=chosen, release=release) != source:
-                        raise UserError(f"{name}: files changed while they were built", hint="build again")
-                    known = _keep(name, source.key, built)
-                buildah.trim(keep=[chosen.reference])
-            found[name] = known
+            found[name] = _stored_service(root, name, base=chosen, release=release, buildah=buildah, say=say)
         return found
+
+
+def _stored_service(
+    root: Path, name: str, *, base: Base, release: bool, buildah: Buildah, say: Callable[[str], None]
+) -> Built:
+    for _ in range(_ATTEMPTS):
+        source = read_source(root, name, base=base, release=release)
+        known = _load(name, source.key)
+        if known is not None:
+            return known
+        say(f"images: building {name} {source.tag} …")
+        with _side(name) as side:
+            built = build_service(root, source, base=base, buildah=buildah, output=side / "layout")
+            # A file that was saved meanwhile may be in it, or not.
+            if read_source(root, name, base=base, release=release) == source:
+                known = _keep(name, source.key, built)
+        buildah.trim(keep=[base.reference])
+        if known is not None:
+            return known
+    raise UserError(f"{name}: files changed while they were built", hint="build again")
 
 
 def stored_recipes(root: Path) -> dict[str, Built]:
