@@ -25,6 +25,7 @@ def machine_state() -> Mapping[str, frozenset[str]]:
         "routes": frozenset(_run("ip", "-4", "route", "show", "table", "all").splitlines()),
         "namespaces": frozenset(_run("ip", "netns", "list").splitlines()),
         "nftables": frozenset(_run("nft", "list", "tables").splitlines()),
+        "address sets": frozenset(_run("ipset", "list", "-name").splitlines()),
         "control groups": frozenset(str(folder) for folder in Path("/sys/fs/cgroup").rglob("*") if folder.is_dir()),
         "settings": frozenset(_settings()),
         "files": frozenset(
