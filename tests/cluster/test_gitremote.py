@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.cluster.gitremote import Remote, uncommitted
+from cartwright.cluster.gitremote import Remote, check_out, uncommitted
 from cartwright.cluster.state import Layout
 from cartwright.errors import UserError
 from tests.cluster.sandbox import until
@@ -141,3 +141,14 @@ def test_a_push_asks_for_a_refresh_and_again_of_those_that_missed_it(
         if line.endswith("applications.argoproj.io dev-shop-catalog argocd.argoproj.io/refresh=normal")
     ]
     assert len(refreshes) == 3
+
+
+def test_a_check_out_holds_what_is_committed_and_leaves_the_repository_alone(repository: Path, tmp_path: Path) -> None:
+    change(repository)
+    before = git(repository, "status", "--porcelain")
+    target = check_out(repository, tmp_path / "sources")
+    assert sorted(path.name for path in target.iterdir()) == [".git", ".gitignore", "gone.yaml", "kept.yaml"]
+    assert (target / "kept.yaml").read_text() == "a: 1\n"
+    assert git(target, "status", "--porcelain") == ""
+    assert git(repository, "status", "--porcelain") == before
+    assert len(git(repository, "worktree", "list").splitlines()) == 1

@@ -15,7 +15,7 @@ from cartwright.cluster.state import Layout
 from cartwright.errors import ToolError, UserError
 from cartwright.run import run
 
-__all__ = ["BRANCH", "Remote", "head_of", "uncommitted"]
+__all__ = ["BRANCH", "Remote", "check_out", "head_of", "uncommitted"]
 
 BRANCH = "refs/heads/main"
 """The branch that manifests name as their target revision."""
@@ -173,6 +173,20 @@ def head_of(root: Path) -> str:
     """The commit of the repository's HEAD; empty before the first one."""
     done = run(["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"], cwd=root, accept=(0, 1, 128))
     return done.stdout.strip()
+
+
+def check_out(root: Path, target: Path) -> Path:
+    """A clone of the repository with HEAD checked out and nothing else; returns ``target``.
+
+    Objects stay where they are. The repository itself, its index and list of work trees are left alone.
+
+    Raises:
+        ToolError: Git fails.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    run(["git", "clone", "--quiet", "--shared", "--no-checkout", root, target], env=_OWN_CONFIGURATION)
+    run(["git", "checkout", "--quiet", "--detach", head_of(root)], cwd=target, env=_OWN_CONFIGURATION)
+    return target
 
 
 def uncommitted(root: Path) -> int:

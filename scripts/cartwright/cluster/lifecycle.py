@@ -29,7 +29,7 @@ from cartwright.cluster.components import (
     service_range,
 )
 from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeeper, write_redis_configuration
-from cartwright.cluster.gitremote import Remote, uncommitted
+from cartwright.cluster.gitremote import Remote, check_out, uncommitted
 from cartwright.cluster.identities import cluster_identities, shared_identities
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.ports import allocate, refuse_taken
@@ -288,7 +288,8 @@ class _Up:
         from cartwright.images.release import record_images
         from cartwright.images.store import stored_recipes, stored_services
 
-        images = {**stored_recipes(self._root), **stored_services(self._root)}
+        sources = self._sources()
+        images = {**stored_recipes(sources), **stored_services(sources, say=self._stages.say)}
         with remote.staged(commit) as branch:
             record_images(
                 self._root,
@@ -300,6 +301,14 @@ class _Up:
                 say=self._stages.say,
             )
         return remote.head() or commit
+
+    def _sources(self) -> Path:
+        """What images are built from: what Argo CD gets to see. That is the work tree only where it was asked for."""
+        if self._options.include_uncommitted or not uncommitted(self._root):
+            return self._root
+        clone = self._layout.scratch / "sources"
+        shutil.rmtree(clone, ignore_errors=True)
+        return check_out(self._root, clone)
 
     def _push(self, tools: Mapping[str, Path], *, keep: bool) -> tuple[Remote, str]:
         changed = uncommitted(self._root)
