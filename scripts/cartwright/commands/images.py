@@ -54,7 +54,7 @@ def build(  # noqa: PLR0917 - a command's options
     What is built is kept: unchanged sources are not built again, and `up` takes the same images.
 
     Examples: `cartwright images build`,
-    `cartwright promote set orders --env dev --image $(cartwright images build orders)`.
+    `cartwright promote set orders --env dev --image $(cartwright images build orders) --embedded`.
     """
     from cartwright.images import stored_services
 

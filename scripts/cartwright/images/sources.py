@@ -80,7 +80,7 @@ def read_source(root: Path, service: str, *, base: Base, release: bool) -> Sourc
     project = f"services/{service}/pyproject.toml"
     paths = [*_SHARED, project, f"services/{service}/src"]
     revision, epoch = run(["git", "log", "-1", "--format=%H %ct", "--", *paths], cwd=root).stdout.split() or ("", "")
-    changes = run(["git", "status", "--porcelain", "--", *paths], cwd=root).stdout.splitlines()
+    changes = run(["git", "--no-optional-locks", "status", "--porcelain", "--", *paths], cwd=root).stdout.splitlines()
     if release and (changes or not revision):
         what = changes[0].split(maxsplit=1)[1] if changes else "it has no commit"
         raise UserError(f"{service} can't be released from a work tree with changes: {what}", hint="commit them first")
