@@ -17,6 +17,7 @@ from cartwright.images.base import choose_base
 from cartwright.images.buildah import Built, open_store
 from cartwright.images.store import stored_services
 from tests.images.conftest import CREATED, ROOT, commit, copy_services, git
+from tests.promotion.registry_server import serve_registry
 
 pytestmark = pytest.mark.images
 
@@ -169,6 +170,33 @@ def test_what_is_inside_starts_under_the_user_of_the_image(built: Built, tmp_pat
     finally:
         buildah("rm", container)
     assert said.split() == ["10001", "0.1.0", "/opt/service", "/opt/kit", "/opt/libraries", "True"]
+
+
+@pytest.mark.registry
+def test_where_a_registry_has_the_pinned_base_it_is_taken_from_there(
+    base_layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror of Docker Hub, as containers-registries.conf names one."""
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "services").mkdir()
+    monkeypatch.setenv("CARTWRIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(tmp_path / "registries.conf"))
+    monkeypatch.delenv("CARTWRIGHT_BASE", raising=False)
+    digest = json.loads((base_layout / "index.json").read_text())["manifests"][0]["digest"]
+    pin = f"docker.io/library/python:3.11-slim@{digest}"
+    (tmp_path / "services/Containerfile").write_text(f"ARG BASE={pin}\n", encoding="utf-8")
+    (tmp_path / "cache").mkdir()
+    buildah = open_store()
+    for registry in serve_registry(tmp_path / "registry", plain=True):
+        mirror = f'[[registry]]\nprefix = "docker.io"\nlocation = "{registry.host}"\ninsecure = true\n'
+        (tmp_path / "registries.conf").write_text(mirror, encoding="utf-8")
+        target = f"docker://{registry.host}/library/python:3.11-slim"
+        copy = ["skopeo", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", f"oci:{base_layout}:1"]
+        subprocess.run([*copy, target], check=True)
+        base = choose_base(tmp_path, buildah, wanted=None, say=print)
+    assert base.line == f"docker.io/library/python@{digest} (pinned in services/Containerfile)"
+    assert buildah.identity(base.reference) == base.identity
+    assert choose_base(tmp_path, buildah, wanted=None, say=print) == base
 
 
 def test_the_store_gives_up_its_layers_once_it_has_grown_and_keeps_the_base(
