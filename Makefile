@@ -78,7 +78,7 @@ generate: setup ## rewrite what is generated: NetworkPolicies, what Gatekeeper t
 	@$(CARTWRIGHT) policy docs
 
 .PHONY: tools
-tools: setup ## build every pinned tool into the cache
+tools: setup ## every pinned tool into the cache: from CARTWRIGHT_TOOLS where it has them, else built
 	@$(CARTWRIGHT) tools build
 
 .PHONY: images
@@ -89,6 +89,7 @@ images: setup ## build the services' images
 bench: setup ## print the figures that the docs quote
 	@.venv/bin/python -m benchmarks.check
 	@.venv/bin/python -m benchmarks.policies
+	@.venv/bin/python -m benchmarks.tools
 	@.venv/bin/python -m benchmarks.up
 
 .PHONY: lock
