@@ -207,11 +207,11 @@ def test_a_token_service_is_asked_for_the_right_to_write_before_a_file_is_sent(
             shelf = Shelf(registry, tmp_path / "registry" / "data")
             tools = make("kustomize")
             push(shelf, tools)
-            assert set(tokens.asked) == {"repository:cartwright/tools:pull", "repository:cartwright/tools:pull,push"}
+            assert set(tokens.asked) == {"pull", "pull,push"}
             tokens.asked.clear()
             new_cache()
             pull(shelf.reference, tools)
-            assert set(tokens.asked) == {"repository:cartwright/tools:pull"}
+            assert set(tokens.asked) == {"pull"}
     assert says(tools[0]) == "kustomize"
 
 

@@ -141,7 +141,7 @@ def _serves(tool: Tool, tier: str) -> bool:
 
 
 def _shareable(names: list[str] | None, tier: str | None) -> tuple[list[Tool], list[Tool]]:
-    """The chosen tools; and those whose assets go along: `cartwright check` reads assets of tools that it doesn't run."""
+    """The chosen tools; and those whose assets go along: `cartwright check` reads assets of tools it doesn't run."""
     catalogue = load_catalogue()
     chosen = _choose(names, tier)
     for name in chosen:
