@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -47,9 +48,27 @@ def test_a_second_run_keeps_the_data_and_takes_a_changed_password(
         _connect(postgres, "red", PASSWORD)
 
 
-def _run(tree: Tree, postgres: PostgresServer, folder: Path) -> None:
+def test_the_job_waits_until_the_server_answers(tree: Tree, postgres: PostgresServer, tmp_path: Path) -> None:
+    """A new pod is refused until what enforces network policies knows its address."""
+    real = shutil.which("pg_isready")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "pg_isready"
+    program.write_text(
+        f'#!/bin/sh\nif [ ! -e {tmp_path}/asked ]; then touch {tmp_path}/asked; exit 2; fi\nexec {real} "$@"\n'
+    )
+    program.chmod(0o755)
+    passwords = tmp_path / "passwords"
+    for name in ("red", "blue-green"):
+        (passwords / name).mkdir(parents=True)
+        (passwords / name / "password").write_text("one")
+    _run(tree, postgres, passwords, path=f"{folder}:{os.environ['PATH']}")
+    assert (tmp_path / "asked").is_file()
+
+
+def _run(tree: Tree, postgres: PostgresServer, folder: Path, *, path: str | None = None) -> None:
     environment = {
-        "PATH": os.environ["PATH"],
+        "PATH": path or os.environ["PATH"],
         "PGHOST": "127.0.0.1",
         "PGPORT": str(postgres.port),
         "PGUSER": postgres.user,

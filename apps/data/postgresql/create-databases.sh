@@ -4,6 +4,10 @@
 # Runs at every sync (job.yaml): a service added later is served too, and a changed password arrives. Doing it twice changes nothing.
 set -eu
 
+# A new pod's address takes a moment to reach what enforces the network policies, and PostgreSQL may be starting.
+# The Job's deadline ends the wait.
+until pg_isready --quiet; do sleep 1; done
+
 for folder in "${1:-/run/secrets/databases}"/*/; do
   name=$(basename "$folder")
   password=$(cat "$folder/password")
