@@ -33,7 +33,7 @@ def build_service(root: Path, source: Source, *, base: Base, buildah: Buildah, o
         source: what is built.
         base: what it stands on.
         buildah: the store to build in, where layers of earlier builds are found again.
-        output: folder of the layout; replaced if it is there.
+        output: folder of the layout; replaced if it is there. What the build needs meanwhile lies beside it.
 
     Raises:
         UserError: requirements.lock lacks something.
@@ -43,8 +43,9 @@ def build_service(root: Path, source: Source, *, base: Base, buildah: Buildah, o
     labels = {"version": source.tag, "revision": source.revision, "created": created}
     variables = {"SERVICE_VERSION": source.tag, "SERVICE_REVISION": source.revision}
     name = f"{REGISTRY}/{source.service}"
-    foundation = _foundation(root, source.service, base=base, buildah=buildah)
-    with tempfile.TemporaryDirectory(prefix="cartwright-image-") as folder:
+    side = output.parent
+    foundation = _foundation(root, source.service, base=base, buildah=buildah, side=side)
+    with tempfile.TemporaryDirectory(prefix="context-", dir=side) as folder:
         context = Path(folder)
         _install_own(root, source.service, context / "service")
         _build(
@@ -59,7 +60,7 @@ def build_service(root: Path, source: Source, *, base: Base, buildah: Buildah, o
     return export(buildah, name=name, tag=source.tag, output=output, revision=source.revision)
 
 
-def _foundation(root: Path, service: str, *, base: Base, buildah: Buildah) -> str:
+def _foundation(root: Path, service: str, *, base: Base, buildah: Buildah, side: Path) -> str:
     """The image below the service's own layer: base, libraries and kit. Services of the same libraries share it."""
     uv = find_uv()
     requirements = locked_requirements(root, service, uv=uv)
@@ -69,7 +70,7 @@ def _foundation(root: Path, service: str, *, base: Base, buildah: Buildah) -> st
     name = f"localhost/cartwright-foundation:{total.hexdigest()[:12]}"
     if buildah.identity(name) is not None:
         return name
-    with tempfile.TemporaryDirectory(prefix="cartwright-image-") as folder:
+    with tempfile.TemporaryDirectory(prefix="context-", dir=side) as folder:
         context = Path(folder)
         listed = context / "requirements.txt"
         listed.write_text(requirements, encoding="utf-8")
