@@ -58,7 +58,7 @@ def connect(cluster: NodeCluster, app: str, *addresses: str) -> dict[str, str]:
 def run_job(cluster: NodeCluster, name: str, app: str, address: str) -> str:
     """What a new pod in ``shop`` with the label of this app says after it has tried PostgreSQL for a while."""
     kubectl = cluster.sandbox.kubectl
-    deployment = cluster.sandbox.get("dev", "--namespace=shop", "deployments", "orders")
+    deployment = cluster.sandbox.get("dev", "--namespace=shop", "deployments", "gateway")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
