@@ -34,7 +34,7 @@ _REFUSED = "[Errno 111] Connection refused"
 _AWAIT = """\
 import socket, sys, time
 # A new pod's address reaches the firewall when the API server knows it, which takes a moment.
-answer, ends = "", time.monotonic() + 20
+answer, ends = "", time.monotonic() + 8
 while time.monotonic() < ends and answer != "open":
     try:
         socket.create_connection((sys.argv[1], 5432), timeout=5).close()
