@@ -29,11 +29,12 @@ from cartwright.cluster.components import (
     service_range,
 )
 from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeeper, write_redis_configuration
-from cartwright.cluster.gitremote import Remote, check_out, uncommitted
+from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.identities import cluster_identities, shared_identities
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.ports import allocate, refuse_taken
 from cartwright.cluster.processes import Supervisor, kill_all
+from cartwright.cluster.real import open_real
 from cartwright.cluster.state import Layout, State, exclusive
 from cartwright.cluster.wait import Snapshot, wait_for
 from cartwright.environments import load_environments, pick_environment
@@ -42,7 +43,7 @@ from cartwright.node.components import TOOLS as NODE_TOOLS
 from cartwright.node.layout import NodeLayout
 from cartwright.node.machine import SHIM, clean
 from cartwright.node.real import PORTS as NODE_PORTS
-from cartwright.node.real import REGISTRY, RealNode, open_node
+from cartwright.node.real import REGISTRY
 from cartwright.render import render
 from cartwright.repository import Tree, open_tree
 from cartwright.tools import load_catalogue, require
@@ -165,28 +166,30 @@ class _Up:
         self._supervisor = Supervisor(layout)
 
     def run(self) -> Outcome:
-        self._stages.begin("tools", "tools: finding them …")
+        self._stages.begin("tools", "tools and images: finding them, building what is missing …")
         redis = _redis_server()
         tools = {**require(TOOLS), "redis-server": redis}
         git = mirrors.environment()
         known = State.load(self._layout) or State()
-        node = self._open_node(known)
-        remote, commit = self._push(tools, keep=node is not None)
+        real = open_real(
+            self._root,
+            self._layout,
+            simulated=self._options.simulated,
+            has_one=known.real,
+            include_uncommitted=self._options.include_uncommitted,
+            say=self._stages.say,
+        )
+        remote, commit = self._push(tools, keep=real is not None)
         tree = open_tree(self._layout.remote, commit)
         environments, clusters = self._environments(tree, known)
         hub = environments[0]
 
         self._stages.begin("processes", f"processes: etcd, Redis and the control planes of {', '.join(environments)} …")
-        state = self._state(known, environments, hub, real=node is not None)
+        state = self._state(known, environments, hub, real=real is not None)
         plan = self._plan(state, tools, git)
         components = plan_components(plan)
-        sandbox = ""
-        if node is not None:
-            from cartwright.images.store import SANDBOX, stored_recipe
-
-            sandbox_image = stored_recipe(self._root, SANDBOX)
-            sandbox = f"{sandbox_image.name}:{sandbox_image.tag}@{sandbox_image.digest}"
-            components += self._node(node, plan, sandbox)
+        if real is not None:
+            components += real.components(plan)
         self._launch(plan, components)
         self._save(state)
         self._start_servers(components)
@@ -197,13 +200,15 @@ class _Up:
         self._await_servers(kubectls)
         self._stages.begin("clusters", "clusters: nodes in three zones, metrics, controllers …")
         with ThreadPoolExecutor(len(environments)) as pool:
-            list(pool.map(lambda one: self._bootstrap(plan, kubectls[one], one, real=node is not None), environments))
-        if node is not None:
-            kubectls[hub].apply(node.objects(services=service_range(0), helper_image=sandbox))
+            list(pool.map(lambda one: self._bootstrap(plan, kubectls[one], one, real=real is not None), environments))
+        if real is not None:
+            kubectls[hub].apply(real.objects())
         self._start(components, Phase.CONTROLLERS)
-        if node is not None:
-            self._stages.begin("images", f"images: built where sources changed, pushed, recorded in {hub} …")
-            commit = self._images(remote, commit, hub, port=plan.ports[REGISTRY])
+        if real is not None:
+            self._stages.begin("images", f"images: pushed to the local registry, recorded in {hub} …")
+            commit = real.record(
+                self._root, remote, commit, environment=hub, port=plan.ports[REGISTRY], say=self._stages.say
+            )
 
         self._stages.begin("argocd", f"argocd: argocd/install, {argocd.ROOT_FILE} and the clusters' registrations …")
         argocd.apply_install(kubectls[hub], tools["kustomize"], tree, environment=git)
@@ -251,64 +256,6 @@ class _Up:
         )
         self._stages.end()
         return Outcome(snapshot=snapshot, state=self._save(state), stages=self._stages.seconds)
-
-    def _open_node(self, known: State) -> RealNode | None:
-        """The real node of the hub's cluster; None where every pod is simulated, with a line that says so."""
-        settled = (self._layout.data / "etcd").is_dir()
-        has_one = known.real or NodeLayout.of(self._layout).root.is_dir()
-        if settled and self._options.simulated and has_one:
-            raise UserError("this cluster has a real node", hint="`cartwright down` first, then `up --simulated`")
-        if settled and not has_one and not self._options.simulated:
-            self._stages.say(
-                "node: every pod is simulated, as this cluster began; `cartwright down` first for a real one"
-            )
-            return None
-        if self._options.simulated:
-            self._stages.say("node: every pod is simulated")
-            return None
-        node = open_node(self._layout, say=self._stages.say)
-        if node is None and settled:
-            raise ClusterError("the real node of this cluster can't run here any more; `cartwright down` removes it")
-        return node
-
-    def _node(self, node: RealNode, plan: Plan, sandbox: str) -> list[Component]:
-        """The components of the real node; its registry starts with the stores."""
-        joined = node.components(
-            cluster=plan.hub,
-            authority=plan.clusters[plan.hub].authority,
-            services=service_range(0),
-            ports=plan.ports,
-            sandbox_image=sandbox,
-        )
-        return [node.registry(plan.ports), *joined]
-
-    def _images(self, remote: Remote, commit: str, environment: str, *, port: int) -> str:
-        """Put this machine's own images into the first environment, as a release pipeline would; returns the commit."""
-        # Promotion and what it needs would be a quarter of what `status` takes to start.
-        from cartwright.images.release import record_images
-        from cartwright.images.store import stored_recipes, stored_services
-
-        sources = self._sources()
-        images = {**stored_recipes(sources), **stored_services(sources, say=self._stages.say)}
-        with remote.staged(commit) as branch:
-            record_images(
-                self._root,
-                images,
-                environment=environment,
-                remote=remote.path,
-                branch=branch,
-                port=port,
-                say=self._stages.say,
-            )
-        return remote.head() or commit
-
-    def _sources(self) -> Path:
-        """What images are built from: what Argo CD gets to see. That is the work tree only where it was asked for."""
-        if self._options.include_uncommitted or not uncommitted(self._root):
-            return self._root
-        clone = self._layout.scratch / "sources"
-        shutil.rmtree(clone, ignore_errors=True)
-        return check_out(self._root, clone)
 
     def _push(self, tools: Mapping[str, Path], *, keep: bool) -> tuple[Remote, str]:
         changed = uncommitted(self._root)
