@@ -4,17 +4,6 @@
 # Runs at every sync (job.yaml): a service added later is served too, and a changed password arrives. Doing it twice changes nothing.
 set -eu
 
-# Network policies let a new pod through a moment after it has started, and the server may be starting too.
-attempts=0
-until pg_isready --quiet; do
-  attempts=$((attempts + 1))
-  if [ "$attempts" -ge 60 ]; then
-    pg_isready >&2
-    exit 1
-  fi
-  sleep 1
-done
-
 # A new pod's address takes a moment to reach what enforces the network policies, and PostgreSQL may be starting.
 # The Job's deadline ends the wait.
 until pg_isready --quiet; do sleep 1; done
