@@ -89,7 +89,7 @@ def test_a_person_confirms_before_a_namespace_a_kind_or_a_volume_goes(objects: O
             assert _annotations(one)[key] == wanted, f"{application.name}: {one['metadata']['name']}"
     claims = [claim for _, one in objects("StatefulSet") for claim in one["spec"]["volumeClaimTemplates"]]
     claims += [one["spec"]["storage"]["volumeClaimTemplate"] for _, one in objects("Prometheus")]
-    assert len(claims) == 6
+    assert len(claims) == 9
     assert [claim["metadata"]["annotations"][key] for claim in claims] == [wanted] * len(claims)
 
 

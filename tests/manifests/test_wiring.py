@@ -16,8 +16,10 @@ from .conftest import containers, pod_template
 Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
 ENVIRONMENTS = ("dev", "staging", "prod")
 FROM_THE_SECRET_STORE = {
+    ("shop", "rabbitmq-auth", "password"),
     ("shop", "redis-auth", "password"),
     ("data", "postgresql-admin", "password"),
+    ("data", "rabbitmq-auth", "password"),
     ("data", "redis-auth", "password"),
     *(("platform", "gatekeeper-webhook-server-cert", key) for key in ("ca.crt", "tls.crt", "tls.key")),
 }

@@ -1,4 +1,4 @@
-"""The three services as processes of their own, on one PostgreSQL and one Redis, as they are in a cluster."""
+"""The three services as processes of their own, on one PostgreSQL, Redis and RabbitMQ, as they are in a cluster."""
 
 import sys
 import uuid
@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from cartwright_kit.testing import PostgresServer, RedisServer, ServiceProcess, start_service
+from cartwright_kit.testing_rabbitmq import RabbitServer
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Shop:
     catalog: ServiceProcess
     orders: ServiceProcess
     gateway: ServiceProcess
+    rabbitmq: RabbitServer
 
     def add_product(self, **changes: object) -> dict[str, object]:
         """Add a product to the catalog, from inside as it were."""
@@ -35,9 +37,12 @@ class Shop:
 
 
 @contextmanager
-def _open_shop(postgres: PostgresServer, redis: RedisServer, logs: Path) -> Iterator[Shop]:
+def _open_shop(postgres: PostgresServer, redis: RedisServer, rabbitmq: RabbitServer, logs: Path) -> Iterator[Shop]:
     redis.flush()
+    vhost = rabbitmq.create_vhost()
+    messages = rabbitmq.settings(vhost)
     with ExitStack() as stack:
+        stack.callback(rabbitmq.drop_vhost, vhost)
 
         def start(service: str, **settings: str) -> ServiceProcess:
             environment = {name.upper(): value for name, value in settings.items()} | {"SHUTDOWN_DRAIN_SECONDS": "0"}
@@ -49,23 +54,28 @@ def _open_shop(postgres: PostgresServer, redis: RedisServer, logs: Path) -> Iter
             stack.callback(postgres.drop_database, name)
             return postgres.settings(name)
 
-        catalog = start("catalog", **database("catalog"))
-        orders = start("orders", catalog_url=catalog.url, **database("orders"))
+        catalog = start("catalog", **database("catalog"), **messages)
+        orders = start("orders", catalog_url=catalog.url, **database("orders"), **messages)
         gateway = start("gateway", catalog_url=catalog.url, orders_url=orders.url, **redis.settings())
-        yield Shop(catalog=catalog, orders=orders, gateway=gateway)
+        yield Shop(catalog=catalog, orders=orders, gateway=gateway, rabbitmq=rabbitmq)
 
 
 @pytest.fixture(scope="session")
 def shop(
-    postgres: PostgresServer, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+    postgres: PostgresServer,
+    redis_server: RedisServer,
+    rabbitmq_server: RabbitServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Shop]:
     """A shop that tests share: each adds products, customers and request ids of its own, and leaves it running."""
-    with _open_shop(postgres, redis_server, tmp_path_factory.mktemp("shop")) as found:
+    with _open_shop(postgres, redis_server, rabbitmq_server, tmp_path_factory.mktemp("shop")) as found:
         yield found
 
 
 @pytest.fixture
-def own_shop(postgres: PostgresServer, redis_server: RedisServer, tmp_path: Path) -> Iterator[Shop]:
+def own_shop(
+    postgres: PostgresServer, redis_server: RedisServer, rabbitmq_server: RabbitServer, tmp_path: Path
+) -> Iterator[Shop]:
     """A shop for one test that stops parts of it."""
-    with _open_shop(postgres, redis_server, tmp_path) as found:
+    with _open_shop(postgres, redis_server, rabbitmq_server, tmp_path) as found:
         yield found

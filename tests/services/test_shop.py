@@ -101,3 +101,44 @@ def test_a_hanging_catalog_is_a_504_in_bounded_time(shop: "Shop", customer: str)
         shop.catalog.signal(signal.SIGCONT)
     assert (response.status_code, response.json()["type"]) == (504, "urn:cartwright:problem:upstream-timeout")
     assert response.elapsed.total_seconds() < 10
+
+
+def stock_becomes(shop: "Shop", product: dict[str, Any], stock: int) -> None:
+    """Wait for catalog's figure."""
+    shop.catalog.wait_until(lambda: httpx.get(f"{shop.catalog.url}/products/{product['id']}").json()["stock"] == stock)
+
+
+def test_a_placed_order_takes_its_pieces_from_the_stock_and_a_cancelled_one_returns_them(
+    shop: "Shop", customer: str
+) -> None:
+    product = shop.add_product(stock=10)
+    order = place(shop, customer, product).json()
+    stock_becomes(shop, product, 8)
+    (handled,) = (line for line in lines(shop.catalog, "event handled") if line["subject"] == order["id"])
+    assert (handled["type"], handled["request_id"], handled["trace_id"]) == ("order.placed", customer, TRACE)
+    answer = httpx.put(f"{shop.gateway.url}/orders/{order['id']}/status", json={"status": "cancelled"})
+    assert answer.status_code == 200
+    stock_becomes(shop, product, 10)
+
+
+def test_orders_go_on_while_rabbitmq_is_dead_and_each_reaches_the_stock_once_it_is_back(
+    own_shop: "Shop", customer: str
+) -> None:
+    product = own_shop.add_product(stock=100)
+    assert place(own_shop, customer, product, key="before").status_code == 201
+    stock_becomes(own_shop, product, 98)
+    own_shop.rabbitmq.kill()
+    try:
+        for number in range(10):
+            response = place(own_shop, customer, product, key=f"during-{number}")
+            assert response.status_code == 201, response.text
+        for process in (own_shop.orders, own_shop.catalog):
+            health = httpx.get(f"{process.url}/readyz")
+            assert health.status_code == 200
+            assert health.json()["dependencies"]["rabbitmq"]["status"] == "unavailable"
+    finally:
+        own_shop.rabbitmq.start()
+    assert place(own_shop, customer, product, key="after").status_code == 201
+    stock_becomes(own_shop, product, 76)
+    handled = [line["event_id"] for line in lines(own_shop.catalog, "event handled")]
+    assert len(set(handled)) == 12

@@ -23,7 +23,7 @@ def test_the_models_are_what_the_migrations_make(empty_database: DatabaseSetting
 def test_down_leaves_nothing_and_up_again_works(empty_database: DatabaseSettings) -> None:
     for _ in range(2):
         run_alembic("catalog", empty_database, lambda config: command.upgrade(config, "head"))
-        assert tables(empty_database) == {"alembic_version", "product"}
+        assert tables(empty_database) == {"alembic_version", "order_stock", "processed_event", "product"}
         run_alembic("catalog", empty_database, lambda config: command.downgrade(config, "base"))
         assert tables(empty_database) == {"alembic_version"}
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from cartwright_kit.testing import client_of
+from cartwright_kit.testing_rabbitmq import unreachable_rabbitmq
 from orders.app import create_app
 from orders.settings import Settings
 
@@ -47,7 +48,8 @@ def catalog() -> FakeCatalog:
 
 @pytest.fixture
 def settings(create_database: Callable[[str], dict[str, str]]) -> Settings:
-    return Settings(catalog_url="http://catalog.test", **create_database("orders"))
+    """Without RabbitMQ: placing orders must not need it."""
+    return Settings(catalog_url="http://catalog.test", **create_database("orders"), **unreachable_rabbitmq())
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`python -m catalog.migrate`: bring the database to the newest revision."""
 
-from cartwright_kit import migrate
-from catalog.settings import Settings
+from cartwright_kit import DatabaseSettings, migrate
 
 if __name__ == "__main__":
-    raise SystemExit(migrate("catalog", Settings))
+    raise SystemExit(migrate("catalog", DatabaseSettings))

@@ -3,13 +3,16 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Delete, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cartwright_kit import PageParameters, page_statement
-from catalog.models import Product
+from catalog.models import OrderStock, ProcessedEvent, Product
 from catalog.schemas import MAX_STOCK, ProductCreate, ProductUpdate
+
+_REMEMBERED = "30 days"
+_FORGOTTEN_AT_ONCE = 10
 
 
 class ProductRepository:
@@ -68,3 +71,58 @@ class ProductRepository:
             .returning(Product)
             .execution_options(populate_existing=True)
         )
+
+
+class OrderStockRepository:
+    """What orders take from the stock, in the database of this session. Nothing is committed here."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def mark(self, event_id: uuid.UUID) -> bool:
+        """Note that this event has its effect now. False if it had it before."""
+        await self._session.execute(_forget_old_events())
+        marked = await self._session.scalar(
+            insert(ProcessedEvent).values(id=event_id).on_conflict_do_nothing().returning(ProcessedEvent.id)
+        )
+        return marked is not None
+
+    async def take(self, order_id: uuid.UUID, product_id: uuid.UUID, quantity: int) -> int | None:
+        """Take pieces for an order: as many as there are, if there are fewer. Returns how many.
+
+        None if no such product exists.
+        """
+        stock = await self._session.scalar(select(Product.stock).where(Product.id == product_id).with_for_update())
+        if stock is None:
+            return None
+        taken = min(stock, quantity)
+        await self._session.execute(
+            update(Product).where(Product.id == product_id).values(stock=stock - taken, updated_at=func.now())
+        )
+        await self._session.execute(insert(OrderStock).values(order_id=order_id, product_id=product_id, quantity=taken))
+        return taken
+
+    async def give_back(self, order_id: uuid.UUID) -> None:
+        """Return to the stock what the order had taken; nothing, if it had taken nothing."""
+        taken = await self._session.execute(
+            delete(OrderStock)
+            .where(OrderStock.order_id == order_id)
+            .returning(OrderStock.product_id, OrderStock.quantity)
+        )
+        for product_id, quantity in sorted(taken.all()):
+            await self._session.execute(
+                update(Product)
+                .where(Product.id == product_id)
+                .values(stock=Product.stock + quantity, updated_at=func.now())
+            )
+
+
+def _forget_old_events() -> Delete:
+    """A few of those that are so old that no delivery of them is left anywhere: the table stops growing."""
+    old = (
+        select(ProcessedEvent.id)
+        .where(ProcessedEvent.processed_at < func.now() - text(f"interval '{_REMEMBERED}'"))
+        .limit(_FORGOTTEN_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    return delete(ProcessedEvent).where(ProcessedEvent.id.in_(old))

@@ -1,7 +1,7 @@
-"""Test fixtures, a pytest plugin: a real PostgreSQL and a real Redis, private to the test run.
+"""Test fixtures, a pytest plugin: a real PostgreSQL, Redis and RabbitMQ, private to the test run.
 
-`postgres` and `redis_server` start when the first test asks for them and end with the run. A test that uses one,
-directly or through another fixture, gets the marker `services`.
+`postgres`, `redis_server` and `rabbitmq_server` (testing_rabbitmq.py) start when the first test asks for them and end
+with the run. A test that uses one, directly or through another fixture, gets the marker `services`.
 
 Nothing heavy is imported at the top: pytest loads this module for every test of the repository.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from cartwright_kit.settings import DatabaseSettings
 
+pytest_plugins = ["cartwright_kit.testing_rabbitmq"]
 _START_SECONDS = 30.0
 
 
@@ -36,13 +37,13 @@ _START_SECONDS = 30.0
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that needs a server."""
     for item in items:
-        if {"postgres", "redis_server"} & set(getattr(item, "fixturenames", ())):
+        if {"postgres", "rabbitmq_server", "redis_server"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("services")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
-    config.addinivalue_line("markers", "services: needs PostgreSQL and Redis on this machine")
+    config.addinivalue_line("markers", "services: needs PostgreSQL, Redis and RabbitMQ on this machine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +192,7 @@ def postgres() -> Iterator[PostgresServer]:
             )
         found = PostgresServer(port=port, user="cartwright", password=password)
         try:
-            _await_server(process, lambda: found._admin().close(), log=folder / "log")
+            await_server(process, lambda: found._admin().close(), log=folder / "log")
             yield found
         finally:
             process.terminate()  # SIGTERM waits for sessions to end; a leaked one must not hang the run
@@ -238,7 +239,7 @@ def redis_server() -> Iterator[RedisServer]:
                     raise ConnectionError("redis-server does not answer yet")
 
         try:
-            _await_server(process, connect, log=log)
+            await_server(process, connect, log=log)
             yield found
         finally:
             process.terminate()
@@ -323,7 +324,7 @@ class ServiceProcess:
             if not condition():
                 raise TimeoutError("the condition did not come about")
 
-        _await_server(self._process, check, log=self.log)
+        await_server(self._process, check, log=self.log)
 
 
 @contextlib.contextmanager
@@ -371,7 +372,8 @@ def _unprivileged_account() -> str:
     pytest.fail("PostgreSQL does not run as root, and neither a user `postgres` nor `nobody` exists")
 
 
-def _await_server(process: "subprocess.Popen[bytes]", connect: Callable[[], None], *, log: Path) -> None:
+def await_server(process: "subprocess.Popen[bytes]", connect: Callable[[], None], *, log: Path) -> None:
+    """Call `connect` until it raises no more. Raises RuntimeError with the log if it ends or is too slow."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

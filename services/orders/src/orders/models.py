@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Enum, ForeignKey, Index, Integer, String, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from cartwright_kit import create_metadata
+from cartwright_kit import OutboxColumns, create_metadata
 
 
 class Base(DeclarativeBase):
@@ -89,3 +89,7 @@ class OrderLine(Base):
     name: Mapped[str] = mapped_column(String(200))
     quantity: Mapped[int] = mapped_column(Integer)
     unit_amount: Mapped[int] = mapped_column(BigInteger)
+
+
+class Outbox(OutboxColumns, Base):
+    """Events of orders that RabbitMQ does not have yet. The subject is the order's id."""

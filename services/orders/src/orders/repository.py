@@ -8,8 +8,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cartwright_kit import page_statement
-from orders.models import Order, OrderLine, OrderStatus
+from cartwright_kit import add_event, page_statement
+from orders.events import event_data, event_type
+from orders.models import Order, OrderLine, OrderStatus, Outbox
 from orders.schemas import OrderFilter
 
 
@@ -24,7 +25,7 @@ class OrderRepository:
         await self._session.commit()
 
     async def add(self, order: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Order | None:
-        """Store an order with its lines. None if the customer has used the idempotency key.
+        """Store an order with its lines and its event. None if the customer has used the idempotency key.
 
         Of two that arrive at once with one key, the second waits here for the first and then gets None.
         """
@@ -40,7 +41,9 @@ class OrderRepository:
             insert(OrderLine),
             [{**line, "order_id": stored, "position": position} for position, line in enumerate(lines)],
         )
-        return await self._session.get(Order, stored)
+        placed = await self._session.get_one(Order, stored)
+        await self._tell(placed)
+        return placed
 
     async def get(self, order_id: uuid.UUID) -> Order | None:
         """The order with this id."""
@@ -67,8 +70,13 @@ class OrderRepository:
         return await self._session.get(Order, order_id, with_for_update=True, populate_existing=True)
 
     async def set_status(self, order: Order, status: OrderStatus) -> None:
-        """Change the state of a locked order."""
+        """Change the state of a locked order, and write the event."""
         await self._session.execute(
             update(Order).where(Order.id == order.id).values(status=status, updated_at=func.now())
         )
         await self._session.refresh(order, ["status", "updated_at"])
+        await self._tell(order)
+
+    async def _tell(self, order: Order) -> None:
+        """In the transaction of the change: there is never one without the other."""
+        await add_event(self._session, Outbox, type=event_type(order), subject=str(order.id), data=event_data(order))

@@ -81,7 +81,7 @@ class OrderService:
     async def place(self, new: OrderCreate, idempotency_key: str) -> Placed:
         """Place an order at catalog's present prices; once, however often it is repeated with the same key.
 
-        Stock is checked but not reserved: catalog's figure changes when goods leave, by a stock adjustment.
+        Stock is checked but not reserved: catalog takes the pieces when the order's event reaches it, a moment later.
         Raises ProductsUnknown, CurrenciesMixed, OutOfStock, IdempotencyKeyReused and the upstream problems of catalog.
         """
         digest = hashlib.sha256(new.model_dump_json().encode()).hexdigest()

@@ -2,10 +2,10 @@
 
 from pydantic import AnyHttpUrl
 
-from cartwright_kit import DatabaseSettings, ServiceSettings
+from cartwright_kit import DatabaseSettings, MessagesSettings, ServiceSettings
 
 
-class Settings(ServiceSettings, DatabaseSettings):
+class Settings(ServiceSettings, DatabaseSettings, MessagesSettings):
     """The settings of orders."""
 
     catalog_url: AnyHttpUrl
