@@ -98,4 +98,4 @@ def test_two_jobs_at_once_both_succeed(empty_database: DatabaseSettings) -> None
     ]
     outputs = [job.communicate(timeout=60)[0].decode() for job in jobs]
     assert [job.returncode for job in jobs] == [0, 0], outputs
-    assert tables(empty_database) == {"alembic_version", "product"}
+    assert tables(empty_database) == {"alembic_version", "order_stock", "processed_event", "product"}

@@ -20,7 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Histogram
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from cartwright_kit.context import begin_request, end_request
 from cartwright_kit.errors import ServiceUnavailable
@@ -33,6 +33,7 @@ _LONGEST_PAUSE_SECONDS = 10.0
 _ATTEMPTS = 3
 _DELIVERIES = 20
 _GRACE_SECONDS = 3.0
+_CANCEL_SECONDS = 0.5
 _log = structlog.stdlib.get_logger(__name__)
 TRACE_CONTEXT = TraceContextTextMapPropagator()
 
@@ -109,24 +110,29 @@ class MessageWorker(Resource):
 
     async def _run(self) -> None:
         while not self.stopping:
-            connection = await self._connect()
+            connection: AbstractConnection | None = None
             try:
-                self._connection = connection
+                self._connection = connection = await self._connect()
                 await self.work(connection)
             except Exception as error:  # whatever it was, the next attempt begins with a new connection
                 expected = isinstance(error, (*CONNECTION_EXCEPTIONS, TimeoutError, ServiceUnavailable))
                 _log.warning("starting over", worker=type(self).__name__, error=repr(error), exc_info=not expected)
             finally:
                 self._connection = None
-                with contextlib.suppress(Exception):
-                    async with asyncio.timeout(_PAUSE_SECONDS):
-                        await connection.close()
+                if connection is not None:
+                    with contextlib.suppress(Exception):
+                        async with asyncio.timeout(_PAUSE_SECONDS):
+                            await connection.close()
             await self.pause(_PAUSE_SECONDS)
 
     async def _connect(self) -> AbstractConnection:
         settings = self._settings
         async for attempt in AsyncRetrying(
-            wait=wait_random_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS), before_sleep=_log_attempt
+            # A connection attempt that is cancelled may well end in a ConnectionError.
+            retry=lambda state: not self.stopping and _failed(state),
+            wait=wait_random_exponential(multiplier=0.2, max=_LONGEST_PAUSE_SECONDS),
+            before_sleep=_log_attempt,
+            reraise=True,
         ):
             with attempt:
                 return await aio_pika.connect(
@@ -272,9 +278,14 @@ class Consumer(MessageWorker):
 async def end_task(task: asyncio.Task[None], *, seconds: float) -> None:
     """Wait for a task that was told to end, and cancel it when it takes longer."""
     await asyncio.wait({task}, timeout=seconds)
-    task.cancel()
+    while not task.done():  # more than once: a library on the way may take the first cancellation for a lost connection
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
     with contextlib.suppress(asyncio.CancelledError):
-        await task
+        task.result()
+
+
+_failed = retry_if_exception_type(Exception)
 
 
 def _may_be_repeated(state: RetryCallState) -> bool:
