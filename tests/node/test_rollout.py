@@ -15,7 +15,7 @@ pytestmark = pytest.mark.node
 
 _VERSION = """\
 import json, urllib.request
-print(json.load(urllib.request.urlopen("http://127.0.0.1:8080/openapi.json"))["info"]["version"])
+print(json.load(urllib.request.urlopen("http://127.0.0.1:8080/version"))["version"])
 """
 
 
@@ -38,6 +38,7 @@ def test_a_changed_service_is_built_promoted_and_rolled_out_without_a_failed_req
     built = sandbox.cartwright("images", "build", "orders", "--format", "json", timeout=600)
     assert built.returncode == 0, built.stdout + built.stderr
     (image,) = json.loads(built.stdout)["images"]
+    assert image["tag"].startswith("9.1.0-local-")
     (old,) = node_cluster.pods("shop", "orders")
     product = node_cluster.shop.stock()["id"]
     with Load(node_cluster.shop, product) as load:
@@ -46,7 +47,7 @@ def test_a_changed_service_is_built_promoted_and_rolled_out_without_a_failed_req
             "promote", "set", "orders", "--env", "dev", "--image", image["image"], "--embedded"
         )
         assert promoted.returncode == 0, promoted.stdout + promoted.stderr
-        assert until(lambda: version(node_cluster) == "9.1.0", seconds=240)
+        assert until(lambda: version(node_cluster) == image["tag"], seconds=240)
 
         def is_gone() -> bool:
             return sandbox.kubectl("dev", "--namespace=shop", "get", "pod", old["metadata"]["name"]).returncode != 0

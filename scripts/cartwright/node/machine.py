@@ -114,7 +114,8 @@ def clean(node: NodeLayout) -> list[str]:
     for socket in sockets:
         if socket is not None:
             socket.unlink(missing_ok=True)
-    for result in _CNI_RESULTS.glob(f"{_NETWORK}-*"):
+    loopbacks = (_CNI_RESULTS / f"cni-loopback-{container}-lo" for container in containers)
+    for result in (*_CNI_RESULTS.glob(f"{_NETWORK}-*"), *loopbacks):
         result.unlink(missing_ok=True)
     shutil.rmtree(node.run, ignore_errors=True)
     if _OWNER.is_file() and _OWNER.read_text(encoding="utf-8").strip() == str(node.root):
