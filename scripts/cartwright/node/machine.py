@@ -44,7 +44,6 @@ _TABLES = ("ip", "ip6")
 _CGROUPS = Path("/sys/fs/cgroup")
 _SHIM_SOCKETS = Path("/run/containerd/s")
 _CNI_RESULTS = Path("/var/lib/cni/results")
-_NETWORK = "cartwright"
 _OWNER = RUNS / "owner"
 """Names the node that has this machine: pod addresses and kube-proxy's table are there once."""
 _END_SECONDS = 20.0
@@ -114,8 +113,7 @@ def clean(node: NodeLayout) -> list[str]:
     for socket in sockets:
         if socket is not None:
             socket.unlink(missing_ok=True)
-    loopbacks = (_CNI_RESULTS / f"cni-loopback-{container}-lo" for container in containers)
-    for result in (*_CNI_RESULTS.glob(f"{_NETWORK}-*"), *loopbacks):
+    for result in _results(node):
         result.unlink(missing_ok=True)
     shutil.rmtree(node.run, ignore_errors=True)
     if _OWNER.is_file() and _OWNER.read_text(encoding="utf-8").strip() == str(node.root):
@@ -133,6 +131,11 @@ def container_processes(node: NodeLayout) -> list[psutil.Process]:
 def _parents() -> list[Path]:
     """Folders that the runtime makes, inner ones first."""
     return [Path("/var/lib/cni"), Path("/run/containerd/runc"), Path("/run/containerd"), RUNS]
+
+
+def _results(node: NodeLayout) -> list[Path]:
+    """What CNI plugins remember of the node's pods: each names the pod's network namespace, a file in our folder."""
+    return [result for result in _CNI_RESULTS.glob("*") if f"{node.run}/" in result.read_text(encoding="utf-8")]
 
 
 def _remove_made(folders: list[Path], *, kept: list[str]) -> None:
