@@ -21,6 +21,13 @@ pytestmark = pytest.mark.node
 OVERLAY = "environments/dev/shop/orders/kustomization.yaml"
 
 
+def with_job(text: str, field: str, value: int) -> str:
+    """The overlay with another number in the spec of its Job: five minutes until one gives up are too long to wait."""
+    assert "\npatches:" not in text
+    operation = f"{{op: replace, path: /spec/{field}, value: {value}}}"
+    return f"{text.rstrip()}\n\npatches:\n  - target: {{kind: Job}}\n    patch: |-\n      - {operation}\n"
+
+
 @pytest.fixture
 def orders(node_cluster: NodeCluster) -> Iterator[Callable[[], str]]:
     """A function that places an order; in the end each one that was acknowledged must be in the database."""
@@ -67,7 +74,7 @@ def test_an_image_that_cannot_be_pulled_is_told_with_the_overlays_line_and_the_o
         content = yaml.safe_load(text)
         (image,) = content["images"]
         assert image["digest"] in text
-        return text.replace(image["digest"], f"sha256:{missing}")
+        return with_job(text.replace(image["digest"], f"sha256:{missing}"), "activeDeadlineSeconds", 40)
 
     overlay(edit)
 
@@ -97,10 +104,7 @@ def test_a_migration_that_fails_fails_the_sync_and_the_old_pods_go_on(
     def edit(text: str) -> str:
         assert "      - LOG_LEVEL=DEBUG\n" in text
         text = text.replace("      - LOG_LEVEL=DEBUG\n", "      - LOG_LEVEL=DEBUG\n      - DATABASE_NAME=nowhere\n")
-        operation = "{op: replace, path: /spec/backoffLimit, value: 0}"
-        once = f"patches:\n  - target: {{kind: Job}}\n    patch: |-\n      - {operation}\n"
-        assert "\npatches:" not in text
-        return f"{text.rstrip()}\n\n{once}"
+        return with_job(text, "backoffLimit", 0)
 
     with Load(shop, shop.stock()["id"]) as load:
         commit = overlay(edit)
