@@ -1,4 +1,4 @@
-"""Debian's packages that Cartwright uses, as ``tools/debian-packages.toml`` lists them, and where their programs are."""
+"""Debian packages that Cartwright uses, as ``tools/debian-packages.toml`` lists them, and where their programs are."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_a_migration_that_fails_fails_the_sync_and_the_old_pods_go_on(
     def edit(text: str) -> str:
         assert "      - LOG_LEVEL=DEBUG\n" in text
         text = text.replace("      - LOG_LEVEL=DEBUG\n", "      - LOG_LEVEL=DEBUG\n      - DATABASE_NAME=nowhere\n")
-        return with_job(text, "backoffLimit", 0)
+        return with_job(text, "activeDeadlineSeconds", 30)
 
     with Load(shop, shop.stock()["id"]) as load:
         commit = overlay(edit)
