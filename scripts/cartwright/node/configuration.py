@@ -57,6 +57,8 @@ runtime_type = "io.containerd.runc.v2"
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 SystemdCgroup = false
+# Below the node's own folder: a killed container's state goes with it.
+Root = {_text(node.run / "runc")}
 
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = {_text(CNI_FOLDER)}
