@@ -162,6 +162,7 @@ def test_every_application_heals_itself_retries_and_says_how_it_syncs(
         }
         assert set(policy["syncOptions"]) == {
             "ServerSideApply=true",
+            "Validate=false",
             "PruneLast=true",
             "ApplyOutOfSyncOnly=true",
             "RespectIgnoreDifferences=true",
