@@ -10,6 +10,7 @@ from typing import Any
 from cartwright.cluster.processes import Supervisor
 from cartwright.cluster.state import State
 from cartwright.demo.order import Shop, open_shop
+from cartwright.errors import ToolError
 from tests.cluster.sandbox import Sandbox, until
 
 
@@ -30,8 +31,20 @@ class NodeCluster:
         return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
 
     def process(self, name: str) -> int:
-        """Process id of a component, as the supervisor has it now."""
-        return Supervisor(self.sandbox.layout).processes()[name].pid
+        """Process id of a component, as the supervisor has it now; 0 while it has none."""
+        record = Supervisor(self.sandbox.layout).processes().get(name)
+        return record.pid if record else 0
+
+    def is_stored(self, order: str) -> bool:
+        """Whether PostgreSQL has an order, asked again while kubelet or PostgreSQL are just coming back."""
+
+        def ask() -> bool | None:
+            try:
+                return bool(self.shop.stored(order))
+            except ToolError:
+                return None
+
+        return bool(until(ask, seconds=60))
 
     def commit_and_push(self, message: str) -> str:
         """Commit the sandbox's changes on top of what the remote holds, and push them."""

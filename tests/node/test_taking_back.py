@@ -7,7 +7,6 @@ import signal
 
 import pytest
 
-from tests.cluster.sandbox import until
 from tests.node.cluster import NodeCluster
 from tests.node.machine_state import difference, machine_state
 
@@ -24,7 +23,7 @@ def test_data_outlives_the_node_and_down_after_a_crash_leaves_the_machine_as_it_
     assert difference(node_cluster.before, machine_state()) == {}
     done = sandbox.cartwright("up", "--env", "dev", "--timeout", "600", timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert until(lambda: node_cluster.shop.stored(order), seconds=60)
+    assert node_cluster.is_stored(order)
 
     # Everything that could clean up is killed first.
     for name in ("supervisord", "containerd", "kubelet", "kube-proxy"):

@@ -25,7 +25,6 @@ NODES_PER_ZONE = 2
 """More than one, so that spreading over hosts and spreading over zones are two things."""
 
 _STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast")
-_POD_READY = "pod-ready"
 _NODE_CAPACITY = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "200Gi", "pods": "110"}
 _USAGE: dict[str, Any] = {
     "apiVersion": "kwok.x-k8s.io/v1alpha1",
@@ -54,10 +53,7 @@ def kwok_configuration() -> str:
         documents += [
             document for document in _documents(folder) if document.get("apiVersion", "").startswith("kwok.x-k8s.io/")
         ]
-    for document in documents:
-        if document["metadata"]["name"] == _POD_READY:
-            _heal_running_pods(document)
-    documents += [helper_stage(), process_stage(), _USAGE]
+    documents += [_ready_again(), helper_stage(), process_stage(), _USAGE]
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
@@ -88,16 +84,36 @@ def cluster_objects(authority: Authority, *, metrics_port: int, simulated_volume
     ]
 
 
-def _heal_running_pods(stage: dict[str, Any]) -> None:
-    """Let the stage that makes pods ready do so again for running ones.
+def _ready_again() -> dict[str, Any]:
+    """The stage that makes running pods ready that lost readiness.
 
     While nobody renews a node's lease (after a crash, or between `down --keep-data` and the next `up`), the node
-    lifecycle controller takes readiness from its pods. A kubelet reports them ready again; KWOK's stage, as shipped,
-    looks at pending pods alone and would leave them so for ever.
+    lifecycle controller takes readiness from its pods. A kubelet reports them ready again; the stage that KWOK ships
+    looks at pending pods alone and would leave them so for ever. It is no model either: it hands out an address, and
+    after a restart of KWOK that is another one, which the API server refuses to add to the first.
     """
-    for expression in stage["spec"]["selector"]["matchExpressions"]:
-        if expression["key"] == ".status.phase":
-            expression["values"] = ["Pending", "Running"]
+    ready = [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")]
+    template = yaml.safe_dump({"conditions": ready}, sort_keys=False)
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "pod-ready-again"},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+            "selector": {
+                "matchExpressions": [
+                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+                    {"key": ".status.phase", "operator": "In", "values": ["Running"]},
+                    {
+                        "key": '.status.conditions.[] | select( .type == "Ready" ) | .status',
+                        "operator": "NotIn",
+                        "values": ["True"],
+                    },
+                ]
+            },
+            "next": {"statusTemplate": template.replace("status:", "lastTransitionTime: {{ Now | Quote }}\n  status:")},
+        },
+    }
 
 
 def _nodes() -> Iterator[dict[str, Any]]:
