@@ -60,7 +60,14 @@ def overlay(node_cluster: NodeCluster) -> Iterator[Callable[[Callable[[str], str
 
     yield change
     file.write_text(before, encoding="utf-8")
-    node_cluster.commit_and_push("back")
+    back = node_cluster.commit_and_push("back")
+
+    def settled() -> bool:
+        # The sync that failed is tried again with the newest commit: what comes next must not meet it half way.
+        operation = node_cluster.sandbox.application("dev-shop-orders")["status"]["operationState"]
+        return bool(operation["phase"] == "Succeeded" and operation["syncResult"]["revision"] == back)
+
+    assert until(settled, seconds=300)
     node_cluster.await_healthy(240)
 
 
