@@ -116,6 +116,9 @@ def _pod(
 
 def _problem(status: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, str]:
     """What keeps a pod from running, and the image that is to blame."""
+    if status.get("phase") == "Failed" and status.get("reason"):
+        # Of the pod as a whole: evicted, or past its deadline.
+        return _words(status["reason"], status.get("message", "")), ""
     images = {one["name"]: one["image"] for one in (*spec.get("initContainers", ()), *spec["containers"])}
     for one in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
         waiting = one.get("state", {}).get("waiting")
@@ -131,7 +134,7 @@ def _problem(status: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[str, s
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return _words(condition.get("reason", ""), condition.get("message", "")), ""
     if status.get("phase") == "Failed":
-        return _words(status.get("reason", "Failed"), status.get("message", "")), ""
+        return _words("Failed", status.get("message", "")), ""
     return "", ""
 
 
