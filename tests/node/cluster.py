@@ -26,9 +26,13 @@ class NodeCluster:
         return open_shop(self.sandbox.layout)
 
     def pods(self, namespace: str, name: str) -> list[dict[str, Any]]:
-        """The pods of an app that are not about to go."""
+        """The pods of an app that run or are to run."""
         found = self.sandbox.get("dev", f"--namespace={namespace}", "pods", f"-lapp.kubernetes.io/name={name}")
-        return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return [
+            pod
+            for pod in found["items"]
+            if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] in ("Pending", "Running")
+        ]
 
     def process(self, name: str) -> int:
         """Process id of a component, as the supervisor has it now; 0 while it has none."""
