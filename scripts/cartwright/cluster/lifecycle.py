@@ -32,7 +32,7 @@ from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeepe
 from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.identities import cluster_identities, shared_identities
 from cartwright.cluster.kubectl import Kubectl
-from cartwright.cluster.ports import allocate, refuse_taken
+from cartwright.cluster.ports import allocate, is_free, refuse_taken
 from cartwright.cluster.processes import Supervisor, kill_all
 from cartwright.cluster.real import open_real
 from cartwright.cluster.state import Layout, State, exclusive
@@ -171,6 +171,7 @@ class _Up:
         tools = {**require(TOOLS), "redis-server": redis}
         git = mirrors.environment()
         known = State.load(self._layout) or State()
+        settled = (self._layout.data / "etcd").is_dir()
         real = open_real(
             self._root,
             self._layout,
@@ -212,6 +213,8 @@ class _Up:
 
         self._stages.begin("argocd", f"argocd: argocd/install, {argocd.ROOT_FILE} and the clusters' registrations …")
         argocd.apply_install(kubectls[hub], tools["kustomize"], tree, environment=git)
+        if settled:
+            self._await_webhooks(plan)
         self._start(components, Phase.ARGOCD)
         for environment in environments:
             argocd.register_cluster(
@@ -376,6 +379,13 @@ class _Up:
                     f"{self._supervisor.log_tail(f'kube-apiserver-{name}')}"
                 )
             if waiting:
+                time.sleep(0.3)
+
+    def _await_webhooks(self, plan: Plan) -> None:
+        """Let Gatekeeper listen first where its webhook is there already: Argo CD can compare nothing without it."""
+        deadline = time.monotonic() + _READY_SECONDS
+        for environment in plan.environments:
+            while is_free(plan.ports[f"gatekeeper-{environment}"]) and time.monotonic() < deadline:
                 time.sleep(0.3)
 
     def _bootstrap(self, plan: Plan, kubectl: Kubectl, environment: str, *, real: bool) -> None:
