@@ -101,6 +101,10 @@ class Sandbox:
         state = json.loads(self.layout.state_file.read_text(encoding="utf-8"))
         return {name: record["pid"] for name, record in state["processes"].items()}
 
+    def ports(self) -> dict[str, int]:
+        """Port of every listener."""
+        return dict(json.loads(self.layout.state_file.read_text(encoding="utf-8"))["ports"])
+
 
 def make_sandbox(folder: Path, *, real: bool = False) -> Sandbox:
     """A commit of the work tree as it is, ignored files left out."""

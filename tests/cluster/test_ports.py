@@ -33,5 +33,5 @@ def test_a_taken_port_names_itself_who_has_it_and_what_to_do() -> None:
     message = str(caught.value)
     assert message.startswith(f"port {port} for kube-apiserver-dev is taken by ")
     assert f"(pid {os.getpid()})" in message
-    assert message.endswith("`cartwright down --keep-data`, then `cartwright up`")
+    assert message.endswith("`cartwright down`, then `cartwright up`")
     assert "\n" not in message

@@ -64,11 +64,15 @@ def test_killed_up_and_killed_supervisor_are_recovered_and_down_leaves_nothing(s
 
     # `--keep-data` keeps what etcd holds.
     uid = small.get("dev", "namespace", "kube-system")["metadata"]["uid"]
+    ports = small.ports()
     assert small.cartwright("down", "--keep-data").returncode == 0
     assert names_of(small) == []
+    assert small.cartwright("status").returncode == 2
     done = small.cartwright("up", "--env", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
     assert small.get("dev", "namespace", "kube-system")["metadata"]["uid"] == uid
+    # Objects in etcd name them: Gatekeeper's webhook does.
+    assert small.ports() == ports
 
     # `down` after a crash of the supervisor: no process, no data, and a stranger's process untouched.
     stranger = subprocess.Popen(["sleep", "300"], env={**os.environ, MARKER: str(small.state.with_name("other"))})

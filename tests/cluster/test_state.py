@@ -29,6 +29,22 @@ def test_without_a_file_there_is_no_state(tmp_path: Path) -> None:
     assert State.load(Layout(tmp_path)) is None
 
 
+def test_a_stopped_cluster_keeps_its_ports_and_does_not_run(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    running = State(environments=("dev",), hub="dev", ports={"etcd": 20001}, versions={"etcd": "v3.7.3"}, real=True)
+    running.save(layout)
+    assert State.of_running(layout) == running
+    running.stopped().save(layout)
+    assert State.load(layout) == State(ports={"etcd": 20001})
+    with pytest.raises(ClusterError, match=r"^the embedded cluster does not run; `cartwright up` starts it$"):
+        State.of_running(layout)
+
+
+def test_where_nothing_was_started_no_cluster_runs(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"^the embedded cluster does not run; `cartwright up` starts it$"):
+        State.of_running(Layout(tmp_path))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}', '{"version": 1, "environments": 3, "hub": ""}'])
 def test_a_state_that_cannot_be_read_says_how_to_go_on(tmp_path: Path, text: str) -> None:
     layout = Layout(tmp_path)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cartwright.cluster.gitremote import BRANCH
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout, State
 from cartwright.errors import ClusterError
+from cartwright.node.real import REGISTRY
 from cartwright.paths import state_dir
 
 __all__ = ["Embedded", "find_embedded"]
-
-_REGISTRY = "registry"
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ def find_embedded(root: Path) -> Embedded:
         ClusterError: it does not run, or its pods are simulated, so that no image is pulled.
     """
     layout = Layout(state_dir(root).resolve())
-    state = State.load(layout)
-    if state is None:
-        raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
+    state = State.of_running(layout)
     if not state.real:
         raise ClusterError("every pod of the embedded cluster is simulated: it has no registry of its own")
-    return Embedded(remote=layout.remote, branch="main", registry=f"{LOOPBACK}:{state.ports[_REGISTRY]}")
+    return Embedded(remote=layout.remote, branch=BRANCH, registry=f"{LOOPBACK}:{state.ports[REGISTRY]}")

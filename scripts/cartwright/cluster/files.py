@@ -11,6 +11,7 @@ __all__ = ["link_argocd_certificates", "prepare_gatekeeper", "write_redis_config
 
 
 def write_redis_configuration(plan: Plan) -> None:
+    """Write Redis's configuration: TLS and a password, on this machine alone, nothing stored."""
     pair, authority = plan.shared.etcd, plan.shared.authority
     folder = plan.layout.data / "redis"
     folder.mkdir(parents=True, exist_ok=True)

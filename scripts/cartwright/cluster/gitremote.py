@@ -17,9 +17,10 @@ from cartwright.run import run
 
 __all__ = ["BRANCH", "Remote", "check_out", "head_of", "uncommitted"]
 
-BRANCH = "refs/heads/main"
+BRANCH = "main"
 """The branch that manifests name as their target revision."""
 
+_REF = f"refs/heads/{BRANCH}"
 _STAGE = "refs/heads/cartwright-stage"
 """Where commits wait until they are to be brought about together."""
 
@@ -33,10 +34,10 @@ _HOOK = """\
 #!/bin/sh
 # Written by `cartwright up`: asks Argo CD to look at the new commit at once.
 # A push succeeds even while the cluster is down, and does not wait.
-grep -q ' @BRANCH@$' || exit 0
+grep -q ' @REF@$' || exit 0
 exec > post-receive.log 2>&1 </dev/null
 kubectl() { @KUBECTL@ "$@"; }
-commit=$(git rev-parse @BRANCH@)
+commit=$(git rev-parse @REF@)
 refresh() { kubectl annotate --overwrite applications.argoproj.io "$@" argocd.argoproj.io/refresh=normal; }
 behind="{range .items[?(@.status.sync.revision!='$commit')]}{.metadata.name} {end}"
 kubectl annotate --overwrite --all applicationsets.argoproj.io argocd.argoproj.io/application-set-refresh=true &
@@ -45,7 +46,7 @@ kubectl annotate --overwrite --all applicationsets.argoproj.io argocd.argoproj.i
   # A refresh that is under way for the commit before swallows the request for this one: ask those again.
   for _ in 1 2 3 4 5 6; do
     sleep 4
-    [ "$(git rev-parse @BRANCH@)" = "$commit" ] || exit  # a newer push has its own hook
+    [ "$(git rev-parse @REF@)" = "$commit" ] || exit  # a newer push has its own hook
     stale=$(kubectl get applications.argoproj.io -o "jsonpath=$behind") || continue
     echo "$commit is awaited by: $stale"
     [ -n "$stale" ] || exit
@@ -83,7 +84,7 @@ class Remote:
         hook = self.path / "hooks" / "post-receive"
         hook.parent.mkdir(exist_ok=True)
         command = f"{shlex.quote(str(kubectl))} --kubeconfig={shlex.quote(str(kubeconfig))} --request-timeout=10s"
-        text = _HOOK.replace("@KUBECTL@", f"{command} --namespace={ARGOCD_NAMESPACE}").replace("@BRANCH@", BRANCH)
+        text = _HOOK.replace("@KUBECTL@", f"{command} --namespace={ARGOCD_NAMESPACE}").replace("@REF@", _REF)
         side = hook.with_suffix(".new")
         side.write_text(text, encoding="utf-8")
         side.chmod(0o755)
@@ -91,7 +92,7 @@ class Remote:
 
     def head(self) -> str | None:
         """The commit that Argo CD is to bring about; None before the first push."""
-        done = run(["git", "rev-parse", "--verify", "--quiet", BRANCH], cwd=self.path, accept=(0, 1, 128))
+        done = run(["git", "rev-parse", "--verify", "--quiet", _REF], cwd=self.path, accept=(0, 1, 128))
         return done.stdout.strip() or None
 
     @contextmanager
@@ -140,7 +141,7 @@ class Remote:
     def _land(self, commit: str) -> None:
         """Move the branch by a push: only pushes run the hook."""
         run(
-            ["git", "push", "--quiet", "--force", self.path, f"{commit}:{BRANCH}"],
+            ["git", "push", "--quiet", "--force", self.path, f"{commit}:{_REF}"],
             cwd=self.path,
             env=_OWN_CONFIGURATION,
         )

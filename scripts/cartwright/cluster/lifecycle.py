@@ -125,11 +125,12 @@ def up(
 
 
 def down(layout: Layout, *, keep_data: bool) -> list[str]:
-    """Stop every process of the cluster and remove its data; returns what had to be killed.
+    """Stop every process of the cluster and remove its data; returns a line for all that did not go in good order.
 
     Args:
         layout: where the cluster's files are.
-        keep_data: leave what etcd holds, certificates and the bare remote, so that the next ``up`` goes on with them.
+        keep_data: leave what etcd holds, certificates, the bare remote and the choice of ports, so that the next ``up``
+            goes on with them.
     """
     if not layout.root.is_dir():
         return []
@@ -140,16 +141,28 @@ def down(layout: Layout, *, keep_data: bool) -> list[str]:
         holds = node.before.is_file()
         killed = [process for process in kill_all(layout) if not (holds and process.startswith(SHIM))]
         layout.supervisor_socket.unlink(missing_ok=True)
-        for problem in clean(node):
-            killed.append(f"left behind: {problem}")
+        lines = [f"killed {process}, which was still running" for process in killed]
+        lines += [f"left behind: {problem}" for problem in clean(node)]
         if not keep_data:
             shutil.rmtree(node.root, ignore_errors=True)
-        doomed = [layout.scratch, layout.state_file, *([] if keep_data else layout.content())]
+        if keep_data:
+            _stopped(layout)
+        doomed = [layout.scratch] if keep_data else [layout.scratch, *layout.content()]
         for path in doomed:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         if not keep_data and not any(layout.root.iterdir()):
             layout.root.rmdir()
-        return killed
+        return lines
+
+
+def _stopped(layout: Layout) -> None:
+    try:
+        state = State.load(layout)
+    except ClusterError:  # what can't be read now can't be read by the next `up` either
+        layout.state_file.unlink()
+        return
+    if state is not None:
+        state.stopped().save(layout)
 
 
 class _Up:
@@ -265,7 +278,7 @@ class _Up:
         included = self._options.include_uncommitted
         remote = Remote.open(self._layout)
         known = State.load(self._layout)
-        if known:
+        if known and known.hub:
             remote.install_hook(kubectl=tools["kubectl"], kubeconfig=self._layout.kubeconfig(known.hub))
         commit = remote.push(self._root, include_uncommitted=included, keep=keep)
         if changed:

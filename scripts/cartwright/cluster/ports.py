@@ -49,7 +49,7 @@ def refuse_taken(ports: Mapping[str, int]) -> None:
         if not is_free(port):
             raise ClusterError(
                 f"port {port} for {name} is taken{_holder(port)}; stop that program, "
-                "or choose new ports: `cartwright down --keep-data`, then `cartwright up`"
+                "or begin anew on other ports: `cartwright down`, then `cartwright up`"
             )
 
 

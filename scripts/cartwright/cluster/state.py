@@ -154,6 +154,22 @@ class State:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ClusterError(f"{layout.state_file}: can't be read ({error}); `cartwright down` removes it") from error
 
+    @classmethod
+    def of_running(cls, layout: Layout) -> State:
+        """The state of the cluster that runs.
+
+        Raises:
+            ClusterError: none does, or the state can't be understood.
+        """
+        state = cls.load(layout)
+        if state is None or not state.environments:
+            raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
+        return state
+
+    def stopped(self) -> State:
+        """What the next ``up`` goes on with where the data is kept: objects in etcd name these ports."""
+        return State(ports=self.ports)
+
     def save(self, layout: Layout) -> None:
         """Write the state in one step: a killed ``up`` leaves the old file or the new one, never half of one."""
         layout.root.mkdir(parents=True, exist_ok=True)

@@ -223,11 +223,11 @@ def read_status(root: Path, layout: Layout) -> ClusterReport:
     Raises:
         ClusterError: the embedded cluster does not run.
     """
-    state = State.load(layout)
+    state = State.of_running(layout)
     supervisor = Supervisor(layout)
     remote = Remote(layout.remote)
     commit = remote.head() if layout.remote.is_dir() else None
-    if state is None or commit is None or not supervisor.is_running():
+    if commit is None or not supervisor.is_running():
         raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
     kubectl = Kubectl(require(TOOLS)["kubectl"], layout.kubeconfig(state.hub))
     if not kubectl.is_ready():

@@ -25,6 +25,6 @@ def down(
     Examples: `cartwright down`, `cartwright down --keep-data`.
     """
     layout = Layout(state_dir(find_root()).resolve())
-    for process in bring_down(layout, keep_data=keep_data):
-        stderr().print(f"killed {process}, which did not end by itself", markup=False)
+    for line in bring_down(layout, keep_data=keep_data):
+        stderr().print(line, markup=False, soft_wrap=True)
     stdout().print("stopped; data kept" if keep_data else "stopped; data removed")

@@ -111,12 +111,13 @@ def _push(root: Path, images: Mapping[str, Built]) -> Mapping[str, str]:
     """Push to the registry of the embedded cluster, if it has a real node; what was pushed, by name."""
     from cartwright.cluster.state import Layout, State
     from cartwright.images.registry import answers, push
+    from cartwright.node.real import REGISTRY
     from cartwright.paths import state_dir
 
     state = State.load(Layout(state_dir(root)))
     if state is None or not state.real:
         return {}
-    port = state.ports["registry"]
+    port = state.ports[REGISTRY]
     if not answers(port):
         _say("images: not pushed: the embedded cluster's registry does not answer; `cartwright up` starts it")
         return {}

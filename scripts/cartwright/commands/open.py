@@ -10,7 +10,7 @@ import typer
 
 from cartwright.cluster.pages import pages
 from cartwright.cluster.state import Layout, State
-from cartwright.errors import ClusterError, UserError, nearest
+from cartwright.errors import UserError, nearest
 from cartwright.output import stdout, write
 from cartwright.paths import state_dir
 from cartwright.repository import find_root
@@ -32,9 +32,7 @@ def open(
     if output not in _FORMATS:
         raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
     layout = Layout(state_dir(find_root()).resolve())
-    state = State.load(layout)
-    if state is None:
-        raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
+    state = State.of_running(layout)
     found = pages(layout, state)
     if output == "json":
         write(json.dumps({"version": 1, "pages": [asdict(page) for page in found]}, indent=2))

@@ -13,7 +13,7 @@ from cartwright.cluster.components import TOOLS
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.state import Layout, State
 from cartwright.demo.stage import DemoError
-from cartwright.errors import ClusterError, ToolError
+from cartwright.errors import ToolError
 from cartwright.node.door import door_url
 from cartwright.output import write
 from cartwright.tools import require
@@ -99,9 +99,7 @@ def open_shop(layout: Layout) -> Shop:
     Raises:
         ClusterError: the cluster does not run, or all of its pods are simulated.
     """
-    state = State.load(layout)
-    if state is None:
-        raise ClusterError("the embedded cluster does not run; `cartwright up` starts it")
+    state = State.of_running(layout)
     return Shop(url=door_url(state), kubectl=Kubectl(require(TOOLS)["kubectl"], layout.kubeconfig(state.hub)))
 
 

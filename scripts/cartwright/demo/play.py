@@ -52,12 +52,9 @@ class Play:
         """Where Argo CD is asked.
 
         Raises:
-            DemoError: the cluster is gone.
+            ClusterError: the cluster is gone.
         """
-        state = State.load(self.layout)
-        if state is None:
-            raise DemoError(f"no cluster runs in {self.layout.root}")
-        return Hub(kubeconfig=self.layout.kubeconfig(state.hub))
+        return Hub(kubeconfig=self.layout.kubeconfig(State.of_running(self.layout).hub))
 
     def sign(self, app: str, digest: str) -> None:
         """Sign an image, as a pipeline does after its push."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -113,10 +113,6 @@ class RealNode:
         """What the cluster must hold before the node joins it."""
         dns = str(services[10])
         return [*placement(NAMESPACES), *node_objects(self.node, dns=dns, helper_image=helper_image)]
-
-    def leave(self) -> Sequence[str]:
-        """Take back what it changed on the machine, its processes being gone; returns what could not be."""
-        return machine.clean(self.node)
 
 
 def open_node(layout: Layout, *, say: Callable[[str], None]) -> RealNode | None:
