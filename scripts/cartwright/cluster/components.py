@@ -223,7 +223,7 @@ def _apiserver(plan: Plan, environment: str, index: int) -> Component:
             *_pair("--kubelet-client-certificate", "--kubelet-client-key", identities.kubelet_client),
             "--profiling=false",
         ),
-        environment={"GOMEMLIMIT": "640MiB"},
+        environment=_roomy("704MiB" if environment == plan.hub else "512MiB"),
         ports=(name,),
     )
 
@@ -459,7 +459,7 @@ def _argocd(plan: Plan) -> list[Component]:
                 *redis,
             ),
             variables={
-                "GOMEMLIMIT": "768MiB",
+                **_roomy("576MiB"),
                 # `up` and `status` quote what objects say of their own health.
                 "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true",
                 "ARGOCD_SYNC_WAVE_DELAY": "1",
@@ -517,6 +517,15 @@ def _kube_clients(kubeconfig: Path) -> tuple[str, ...]:
     return tuple(
         f"--{flag}={kubeconfig}" for flag in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
     )
+
+
+def _roomy(limit: str) -> dict[str, str]:
+    """Variables for a program that by default would spend half its time collecting garbage while everything comes up.
+
+    Args:
+        limit: memory from which on it collects as often as it must.
+    """
+    return {"GOGC": "300", "GOMEMLIMIT": limit}
 
 
 def _pair(certificate_flag: str, key_flag: str, pair: KeyPair) -> tuple[str, str]:

@@ -11,7 +11,8 @@ from cartwright.cluster.argocd import ROOT_NAME, AppStatus
 
 __all__ = ["Snapshot", "wait_for"]
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 2.0
+"""A round takes a tenth of a second of the processors that bring about what is waited for."""
 
 
 @dataclass(frozen=True)
