@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -12,24 +10,19 @@ import pytest
 
 from cartwright.node.machine import is_claimed
 from cartwright.node.requirements import lacks
+from cartwright.packages import find_packages
 
-_POSTGRESQL = "/usr/lib/postgresql/*/bin/initdb"
-
-
-def _lacks_services() -> str:
-    missing = [
-        package
-        for package, present in (
-            ("postgresql", bool(glob.glob(_POSTGRESQL) or shutil.which("initdb"))),  # noqa: PTH207
-            ("redis-server", bool(shutil.which("redis-server"))),
-        )
-        if not present
-    ]
+def _lacks(*packages: str) -> str:
+    missing = [one.name for one in find_packages() if one.name in packages and one.path is None]
     return f"install {' '.join(missing)}" if missing else ""
 
 
+def _lacks_services() -> str:
+    return _lacks("postgresql", "redis-server", "rabbitmq-server")
+
+
 def _lacks_cluster() -> str:
-    return "" if shutil.which("redis-server") else "install redis-server"
+    return _lacks("redis-server")
 
 
 def _lacks_node() -> str:
@@ -38,18 +31,15 @@ def _lacks_node() -> str:
 
 
 def _lacks_registry() -> str:
-    return "" if shutil.which("docker-registry") else "install docker-registry"
+    return _lacks("docker-registry")
 
 
 def _lacks_images() -> str:
-    missing = [program for program in ("buildah", "mmdebstrap", "skopeo") if not shutil.which(program)]
-    if missing:
-        return f"install {' '.join(missing)}"
-    return "" if os.geteuid() == 0 else "needs root"
+    return _lacks("buildah", "mmdebstrap", "skopeo") or ("" if os.geteuid() == 0 else "needs root")
 
 
 def _lacks_browser() -> str:
-    return "" if shutil.which("chromium") else "install chromium"
+    return _lacks("chromium")
 
 
 _NEEDS: Mapping[str, Callable[[], str]] = {

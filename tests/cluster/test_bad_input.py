@@ -54,8 +54,8 @@ def test_without_redis_one_line_says_what_to_install(sandbox: Sandbox, tmp_path:
     )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "error: redis-server is missing; install it with the system's package manager "
-        "(Debian: `sudo apt-get install redis-server`)"
+        "error: redis-server is missing (Debian: apt-get install redis-server); "
+        "`cartwright doctor` lists all that is missing"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cartwright import packages
 from cartwright.errors import UserError
 from cartwright.images import buildah as engine
 from cartwright.images import store
@@ -148,8 +149,10 @@ def test_an_image_whose_note_is_not_ours_is_passed_over(repository: Path, fake: 
 
 
 def test_a_missing_program_is_named_with_its_package(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.shutil, "which", lambda name: None if name == "buildah" else f"/usr/bin/{name}")
-    with pytest.raises(engine.ToolError, match=r"^images need buildah \(Debian: apt-get install buildah\)"):
+    monkeypatch.setattr(packages, "_find", lambda name: None if name == "buildah" else Path("/usr/bin") / name)
+    with pytest.raises(
+        engine.ToolError, match=r"^buildah is missing \(Debian: apt-get install buildah\); `cartwright d"
+    ):
         open_store()
     assert not cache.exists()
 

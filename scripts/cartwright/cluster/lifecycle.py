@@ -44,6 +44,7 @@ from cartwright.node.layout import NodeLayout
 from cartwright.node.machine import SHIM, clean
 from cartwright.node.real import PORTS as NODE_PORTS
 from cartwright.node.real import REGISTRY
+from cartwright.packages import require_programs
 from cartwright.render import render
 from cartwright.repository import Tree, open_tree
 from cartwright.tools import load_catalogue, require
@@ -180,8 +181,7 @@ class _Up:
 
     def run(self) -> Outcome:
         self._stages.begin("tools", "tools and images: finding them, building what is missing …")
-        redis = _redis_server()
-        tools = {**require(TOOLS), "redis-server": redis}
+        tools = {**require_programs("redis-server"), **require(TOOLS)}
         git = mirrors.environment()
         known = State.load(self._layout) or State()
         settled = (self._layout.data / "etcd").is_dir()
@@ -446,13 +446,3 @@ class _Up:
 def _applications(tree: Tree, environments: Sequence[str]) -> tuple[Application, ...]:
     found = find_applications(tree, load_environments(tree))
     return tuple(application for application in found if application.environment in environments)
-
-
-def _redis_server() -> Path:
-    found = shutil.which("redis-server") or shutil.which("redis-server", path="/usr/sbin:/usr/local/bin")
-    if not found:
-        raise ClusterError(
-            "redis-server is missing; install it with the system's package manager "
-            "(Debian: `sudo apt-get install redis-server`)"
-        )
-    return Path(found)

@@ -15,7 +15,8 @@ import tenacity
 
 from cartwright.cluster.ports import LOOPBACK, allocate
 from cartwright.errors import ToolError
-from cartwright.images.registry import configuration, registry_program
+from cartwright.images.registry import configuration
+from cartwright.packages import require_programs
 
 __all__ = ["Registry", "serve"]
 
@@ -87,13 +88,14 @@ def serve(folder: Path) -> Iterator[Registry]:
     Raises:
         ToolError: docker-registry is not installed, or does not start.
     """
+    (program,) = require_programs("docker-registry").values()
     port = allocate(["registry"], {})["registry"]
     folder.mkdir()
     settings, log = folder / "config.yml", folder / "log"
     settings.write_text(configuration(folder=folder / "data", port=port), encoding="utf-8")
     with log.open("wb") as stream:
         process = subprocess.Popen(  # long-lived, which cartwright.run is not for
-            [registry_program(), "serve", settings], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+            [program, "serve", settings], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
         )
     try:
         _await(f"http://{LOOPBACK}:{port}/v2/", process, log)

@@ -14,19 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cartwright.errors import ToolError, UserError
-from cartwright.images.buildah import require_programs
+from cartwright.images.mmdebstrap import EPOCH, LEFT_OUT, REMOVED, SUITE, make_root
 from cartwright.run import run
 
 if TYPE_CHECKING:
     from cartwright.images.buildah import Buildah
 
 __all__ = [
-    "BASE_EPOCH",
     "CONTAINERFILE",
     "DEBIAN",
-    "LEFT_OUT",
-    "REMOVED",
-    "SUITE",
     "Base",
     "choose_base",
     "pinned_base",
@@ -37,22 +33,9 @@ DEBIAN = "debian"
 """What ``--base`` calls the image made of Debian's packages."""
 VARIABLE = "CARTWRIGHT_BASE"
 """Environment variable that stands in for ``--base``, for `up` too."""
-SUITE = "bookworm"
 _PACKAGES = ("ca-certificates", "libpython3-stdlib", "python3-minimal")
-LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*")
-REMOVED = (
-    "/var/lib/apt/lists",
-    "/var/cache/apt",
-    "/var/cache/debconf",
-    "/var/log",
-    "/etc/machine-id",
-    "/etc/hostname",
-    "/etc/resolv.conf",
-)
 # Debian calls it python3 alone; the service images say `python`, as other bases do.
 _LINK = 'ln -s python3 "$1/usr/bin/python"'
-BASE_EPOCH = 1767225600
-"""Time of every file, in seconds since 1970: one fixed moment, so that equal content is an equal layer."""
 
 _PIN = re.compile(
     r"^ARG BASE=(?P<name>[^\s:@]+(?::[0-9]+)?(?:/[^\s:@]+)*)(?::[\w.-]+)?(?P<digest>@sha256:[0-9a-f]{64})$"
@@ -155,43 +138,27 @@ def _debian(buildah: Buildah, why: str, *, say: Callable[[str], None]) -> Base:
 
     Its name ends in a hash of what it is made from, so that another list of packages is another base.
     """
-    recipe = json.dumps([SUITE, _PACKAGES, LEFT_OUT, REMOVED, BASE_EPOCH, _LINK])
+    recipe = json.dumps([SUITE, _PACKAGES, LEFT_OUT, REMOVED, EPOCH, _LINK])
     name = f"localhost/cartwright-base:{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     identity = buildah.identity(name)
     if identity is None:
-        require_programs("mmdebstrap")
-        if os.geteuid() != 0:
-            raise ToolError(f"mmdebstrap: a base of Debian's packages needs root ({why}); or name an image with --base")
         say(f"images: making a base of Debian's packages ({why}) …")
-        _bootstrap(buildah, name)
+        _make(buildah, name, why)
         identity = buildah.identity(name)
     if identity is None:
         raise ToolError(f"buildah: {name} was made and is not in the store")
     return Base(name, identity, f"Debian {SUITE}'s packages by mmdebstrap ({why})")
 
 
-def _bootstrap(buildah: Buildah, name: str) -> None:
+def _make(buildah: Buildah, name: str, why: str) -> None:
     with tempfile.TemporaryDirectory(prefix="cartwright-base-") as folder:
         archive = Path(folder) / "base.tar"
-        run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=minbase",
-                f"--include={','.join(_PACKAGES)}",
-                *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
-                *(f'--customize-hook=rm -rf "$1{path}"' for path in REMOVED),
-                f"--customize-hook={_LINK}",
-                SUITE,
-                archive,
-            ],
-            env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
-            timeout=900,
-        )
+        purpose = f"a base of Debian's packages ({why}; --base names another)"
+        make_root(archive, _PACKAGES, why=purpose, hooks=[_LINK])
         container = buildah("from", "scratch")
         try:
             buildah("add", "--quiet", container, archive, "/")
             buildah("config", "--created-by", f"mmdebstrap {SUITE}", container)
-            buildah("commit", "--quiet", "--timestamp", str(BASE_EPOCH), container, name)
+            buildah("commit", "--quiet", "--timestamp", str(EPOCH), container, name)
         finally:
             buildah("rm", container)

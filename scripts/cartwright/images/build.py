@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cartwright.errors import ToolError
-from cartwright.images.base import BASE_EPOCH, CONTAINERFILE, Base
+from cartwright.images.base import CONTAINERFILE, Base
 from cartwright.images.buildah import Buildah, Built, export
 from cartwright.images.lock import PYTHON, locked_requirements, python_platform
+from cartwright.images.mmdebstrap import EPOCH
 from cartwright.images.sources import KIT, REGISTRY, Source, files
 from cartwright.run import run
 
@@ -81,7 +82,7 @@ def _foundation(root: Path, service: str, *, base: Base, buildah: Buildah, side:
 
 
 def _build(buildah: Buildah, root: Path, context: Path, *words: str) -> None:
-    options = ("--quiet", "--layers", "--isolation", "chroot", "--timestamp", str(BASE_EPOCH), "--pull-never")
+    options = ("--quiet", "--layers", "--isolation", "chroot", "--timestamp", str(EPOCH), "--pull-never")
     buildah("bud", *options, *words, "--file", root / CONTAINERFILE, context)
 
 
@@ -94,7 +95,7 @@ def _install_own(root: Path, package: str, target: Path) -> None:
                 *(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable),
                 *("--out-dir", wheels, root / "services" / package),
             ],
-            env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
+            env={"SOURCE_DATE_EPOCH": str(EPOCH)},
         )
         _install(uv, target, "--no-index", "--find-links", wheels, f"cartwright-{package}")
 

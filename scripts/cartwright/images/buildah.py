@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cartwright.errors import ToolError
+from cartwright.packages import require_programs
 from cartwright.paths import cache_root
 from cartwright.run import run
 
-__all__ = ["Buildah", "Built", "export", "open_store", "require_programs"]
+__all__ = ["Buildah", "Built", "export", "open_store"]
 
 _LIMIT = 3 * 2**30
 """Bytes on disk from which the store gives up its layers."""
@@ -101,20 +102,6 @@ def open_store() -> Buildah:
     if not chosen.is_file():
         chosen.write_text(_driver() + "\n", encoding="utf-8")
     return Buildah(store, chosen.read_text(encoding="utf-8").strip())
-
-
-def require_programs(*names: str) -> None:
-    """Prove that programs are there; each is in the Debian package of its own name.
-
-    Raises:
-        ToolError: one is missing; names the package.
-    """
-    missing = [name for name in names if shutil.which(name) is None]
-    if missing:
-        raise ToolError(
-            f"images need {' and '.join(missing)} (Debian: apt-get install {' '.join(missing)}); `cartwright doctor` "
-            f"lists all that is missing"
-        )
 
 
 def export(buildah: Buildah, *, name: str, tag: str, output: Path, revision: str = "") -> Built:

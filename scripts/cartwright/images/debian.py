@@ -7,7 +7,6 @@ and a digest of its own.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tarfile
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.errors import ToolError
-from cartwright.images.base import BASE_EPOCH, LEFT_OUT, REMOVED, SUITE
-from cartwright.images.buildah import Buildah, Built, export, require_programs
+from cartwright.images.buildah import Buildah, Built, export
+from cartwright.images.mmdebstrap import EPOCH, SUITE, make_root
 from cartwright.images.recipes import Recipe
-from cartwright.run import run
 
 __all__ = ["build_debian"]
 
@@ -37,12 +35,9 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
     Raises:
         ToolError: without root, or mmdebstrap or buildah is missing or fails.
     """
-    require_programs("mmdebstrap")
-    if os.geteuid() != 0:
-        raise ToolError(f"mmdebstrap: making the image {recipe.name} of Debian's packages needs root")
     with tempfile.TemporaryDirectory(prefix="cartwright-image-") as side:
         archive, listing = Path(side) / "root.tar", Path(side) / "versions"
-        _bootstrap(recipe, archive, listing)
+        _make_root(recipe, archive, listing)
         version = _version(recipe, listing)
         content = Path(side) / "content"
         content.mkdir()
@@ -60,7 +55,7 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
                     buildah("add", "--quiet", "--chmod", "755", container, copy, target)
             name = recipe.stands_in_for or f"{registry}/{recipe.repository}"
             buildah("config", *_configuration(recipe, version), container)
-            buildah("commit", "--quiet", "--timestamp", str(BASE_EPOCH), container, f"{name}:{version}")
+            buildah("commit", "--quiet", "--timestamp", str(EPOCH), container, f"{name}:{version}")
         finally:
             buildah("rm", container)
         built = export(buildah, name=name, tag=version, output=output)
@@ -68,25 +63,17 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
         return built
 
 
-def _bootstrap(recipe: Recipe, archive: Path, listing: Path) -> None:
-    variant = "extract" if recipe.bare else "minbase"
+def _make_root(recipe: Recipe, archive: Path, listing: Path) -> None:
+    why = f"making the image {recipe.name} of Debian's packages"
+    if recipe.bare:
+        make_root(archive, recipe.packages, why=why, unpacked=True)
+        return
     hooks = [
-        *(f'--customize-hook=rm -rf "$1{path}"' for path in (*REMOVED, *recipe.remove)),
+        *(f'rm -rf "$1{path}"' for path in recipe.remove),
         *(_account_hook(name, account) for name, account in recipe.accounts.items()),
-        f"--customize-hook=chroot \"$1\" dpkg-query -W -f '${{Package}} ${{Version}}\\n' > {listing}",
+        f"chroot \"$1\" dpkg-query -W -f '${{Package}} ${{Version}}\\n' > {listing}",
     ]
-    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    words: list[str | Path] = [
-        "mmdebstrap",
-        "--quiet",
-        f"--variant={variant}",
-        f"--include={','.join(recipe.packages)}",
-    ]
-    run(
-        [*words, *([] if recipe.bare else [*excluded, *hooks]), SUITE, archive],
-        env={"SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
-        timeout=900,
-    )
+    make_root(archive, recipe.packages, why=why, hooks=hooks)
 
 
 def _account_hook(name: str, account: Mapping[str, Any]) -> str:
@@ -94,7 +81,7 @@ def _account_hook(name: str, account: Mapping[str, Any]) -> str:
     number, home = int(account["id"]), str(account["home"])
     passwd, group = f"{name}:x:{number}:{number}::{home}:/bin/sh", f"{name}:x:{number}:"
     return (
-        f'--customize-hook=sed -i "/^{name}:/d" "$1/etc/passwd" "$1/etc/group" && '
+        f'sed -i "/^{name}:/d" "$1/etc/passwd" "$1/etc/group" && '
         f'echo {passwd} >> "$1/etc/passwd" && echo {group} >> "$1/etc/group"'
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.errors import UserError, nearest
-from cartwright.images.base import BASE_EPOCH, LEFT_OUT, REMOVED, SUITE
+from cartwright.images.mmdebstrap import EPOCH, LEFT_OUT, REMOVED, SUITE
 
 __all__ = ["Recipe", "load_recipes"]
 
@@ -79,7 +79,7 @@ class Recipe:
             (self.folder / "recipe.toml").read_bytes(),
             *((self.folder / name).read_bytes() for name in self.files),
         ]
-        parts.append(json.dumps([SUITE, LEFT_OUT, REMOVED, BASE_EPOCH]).encode())
+        parts.append(json.dumps([SUITE, LEFT_OUT, REMOVED, EPOCH]).encode())
         parts.append(Path(__file__).with_name(_BUILDER).read_bytes())
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 

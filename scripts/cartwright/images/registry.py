@@ -6,31 +6,17 @@ the names in the overlays stay those of production.
 
 from __future__ import annotations
 
-import shutil
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from cartwright.cluster.ports import LOOPBACK
-from cartwright.errors import ToolError
 from cartwright.images.buildah import Built
 from cartwright.run import run
 
-__all__ = ["MIRRORED", "answers", "configuration", "holds", "push", "registry_program"]
+__all__ = ["MIRRORED", "answers", "configuration", "holds", "push"]
 
 MIRRORED = ("docker.io", "ghcr.io")
 """Registries whose images the nodes of the embedded cluster take from here."""
-
-
-def registry_program() -> Path:
-    """Where docker-registry is.
-
-    Raises:
-        ToolError: it is not installed.
-    """
-    found = shutil.which("docker-registry")
-    if not found:
-        raise ToolError("docker-registry is missing (Debian: apt-get install docker-registry)")
-    return Path(found)
 
 
 def configuration(*, folder: Path, port: int) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cartwright.errors import UserError, nearest
-from cartwright.images.base import BASE_EPOCH, CONTAINERFILE, Base
+from cartwright.images.base import CONTAINERFILE, Base
+from cartwright.images.mmdebstrap import EPOCH
 from cartwright.run import run
 
 __all__ = ["KIT", "REGISTRY", "Source", "files", "known_services", "pick_services", "read_source"]
@@ -94,7 +95,7 @@ def read_source(root: Path, service: str, *, base: Base, release: bool) -> Sourc
         total.update(_hash(name.encode(), Path(__file__).with_name(name).read_bytes()))
     key = total.hexdigest()[:12]
     tag = version if release else f"{version}-local-{key}"
-    return Source(service=service, tag=tag, revision=revision, epoch=int(epoch or BASE_EPOCH), key=key)
+    return Source(service=service, tag=tag, revision=revision, epoch=int(epoch or EPOCH), key=key)
 
 
 def _version(file: Path, *, shown: str) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from cartwright.errors import ToolError
 from cartwright.packages import Package, find_packages
 from cartwright.run import run
-from cartwright.tools import tools_folder
 
 __all__ = ["CNI_FOLDER", "TIERS", "lacks", "overlays", "programs", "refusal"]
 
@@ -83,5 +82,4 @@ def programs() -> Mapping[str, Path]:
 
 def _packages() -> list[Package]:
     """Those of the node itself, and the registry that its images come from."""
-    found = find_packages(tools_folder())
-    return [one for one in found if one.tier in TIERS or one.program == "docker-registry"]
+    return [one for one in find_packages() if one.tier in TIERS or one.program == "docker-registry"]

@@ -80,7 +80,7 @@ def test_unusable_settings_end_the_process_with_2_before_it_listens(tmp_path: Pa
     program = tmp_path / "shelf.py"
     program.write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, str(program), "a", "b"],
+        [sys.executable, str(program), str(tmp_path / "a"), str(tmp_path / "b")],
         env={**os.environ, "PORT": "x", "LOG_LEVEL": "LOUD"},
         capture_output=True,
         check=False,
@@ -94,7 +94,7 @@ def test_unusable_settings_end_the_process_with_2_before_it_listens(tmp_path: Pa
 
 def test_a_port_that_is_taken_ends_the_process_with_1(process: ServiceProcess, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "shelf.py"), "a", "b"],
+        [sys.executable, str(tmp_path / "shelf.py"), str(tmp_path / "a"), str(tmp_path / "b")],
         env={**os.environ, "PORT": str(process.port), "HOST": "127.0.0.1"},
         capture_output=True,
         check=False,

@@ -4,6 +4,7 @@ Whoever publishes owns a topic exchange; whoever consumes owns a queue and binds
 with its publisher, so that the order in which services are deployed loses none.
 """
 
+import abc
 import asyncio
 import contextlib
 import time
@@ -57,7 +58,7 @@ class EventRefused(Exception):
     """Raised by a handler: this event can never be handled. It goes to the dead letters."""
 
 
-class MessageWorker(Resource):
+class MessageWorker(Resource, abc.ABC):
     """Work that goes on as long as the application and needs a connection to RabbitMQ.
 
     Without RabbitMQ the service goes on serving: the worker waits, tries again, and readiness merely says so.
@@ -104,9 +105,9 @@ class MessageWorker(Resource):
         if self._connection is None or self._connection.is_closed:
             raise ConnectionError("not connected to RabbitMQ")
 
+    @abc.abstractmethod
     async def work(self, connection: AbstractConnection) -> None:
         """Work until the connection is lost, then raise; or until `stopping`, then return."""
-        raise NotImplementedError
 
     async def _run(self) -> None:
         while not self.stopping:
