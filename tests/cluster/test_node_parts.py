@@ -10,17 +10,19 @@ import sys
 import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from cartwright.cluster.kwok import kwok_configuration
 from cartwright.cluster.state import Layout
 from cartwright.errors import ClusterError
 from cartwright.images.registry import configuration as registry_configuration
 from cartwright.network import load_dependencies
 from cartwright.node import configuration, firewall, machine
 from cartwright.node.layout import NodeLayout
-from cartwright.node.objects import HELPER_LABEL, helper_stage, node_objects, placement, process_stage
+from cartwright.node.objects import HELPER_LABEL, node_objects, placement
 from cartwright.node.real import NAMESPACES
 from cartwright.repository import find_root, open_tree
 
@@ -60,6 +62,13 @@ def test_two_clusters_on_one_machine_have_names_of_their_own(tmp_path: Path) -> 
     assert len(one.device) <= 15  # IFNAMSIZ less its zero byte
 
 
+def _stage(name: str) -> dict[str, Any]:
+    """A stage of KWOK's configuration."""
+    documents = yaml.safe_load_all(kwok_configuration())
+    (stage,) = [one for one in documents if (one["kind"], one["metadata"]["name"]) == ("Stage", name)]
+    return dict(stage)
+
+
 def test_only_the_chosen_namespaces_are_real_and_volume_helpers_choose_for_themselves() -> None:
     policy, binding = placement(NAMESPACES)
     assert binding["spec"]["policyName"] == policy["metadata"]["name"]
@@ -76,7 +85,11 @@ def test_the_volumes_provisioner_is_a_process_and_its_helpers_are_marked_for_kwo
     assert classes["metadata"]["annotations"] == {"storageclass.kubernetes.io/is-default-class": "true"}
     (config,) = [one for one in objects if one["kind"] == "ConfigMap"]
     pod = yaml.safe_load(config["data"]["helperPod.yaml"])
-    assert pod["metadata"]["labels"] == helper_stage()["spec"]["selector"]["matchLabels"] == {HELPER_LABEL: "true"}
+    assert (
+        pod["metadata"]["labels"]
+        == _stage("volume-helper")["spec"]["selector"]["matchLabels"]
+        == {HELPER_LABEL: "true"}
+    )
     assert pod["spec"]["containers"][0]["image"] == "ghcr.io/x/sandbox:1"
     (service,) = [one for one in objects if one["kind"] == "Service"]
     assert service["spec"]["clusterIP"] == "10.96.0.10"
@@ -115,7 +128,7 @@ def test_a_pod_stands_for_the_name_service_at_the_address_where_it_listens(node:
     assert pod["metadata"]["annotations"][annotation] == str(node.address)
     (slices,) = [one for one in objects if one["kind"] == "EndpointSlice"]
     assert slices["endpoints"][0]["addresses"] == [str(node.address)]
-    stage = process_stage()
+    stage = _stage("process")
     assert stage["spec"]["selector"]["matchExpressions"][0]["key"] == f'.metadata.annotations["{annotation}"]'
     assert stage["spec"]["weight"] > 0  # of several stages that match, KWOK takes one that has a weight
     dependencies = load_dependencies(open_tree(find_root()))

@@ -32,6 +32,7 @@ from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeepe
 from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.identities import cluster_identities, shared_identities
 from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.kwok import kwok_configuration
 from cartwright.cluster.ports import allocate, is_free, refuse_taken
 from cartwright.cluster.processes import Supervisor, kill_all
 from cartwright.cluster.real import open_real
@@ -339,7 +340,7 @@ class _Up:
             )
             for index, environment in enumerate(state.environments)
         }
-        text = bootstrap.kwok_configuration()
+        text = kwok_configuration()
         # Named by its content: another one is another command line, which restarts KWOK.
         kwok_config = layout.config / f"kwok-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
         kwok_config.write_text(text, encoding="utf-8")

@@ -130,7 +130,7 @@ def container_processes(node: NodeLayout) -> list[psutil.Process]:
 
 def _parents() -> list[Path]:
     """Folders that the runtime makes, inner ones first."""
-    return [Path("/var/lib/cni"), Path("/run/containerd/runc"), Path("/run/containerd"), RUNS]
+    return [Path("/var/lib/cni"), Path("/run/containerd"), RUNS]
 
 
 def _results(node: NodeLayout) -> list[Path]:

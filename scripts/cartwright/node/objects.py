@@ -13,15 +13,14 @@ from cartwright.node.layout import LABEL, REAL, SIMULATED, NodeLayout
 from cartwright.tools import asset
 
 __all__ = [
+    "ADDRESS",
     "COREDNS",
     "FIREWALL",
     "HELPER_LABEL",
     "PROVISIONER",
     "STORAGE_NAMESPACE",
-    "helper_stage",
     "node_objects",
     "placement",
-    "process_stage",
 ]
 
 STORAGE_NAMESPACE = "local-path-storage"
@@ -33,7 +32,7 @@ FIREWALL = "cartwright:kube-router"
 """User that kube-router is."""
 HELPER_LABEL = "cartwright.dev/volume-helper"
 """Label of the pods that make and remove the folder of a volume."""
-_ADDRESS = "cartwright.dev/address"
+ADDRESS = "cartwright.dev/address"
 """Annotation of a simulated pod whose process listens on an address of this machine."""
 _PLACEMENT = "cartwright-node-placement"
 
@@ -94,74 +93,6 @@ def node_objects(node: NodeLayout, *, dns: str, helper_image: str) -> list[dict[
     ]
 
 
-def helper_stage() -> dict[str, Any]:
-    """KWOK's part in volumes of simulated pods: the pod that would make the folder is done at once."""
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": "volume-helper"},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
-            "selector": {
-                "matchLabels": {HELPER_LABEL: "true"},
-                "matchExpressions": [{"key": ".status.phase", "operator": "NotIn", "values": ["Succeeded"]}],
-            },
-            "next": {"statusTemplate": "phase: Succeeded\n"},
-        },
-    }
-
-
-def process_stage() -> dict[str, Any]:
-    """KWOK's part in pods that stand for a process of this machine: they have the address that the process listens on.
-
-    It comes before the stage that makes all other pods ready, and makes no difference but that address.
-    """
-    template = f"""\
-{{{{ $now := Now }}}}
-{{{{ $address := index .metadata.annotations "{_ADDRESS}" }}}}
-phase: Running
-startTime: {{{{ $now | Quote }}}}
-podIP: {{{{ $address | Quote }}}}
-podIPs:
-  - ip: {{{{ $address | Quote }}}}
-conditions:
-  - {{type: Initialized, status: "True", lastTransitionTime: {{{{ $now | Quote }}}}}}
-  - {{type: Ready, status: "True", lastTransitionTime: {{{{ $now | Quote }}}}}}
-  - {{type: ContainersReady, status: "True", lastTransitionTime: {{{{ $now | Quote }}}}}}
-containerStatuses:
-{{{{ range .spec.containers }}}}
-  - name: {{{{ .name | Quote }}}}
-    image: {{{{ .image | Quote }}}}
-    ready: true
-    restartCount: 0
-    state:
-      running:
-        startedAt: {{{{ $now | Quote }}}}
-{{{{ end }}}}
-"""
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": "process"},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
-            "selector": {
-                "matchExpressions": [
-                    {"key": f'.metadata.annotations["{_ADDRESS}"]', "operator": "Exists"},
-                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
-                    {
-                        "key": '.status.conditions.[] | select( .type == "Ready" ) | .status',
-                        "operator": "NotIn",
-                        "values": ["True"],
-                    },
-                ],
-            },
-            "weight": 1,
-            "next": {"statusTemplate": template},
-        },
-    }
-
-
 def _name_service(node: NodeLayout, address: str) -> list[dict[str, Any]]:
     labels = {"k8s-app": "kube-dns"}
     ports = [{"name": f"dns-{protocol.lower()}", "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
@@ -178,7 +109,7 @@ def _name_service(node: NodeLayout, address: str) -> list[dict[str, Any]]:
             "spec": {
                 "selector": {"matchLabels": labels},
                 "template": {
-                    "metadata": {"labels": labels, "annotations": {_ADDRESS: str(node.address)}},
+                    "metadata": {"labels": labels, "annotations": {ADDRESS: str(node.address)}},
                     "spec": {
                         "serviceAccountName": account,
                         "automountServiceAccountToken": False,
