@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 CARTWRIGHT := .venv/bin/cartwright
-PYTHON_SOURCES := scripts tests services benchmarks
+PYTHON_SOURCES := scripts tests services benchmarks conftest.py
 # A short command that is compiled anew at each start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -48,7 +48,7 @@ check: setup ## render, validate and judge every environment
 .PHONY: test
 test: setup lint ## every test that this machine can run, and one line on those it can't
 	@$(CARTWRIGHT) tools build --tier test > /dev/null
-	@.venv/bin/pytest -q
+	@.venv/bin/pytest -q --numprocesses=logical --dist=loadgroup
 
 .PHONY: lint
 lint: setup ## ruff, mypy, opa fmt and opa check, generated files current

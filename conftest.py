@@ -12,6 +12,7 @@ from cartwright.node.machine import is_claimed
 from cartwright.node.requirements import lacks
 from cartwright.packages import find_packages
 
+
 def _lacks(*packages: str) -> str:
     missing = [one.name for one in find_packages() if one.name in packages and one.path is None]
     return f"install {' '.join(missing)}" if missing else ""
@@ -55,17 +56,21 @@ _CLUSTERS = ("cluster", "node")
 """Markers of tests that start embedded clusters: two at a time would be too much for a small machine."""
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What needs an embedded cluster runs in one process, one cluster after the other."""
+    if any(item.get_closest_marker(marker) for marker in _CLUSTERS):
+        item.add_marker(pytest.mark.xdist_group("clusters"))
+
+
 @pytest.hookimpl(trylast=True)  # after the services' plugin, which marks tests by the servers they ask for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what can't run here; what needs an embedded cluster runs in one process, one cluster after the other."""
+    """Skip what can't run here."""
     lacking = {marker: text for marker, find in _NEEDS.items() if (text := find())}
     for item in items:
         for marker, text in lacking.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{marker}: {text}"))
                 break
-        if any(item.get_closest_marker(marker) for marker in _CLUSTERS):
-            item.add_marker(pytest.mark.xdist_group("clusters"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.cluster.argocd import Webhook
-from cartwright.cluster.components import Plan, plan_components
+from cartwright.cluster.components import plan_components
 from cartwright.cluster.files import prepare_gatekeeper
+from cartwright.cluster.plan import Plan
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.policy.gatekeeper import CONSTRAINT, TEMPLATE
 from tests.cluster.sandbox import until

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cartwright.cluster.components import Component, Phase
+from cartwright.cluster.plan import Component, Phase
 from cartwright.cluster.processes import MARKER, Supervisor, kill_all, own_processes
 from cartwright.cluster.state import Layout, ProcessRecord, State
 from cartwright.errors import ClusterError

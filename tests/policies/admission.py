@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cartwright.cluster.components import TOOLS, Plan, plan_components, port_names, service_range
+from cartwright.cluster.components import TOOLS, plan_components, port_names
 from cartwright.cluster.identities import cluster_identities, shared_identities
+from cartwright.cluster.plan import Plan, service_range
 from cartwright.cluster.ports import LOOPBACK, allocate
 from cartwright.cluster.state import Layout
 from cartwright.tools import require

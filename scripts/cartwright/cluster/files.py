@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from cartwright.cluster.components import Plan, audit_folder, webhook_certificates
+from cartwright.cluster.plan import Plan
+from cartwright.cluster.platform import audit_folder, webhook_certificates
 from cartwright.cluster.ports import LOOPBACK
 
 __all__ = ["link_argocd_certificates", "prepare_gatekeeper", "write_redis_configuration"]

@@ -19,20 +19,13 @@ from pathlib import Path
 from cartwright import mirrors
 from cartwright.applications import Application, find_applications
 from cartwright.cluster import argocd, bootstrap, secrets
-from cartwright.cluster.components import (
-    TOOLS,
-    Component,
-    Phase,
-    Plan,
-    plan_components,
-    port_names,
-    service_range,
-)
+from cartwright.cluster.components import TOOLS, plan_components, port_names
 from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeeper, write_redis_configuration
 from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.identities import cluster_identities, shared_identities
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.kwok import kwok_configuration
+from cartwright.cluster.plan import Component, Phase, Plan, service_range
 from cartwright.cluster.ports import allocate, is_free, refuse_taken
 from cartwright.cluster.processes import Supervisor, kill_all
 from cartwright.cluster.real import open_real

@@ -20,7 +20,7 @@ import psutil
 from supervisor.states import ProcessStates
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from cartwright.cluster.components import Component
+from cartwright.cluster.plan import Component
 from cartwright.cluster.state import Layout, ProcessRecord, State
 from cartwright.errors import ClusterError
 from cartwright.run import run

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cartwright.cluster.components import Component, Plan, service_range
 from cartwright.cluster.gitremote import Remote, check_out, uncommitted
+from cartwright.cluster.plan import Component, Plan, service_range
 from cartwright.cluster.state import Layout
 from cartwright.errors import ClusterError, ToolError, UserError
 from cartwright.node.layout import NodeLayout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.errors import UserError, nearest
-from cartwright.images.mmdebstrap import EPOCH, LEFT_OUT, REMOVED, SUITE
 
 __all__ = ["Recipe", "load_recipes"]
 
 _FOLDER = "tools/images"
-_BUILDER = "debian.py"
+_BUILDERS = ("debian.py", "mmdebstrap.py")
 """The module beside this one that decides how a recipe becomes an image."""
 
 
@@ -79,8 +77,7 @@ class Recipe:
             (self.folder / "recipe.toml").read_bytes(),
             *((self.folder / name).read_bytes() for name in self.files),
         ]
-        parts.append(json.dumps([SUITE, LEFT_OUT, REMOVED, EPOCH]).encode())
-        parts.append(Path(__file__).with_name(_BUILDER).read_bytes())
+        parts += [Path(__file__).with_name(name).read_bytes() for name in _BUILDERS]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from cartwright.cluster.certificates import Authority, KeyPair
-from cartwright.cluster.components import Component, Phase
+from cartwright.cluster.plan import Component, Phase
 from cartwright.node import configuration, firewall
 from cartwright.node.layout import LABEL, NAME, REAL, NodeLayout
 from cartwright.node.objects import COREDNS, FIREWALL, PROVISIONER, STORAGE_NAMESPACE

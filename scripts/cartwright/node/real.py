@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.cluster.certificates import Authority
-from cartwright.cluster.components import Component, Phase
 from cartwright.cluster.identities import write_kubeconfig
+from cartwright.cluster.plan import Component, Phase
 from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout
 from cartwright.images import registry

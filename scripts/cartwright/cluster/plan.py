@@ -1,0 +1,119 @@
+"""What the embedded cluster is planned from: its components, and all that their command lines are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from cartwright.cluster.certificates import KeyPair
+from cartwright.cluster.identities import ClusterIdentities, SharedIdentities
+from cartwright.cluster.state import Layout
+
+__all__ = ["Component", "Phase", "Plan", "kube_clients", "pair", "roomy", "service_range", "stand_in"]
+
+
+class Phase(IntEnum):
+    """When a component starts: each phase needs the one before it to answer."""
+
+    STORES = 1
+    """etcd and Redis."""
+    SERVERS = 2
+    """The API servers."""
+    CONTROLLERS = 3
+    """Everything that works through an API server."""
+    ARGOCD = 4
+    """Argo CD, once its own manifests are applied to the hub."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One supervised process."""
+
+    name: str
+    """Unique name, such as ``kube-apiserver-dev``."""
+    phase: Phase
+    """When it starts."""
+    command: tuple[str, ...]
+    """Program and arguments."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables on top of the supervisor's own."""
+    ports: tuple[str, ...] = ()
+    """Names of the ports it listens on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that command lines are made from."""
+
+    layout: Layout
+    """Folders and files."""
+    environments: tuple[str, ...]
+    """Environments whose clusters run."""
+    hub: str
+    """The environment whose cluster holds Argo CD."""
+    ports: Mapping[str, int]
+    """Port of every name in ``port_names``."""
+    tools: Mapping[str, Path]
+    """Binary of every name in ``TOOLS``, and ``redis-server``."""
+    shared: SharedIdentities
+    """Certificates of etcd and the repo-server."""
+    clusters: Mapping[str, ClusterIdentities]
+    """Certificates and kubeconfigs by environment."""
+    redis_password: str
+    """What Argo CD's controllers authenticate to Redis with."""
+    python: str
+    """The Python interpreter that runs ``cartwright.cluster.standin``."""
+    kwok_config: Path
+    """Stages, metrics and usage of the simulated nodes and pods."""
+    git_environment: Mapping[str, str]
+    """What makes kustomize find remote bases in local mirrors, see ``cartwright.mirrors``."""
+
+
+def service_range(index: int) -> IPv4Network:
+    """The Service addresses of the cluster with this index in rank order."""
+    return IPv4Network(f"10.{96 + index}.0.0/16")
+
+
+def stand_in(
+    plan: Plan,
+    *,
+    kubeconfig: Path,
+    workload: str,
+    namespace: str,
+    command: tuple[str, ...],
+    options: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    return (
+        plan.python,
+        "-m",
+        "cartwright.cluster.standin",
+        f"--kubectl={plan.tools['kubectl']}",
+        f"--kubeconfig={kubeconfig}",
+        f"--namespace={namespace}",
+        *options,
+        workload,
+        "--",
+        *command,
+    )
+
+
+def kube_clients(kubeconfig: Path) -> tuple[str, ...]:
+    return tuple(
+        f"--{flag}={kubeconfig}" for flag in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
+    )
+
+
+def pair(certificate_flag: str, key_flag: str, pair: KeyPair) -> tuple[str, str]:
+    return f"{certificate_flag}={pair.certificate}", f"{key_flag}={pair.key}"
+
+
+def roomy(limit: str) -> dict[str, str]:
+    """Variables for a program that by default would spend half its time collecting garbage while everything comes up.
+
+    Args:
+        limit: memory from which on it collects as often as it must.
+    """
+    return {"GOGC": "300", "GOMEMLIMIT": limit}
