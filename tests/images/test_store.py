@@ -17,8 +17,10 @@ from cartwright.images import buildah as engine
 from cartwright.images import store
 from cartwright.images.base import Base
 from cartwright.images.buildah import Buildah, Built, open_store
+from cartwright.images.recipes import Recipe
 from cartwright.images.sources import Source
-from cartwright.images.store import stored_images, stored_services
+from cartwright.images.store import stored_images, stored_recipes, stored_services
+from tests.images.conftest import ROOT
 
 
 class Engine:
@@ -139,6 +141,23 @@ def test_sources_that_never_rest_are_not_kept_under_a_wrong_key(repository: Path
     with pytest.raises(UserError, match=r"orders: files changed while they were built \(build again\)"):
         stored_services(repository, ["orders"])
     assert list((cache / "oci/orders").iterdir()) == []
+
+
+def test_a_stand_in_is_made_once_and_said_so(fake: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def build(recipe: Recipe, *, output: Path, **_more: Any) -> Built:
+        made.append(recipe.name)
+        (output / "blobs" / "sha256").mkdir(parents=True)
+        (output / "index.json").write_text("{}")
+        return Built(name=recipe.name, tag="1", digest="sha256:0", size=7, layout=output, revision="")
+
+    monkeypatch.setattr(store, "build_debian", build)
+    said: list[str] = []
+    first = stored_recipes(ROOT, say=said.append)
+    assert stored_recipes(ROOT, say=said.append) == first
+    assert made == list(first)
+    assert said == [f"images: making {name} of Debian's packages …" for name in first]
 
 
 def test_an_image_whose_note_is_not_ours_is_passed_over(repository: Path, fake: Engine, cache: Path) -> None:

@@ -130,7 +130,7 @@ def _with_images(node: RealNode, sources: Path, say: Callable[[str], None]) -> R
     # Loaded here alone: `status` would take a quarter longer to start.
     from cartwright.images.store import SANDBOX, stored_recipes, stored_services
 
-    recipes = stored_recipes(sources)
+    recipes = stored_recipes(sources, say=say)
     services = stored_services(sources, say=say)
     return Real(node, {**recipes, **services}, sandbox=recipes[SANDBOX].reference)
 

@@ -43,6 +43,10 @@ def build(  # noqa: PLR0917 - a command's options
         bool,
         typer.Option("--release", help="Give the image the version's own tag; refused for a work tree with changes."),
     ] = False,
+    stand_ins: Annotated[
+        bool,
+        typer.Option("--stand-ins", help="Build what stands in for images of others in the embedded cluster, too."),
+    ] = False,
     push: Annotated[bool, typer.Option(help="Push to the embedded cluster's registry where a real node runs.")] = True,
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Copy each image to FOLDER/<service>, an OCI layout.")
@@ -57,11 +61,14 @@ def build(  # noqa: PLR0917 - a command's options
     `cartwright promote set orders --env dev --image $(cartwright images build orders) --embedded`.
     """
     from cartwright.images import stored_services
+    from cartwright.images.store import stored_recipes
 
     _check_format(output_format)
     root = _root()
     began = time.monotonic()
     images = stored_services(root, services or [], base=base, release=release, say=_say)
+    if stand_ins:
+        images |= stored_recipes(root, say=_say)
     pushed = _push(root, images) if push else {}
     if output is not None:
         for name, image in images.items():

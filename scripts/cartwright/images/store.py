@@ -87,14 +87,18 @@ def _stored_service(
     raise UserError(f"{name}: files changed while they were built", hint="build again")
 
 
-def stored_recipes(root: Path) -> dict[str, Built]:
+def stored_recipes(root: Path, *, say: Callable[[str], None] = _quiet) -> dict[str, Built]:
     """Every image made of Debian's packages, by the recipe's name.
+
+    Args:
+        root: the repository's work tree.
+        say: told of each that is made.
 
     Raises:
         UserError: a recipe is malformed.
         ToolError: a program is missing or fails.
     """
-    return {name: stored_recipe(root, name) for name in load_recipes(root)}
+    return {name: stored_recipe(root, name, say=say) for name in load_recipes(root)}
 
 
 def stored_recipe(root: Path, name: str, *, say: Callable[[str], None] = _quiet) -> Built:
@@ -108,6 +112,7 @@ def stored_recipe(root: Path, name: str, *, say: Callable[[str], None] = _quiet)
         known = _load(name, recipe.key)  # by whom the lock was waited for
         if known is not None:
             return known
+        say(f"images: making {name} of Debian's packages …")
         with _side(name) as side:
             return _keep(name, recipe.key, build_debian(recipe, registry=REGISTRY, output=side / "l", buildah=buildah))
 
