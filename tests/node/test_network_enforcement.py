@@ -89,7 +89,7 @@ def run_job(cluster: NodeCluster, name: str, app: str, address: str) -> str:
             "template": {"metadata": {"labels": {"app.kubernetes.io/name": app}}, "spec": pod},
         },
     }
-    file = cluster.sandbox.state / f"{name}.json"
+    file = cluster.sandbox.state.with_name(f"{name}.json")
     file.write_text(json.dumps(job), encoding="utf-8")
     applied = kubectl("dev", "apply", f"--filename={file}")
     assert applied.returncode == 0, applied.stderr

@@ -42,4 +42,5 @@ def test_data_outlives_the_node_and_down_after_a_crash_leaves_the_machine_as_it_
     assert [line for line in lines if not re.fullmatch(r"killed \S+ \(\d+\), which was still running", line)] == []
     assert own_processes(sandbox.layout) == []
     assert difference(node_cluster.before, machine_state()) == {}
-    assert not sandbox.state.exists()
+    left = sorted(str(path) for path in sandbox.state.rglob("*"))
+    assert (left, sandbox.state.exists()) == ([], False)
