@@ -21,9 +21,10 @@ from pathlib import Path
 
 import psutil
 
-from cartwright.cluster.lifecycle import Options, Outcome, down, up
+from cartwright.cluster.down import down
 from cartwright.cluster.memory import all_processes, resident
 from cartwright.cluster.state import Layout
+from cartwright.cluster.up import Options, Outcome, up
 from tests.cluster.sandbox import Sandbox, make_sandbox, until
 
 _TARGET_SECONDS, _TARGET_GIB, _TARGET_PUSH_SECONDS = 150, 6.0, 10

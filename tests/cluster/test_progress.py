@@ -11,9 +11,9 @@ from rich.console import Console
 
 from cartwright.applications import Application
 from cartwright.cluster.argocd import AppStatus
-from cartwright.cluster.lifecycle import Outcome
 from cartwright.cluster.progress import Progress, progress_table, summary
 from cartwright.cluster.state import Layout, State
+from cartwright.cluster.up import Outcome
 from cartwright.cluster.wait import Snapshot
 
 COMMIT = "c" * 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ import yaml
 
 from cartwright.applications import Application
 from cartwright.repository import Tree
+
+from ._alert_cases import Case, cases
 
 Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
 RUNBOOKS = "https://github.com/example-org/cartwright/blob/main/docs/runbooks/"
@@ -66,103 +69,45 @@ def test_prometheus_reads_every_rule(rule_files: Path, promtool: Path) -> None:
     assert checked.returncode == 0, checked.stderr + checked.stdout
 
 
-def _series(job: str, failing: str) -> list[dict[str, str]]:
-    common = f'job="{job}",route="/products"'
-    return [
-        {"series": f'http_requests_total{{{common},status="200"}}', "values": "0+600x60"},
-        {"series": f'http_requests_total{{{common},status="500"}}', "values": failing},
-        # Probes are many and always quick: they must not hide that customers' requests fail.
-        {"series": f'http_requests_total{{job="{job}",route="/livez",status="200"}}', "values": "0+100000x60"},
-    ]
+CASES = tuple(cases())
 
 
-CASES = [
-    pytest.param(
-        "ServiceErrorRatioHigh",
-        _series("catalog", "0+12x60"),
-        ["4m", "20m"],
-        ["20m"],
-        id="2 % of requests failing fires",
-    ),
-    pytest.param(
-        "ServiceErrorRatioHigh", _series("catalog", "0+3x60"), ["20m"], [], id="half a percent failing stays silent"
-    ),
-    pytest.param(
-        "ServiceDown",
-        [{"series": 'up{job="catalog",pod="a"}', "values": "1x10 0x20"}],
-        ["10m", "12m", "13m"],
-        ["13m"],
-        id="down for two minutes fires, not before",
-    ),
-    pytest.param(
-        "ServiceDown",
-        [
-            {"series": 'up{job="catalog",pod="a"}', "values": "0x30"},
-            {"series": 'up{job="catalog",pod="b"}', "values": "1x30"},
-        ],
-        ["20m"],
-        [],
-        id="one pod of two down stays silent",
-    ),
-    pytest.param(
-        "ServiceSlow",
-        [
-            {
-                "series": 'http_request_duration_seconds_bucket{job="catalog",route="/products",le="1"}',
-                "values": "0+50x60",
-            },
-            {
-                "series": 'http_request_duration_seconds_bucket{job="catalog",route="/products",le="2"}',
-                "values": "0+100x60",
-            },
-            {
-                "series": 'http_request_duration_seconds_bucket{job="catalog",route="/products",le="+Inf"}',
-                "values": "0+100x60",
-            },
-        ],
-        ["5m", "20m"],
-        ["20m"],
-        id="half of the requests above a second fires after ten minutes",
-    ),
-    pytest.param(
-        "DatabasePoolExhausted",
-        [{"series": 'database_pool_connections{job="catalog",pod="a",state="in_use"}', "values": "9x10 10x20"}],
-        ["10m", "15m", "16m"],
-        ["16m"],
-        id="ten connections in use for five minutes fires",
-    ),
-]
-
-
-@pytest.mark.parametrize(("alert", "series", "moments", "firing"), CASES)
-def test_an_alert_fires_when_it_should_and_stays_silent_else(
-    rule_files: Path,
-    promtool: Path,
-    tmp_path: Path,
-    alert: str,
-    series: list[dict[str, str]],
-    moments: list[str],
-    firing: list[str],
-) -> None:
-    rules = rule_files / "catalog.yaml"
-    (rule,) = (
-        one for group in yaml.safe_load(rules.read_text())["groups"] for one in group["rules"] if one["alert"] == alert
-    )
-    extra = {"pod": "a"} if alert == "DatabasePoolExhausted" else {}
-    expected = {
-        "exp_labels": {**rule["labels"], **extra},
-        "exp_annotations": {key: value.replace("{{ $labels.pod }}", "a") for key, value in rule["annotations"].items()},
+def test_every_alert_has_a_case_that_fires_and_one_that_stays_silent(objects: Objects) -> None:
+    alerts = {
+        (one["metadata"]["name"], rule["alert"])
+        for _, one in objects("PrometheusRule", environment="prod")
+        for group in one["spec"]["groups"]
+        for rule in group["rules"]
     }
+    assert {(case.rules, case.alert) for case in CASES if case.firing} == alerts
+    assert {(case.rules, case.alert) for case in CASES if not case.firing} == alerts
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_alert_fires_when_it_should_and_stays_silent_else(
+    rule_files: Path, promtool: Path, tmp_path: Path, case: Case
+) -> None:
+    rules = rule_files / f"{case.rules}.yaml"
+    (rule,) = (
+        one
+        for group in yaml.safe_load(rules.read_text())["groups"]
+        for one in group["rules"]
+        if one["alert"] == case.alert
+    )
     test = {
         "rule_files": [str(rules)],
         "evaluation_interval": "1m",
         "tests": [
             {
                 "interval": "1m",
-                "input_series": series,
+                "input_series": [{"series": series, "values": values} for series, values in case.series.items()],
                 "alert_rule_test": [
-                    {"eval_time": at, "alertname": alert, "exp_alerts": [expected] if at in firing else []}
-                    for at in moments
+                    {"eval_time": moment, "alertname": case.alert, "exp_alerts": alerts}
+                    for moments, alerts in (
+                        (case.silent, []),
+                        (case.firing, [_fired(rule, case)] if case.firing else []),
+                    )
+                    for moment in moments
                 ],
             }
         ],
@@ -171,3 +116,15 @@ def test_an_alert_fires_when_it_should_and_stays_silent_else(
     file.write_text(json.dumps(test))
     done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _fired(rule: Mapping[str, Any], case: Case) -> Mapping[str, Any]:
+    """The alert as Prometheus sends it."""
+
+    def filled(text: str) -> str:
+        return re.sub(r"\{\{ [$]labels[.](\w+) \}\}", lambda found: case.labels[found[1]], text)
+
+    return {
+        "exp_labels": {**rule["labels"], **case.labels},
+        "exp_annotations": {name: filled(text) for name, text in rule["annotations"].items()},
+    }

@@ -2,5 +2,5 @@
 
     state → certificates → components → processes (supervisord) → bootstrap → argocd → wait
 
-``lifecycle`` strings these together for ``cartwright up`` and ``down``; ``status`` reads what Argo CD says.
+``up`` strings these together, ``down`` takes all of it away; ``status`` reads what Argo CD says.
 """

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cartwright.cluster.state import Layout
 from cartwright.node.objects import ADDRESS, HELPER_LABEL
 from cartwright.tools import asset
 
-__all__ = ["kwok_configuration", "shipped_objects"]
+__all__ = ["kwok_configuration", "shipped_objects", "write_configuration"]
 
 _API = "kwok.x-k8s.io/v1alpha1"
 _STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast")
@@ -100,6 +102,14 @@ def kwok_configuration() -> str:
         _USAGE,
     ]
     return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def write_configuration(layout: Layout) -> Path:
+    """Write it; its file is named by its content: another one is another command line, which restarts KWOK."""
+    text = kwok_configuration()
+    file = layout.config / f"kwok-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
 
 
 def shipped_objects(*, simulated_volumes: bool) -> list[dict[str, Any]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from cartwright.cluster import secrets
 from cartwright.cluster.certificates import KeyPair
-from cartwright.cluster.identities import ClusterIdentities, SharedIdentities
-from cartwright.cluster.state import Layout
+from cartwright.cluster.identities import ClusterIdentities, SharedIdentities, cluster_identities, shared_identities
+from cartwright.cluster.kwok import write_configuration
+from cartwright.cluster.state import Layout, State
 
-__all__ = ["Component", "Phase", "Plan", "kube_clients", "pair", "roomy", "service_range", "stand_in"]
+__all__ = ["Component", "Phase", "Plan", "kube_clients", "make_plan", "pair", "roomy", "service_range", "stand_in"]
 
 
 class Phase(IntEnum):
@@ -70,6 +73,45 @@ class Plan:
     """Stages, metrics and usage of the simulated nodes and pods."""
     git_environment: Mapping[str, str]
     """What makes kustomize find remote bases in local mirrors, see ``cartwright.mirrors``."""
+
+
+def make_plan(layout: Layout, state: State, tools: Mapping[str, Path], git_environment: Mapping[str, str]) -> Plan:
+    """Make folders, certificates and KWOK's configuration where they are not there yet, and the plan from them.
+
+    Args:
+        layout: where the cluster's files are.
+        state: which environments are to run, and their ports.
+        tools: path of every program.
+        git_environment: see ``Plan.git_environment``.
+    """
+    for folder in (layout.config, layout.logs, layout.scratch, layout.data, layout.pki):
+        folder.mkdir(parents=True, exist_ok=True)
+    layout.pki.chmod(0o700)
+    shared = shared_identities(layout)
+    clusters = {
+        environment: cluster_identities(
+            layout,
+            cluster=environment,
+            shared=shared,
+            port=state.ports[f"kube-apiserver-{environment}"],
+            service_address=str(service_range(index)[1]),
+            hub=environment == state.hub,
+        )
+        for index, environment in enumerate(state.environments)
+    }
+    return Plan(
+        layout=layout,
+        environments=state.environments,
+        hub=state.hub,
+        ports=state.ports,
+        tools=tools,
+        shared=shared,
+        clusters=clusters,
+        redis_password=secrets.derived(secrets.seed(layout), "redis", "password"),
+        python=sys.executable,
+        kwok_config=write_configuration(layout),
+        git_environment=git_environment,
+    )
 
 
 def service_range(index: int) -> IPv4Network:

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cartwright.cluster.argocd import ROOT_NAME
-from cartwright.cluster.lifecycle import Outcome
 from cartwright.cluster.memory import resident
 from cartwright.cluster.state import Layout
+from cartwright.cluster.up import Outcome
 from cartwright.cluster.wait import Snapshot
 from cartwright.node.door import door_url
 

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.state import Layout
 from cartwright.render import Rendered
 
-__all__ = ["SecretReference", "missing_secrets", "secret_objects", "seed"]
+__all__ = ["SecretReference", "Seeding", "derived", "missing_secrets", "secret_objects", "seed"]
 
 _DEFAULT_KEY = "password"
 """What a Secret holds that is mounted or taken over as a whole, so that no manifest names a key."""
@@ -92,6 +93,40 @@ def secret_objects(references: Iterable[SecretReference], secret_seed: bytes) ->
             }
         )
     return objects
+
+
+class Seeding:
+    """Creates Secrets as soon as their namespaces are there, as a secret store does."""
+
+    def __init__(self, rendered: Iterable[Rendered], kubectls: Mapping[str, Kubectl], secret_seed: bytes) -> None:
+        """Look for what is missing.
+
+        Args:
+            rendered: what Argo CD will apply.
+            kubectls: how to reach each environment's cluster.
+            secret_seed: what the values derive from.
+        """
+        builds = list(rendered)
+        self._kubectls = kubectls
+        self._pending = [
+            (environment, namespace, objects)
+            for environment in kubectls
+            for namespace, objects in secret_objects(
+                missing_secrets(one for one in builds if one.application.environment == environment), secret_seed
+            ).items()
+        ]
+
+    def create(self) -> None:
+        """Create those whose namespace has come."""
+        present = {
+            environment: {item["metadata"]["name"] for item in self._kubectls[environment].items("namespaces")}
+            for environment in {environment for environment, _, _ in self._pending}
+        }
+        for entry in list(self._pending):
+            environment, namespace, objects = entry
+            if namespace in present[environment]:
+                self._kubectls[environment].apply(objects)
+                self._pending.remove(entry)
 
 
 def _references(node: object) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cartwright.cluster.lifecycle import down as bring_down
+from cartwright.cluster.down import down as bring_down
 from cartwright.cluster.state import Layout
 from cartwright.output import stderr, stdout
 from cartwright.paths import state_dir

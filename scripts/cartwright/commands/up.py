@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cartwright.cluster.lifecycle import Options
-from cartwright.cluster.lifecycle import up as bring_up
 from cartwright.cluster.progress import Progress, summary
 from cartwright.cluster.state import Layout
+from cartwright.cluster.up import Options
+from cartwright.cluster.up import up as bring_up
 from cartwright.output import stderr, stdout
 from cartwright.paths import state_dir
 from cartwright.repository import find_root

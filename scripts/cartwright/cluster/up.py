@@ -1,4 +1,4 @@
-"""``up`` and ``down``: the order in which the embedded cluster comes and goes.
+"""``up``: the order in which the embedded cluster comes.
 
 Every step may be repeated: it keeps what is there and adds what is missing. So a second ``up`` changes nothing, and the
 ``up`` after a killed one goes on where that one ended.
@@ -6,10 +6,7 @@ Every step may be repeated: it keeps what is there and adds what is missing. So 
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +19,8 @@ from cartwright.cluster import argocd, bootstrap, secrets
 from cartwright.cluster.components import TOOLS, plan_components, port_names
 from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeeper, write_redis_configuration
 from cartwright.cluster.gitremote import Remote, uncommitted
-from cartwright.cluster.identities import cluster_identities, shared_identities
 from cartwright.cluster.kubectl import Kubectl
-from cartwright.cluster.kwok import kwok_configuration
-from cartwright.cluster.plan import Component, Phase, Plan, service_range
+from cartwright.cluster.plan import Component, Phase, Plan, make_plan
 from cartwright.cluster.ports import allocate, is_free, refuse_taken
 from cartwright.cluster.processes import Supervisor, kill_all
 from cartwright.cluster.real import open_real
@@ -34,8 +29,6 @@ from cartwright.cluster.wait import Snapshot, wait_for
 from cartwright.environments import load_environments, pick_environment
 from cartwright.errors import ClusterError, UserError
 from cartwright.node.components import TOOLS as NODE_TOOLS
-from cartwright.node.layout import NodeLayout
-from cartwright.node.machine import SHIM, clean
 from cartwright.node.real import PORTS as NODE_PORTS
 from cartwright.node.real import REGISTRY
 from cartwright.packages import require_programs
@@ -43,7 +36,7 @@ from cartwright.render import render
 from cartwright.repository import Tree, open_tree
 from cartwright.tools import load_catalogue, require
 
-__all__ = ["Options", "Outcome", "down", "up"]
+__all__ = ["Options", "Outcome", "up"]
 
 _READY_SECONDS = 90.0
 
@@ -119,47 +112,6 @@ def up(
         return _Up(root, layout, options, _Stages(say, {}), show).run()
 
 
-def down(layout: Layout, *, keep_data: bool) -> list[str]:
-    """Stop every process of the cluster and remove its data; returns a line for all that did not go in good order.
-
-    Args:
-        layout: where the cluster's files are.
-        keep_data: leave what etcd holds, certificates, the bare remote and the choice of ports, so that the next ``up``
-            goes on with them.
-    """
-    if not layout.root.is_dir():
-        return []
-    with exclusive(layout):
-        Supervisor(layout).shut_down()
-        node = NodeLayout.of(layout)
-        # What holds containers outlives containerd on purpose, so that a restart of it harms none: it ends only here.
-        holds = node.before.is_file()
-        killed = [process for process in kill_all(layout) if not (holds and process.startswith(SHIM))]
-        layout.supervisor_socket.unlink(missing_ok=True)
-        lines = [f"killed {process}, which was still running" for process in killed]
-        lines += [f"left behind: {problem}" for problem in clean(node)]
-        if not keep_data:
-            shutil.rmtree(node.root, ignore_errors=True)
-        if keep_data:
-            _stopped(layout)
-        doomed = [layout.scratch] if keep_data else [layout.scratch, *layout.content()]
-        for path in doomed:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-        if not keep_data and not any(layout.root.iterdir()):
-            layout.root.rmdir()
-        return lines
-
-
-def _stopped(layout: Layout) -> None:
-    try:
-        state = State.load(layout)
-    except ClusterError:  # what can't be read now can't be read by the next `up` either
-        layout.state_file.unlink()
-        return
-    if state is not None:
-        state.stopped().save(layout)
-
-
 class _Up:
     """One run of ``up``; its methods are its stages."""
 
@@ -194,7 +146,7 @@ class _Up:
 
         self._stages.begin("processes", f"processes: etcd, Redis and the control planes of {', '.join(environments)} …")
         state = self._state(known, environments, hub, real=real is not None)
-        plan = self._plan(state, tools, git)
+        plan = make_plan(self._layout, state, tools, git)
         components = plan_components(plan)
         if real is not None:
             components += real.components(plan)
@@ -250,11 +202,11 @@ class _Up:
 
         self._stages.begin("applications", f"applications: until every one is Synced and Healthy at {commit[:7]} …")
         applications = _applications(tree, environments)
-        seeding = self._seeding(tree, applications, kubectls)
+        seeding = secrets.Seeding(render(tree, applications)[0], kubectls, secrets.seed(self._layout))
 
         def between() -> None:
             self._supervisor.refuse_failed(component.name for component in components)
-            seeding()
+            seeding.create()
 
         snapshot = wait_for(
             applications,
@@ -316,41 +268,6 @@ class _Up:
         state.save(self._layout)
         return state
 
-    def _plan(self, state: State, tools: Mapping[str, Path], git: Mapping[str, str]) -> Plan:
-        layout = self._layout
-        for folder in (layout.config, layout.logs, layout.scratch, layout.data, layout.pki):
-            folder.mkdir(parents=True, exist_ok=True)
-        layout.pki.chmod(0o700)
-        shared = shared_identities(layout)
-        clusters = {
-            environment: cluster_identities(
-                layout,
-                cluster=environment,
-                shared=shared,
-                port=state.ports[f"kube-apiserver-{environment}"],
-                service_address=str(service_range(index)[1]),
-                hub=environment == state.hub,
-            )
-            for index, environment in enumerate(state.environments)
-        }
-        text = kwok_configuration()
-        # Named by its content: another one is another command line, which restarts KWOK.
-        kwok_config = layout.config / f"kwok-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
-        kwok_config.write_text(text, encoding="utf-8")
-        return Plan(
-            layout=layout,
-            environments=state.environments,
-            hub=state.hub,
-            ports=state.ports,
-            tools=tools,
-            shared=shared,
-            clusters=clusters,
-            redis_password=secrets.derived(secrets.seed(layout), "redis", "password"),
-            python=sys.executable,
-            kwok_config=kwok_config,
-            git_environment=git,
-        )
-
     def _launch(self, plan: Plan, components: Sequence[Component]) -> None:
         write_redis_configuration(plan)
         link_argocd_certificates(plan)
@@ -402,34 +319,6 @@ class _Up:
             simulated_volumes=not (real and environment == plan.hub),
         )
         kubectl.apply(objects)
-
-    def _seeding(
-        self, tree: Tree, applications: Sequence[Application], kubectls: Mapping[str, Kubectl]
-    ) -> Callable[[], None]:
-        """A function that creates Secrets as soon as their namespaces are there, as a secret store does."""
-        secret_seed = secrets.seed(self._layout)
-        rendered, _ = render(tree, applications)
-        pending = [
-            (environment, namespace, objects)
-            for environment in kubectls
-            for namespace, objects in secrets.secret_objects(
-                secrets.missing_secrets(one for one in rendered if one.application.environment == environment),
-                secret_seed,
-            ).items()
-        ]
-
-        def seed() -> None:
-            present = {
-                environment: {item["metadata"]["name"] for item in kubectls[environment].items("namespaces")}
-                for environment in {environment for environment, _, _ in pending}
-            }
-            for entry in list(pending):
-                environment, namespace, objects = entry
-                if namespace in present[environment]:
-                    kubectls[environment].apply(objects)
-                    pending.remove(entry)
-
-        return seed
 
     def _save(self, state: State) -> State:
         current = replace(state, processes=self._supervisor.processes())
