@@ -41,8 +41,6 @@ app = typer.Typer(
 
 From = Annotated[str, typer.Option("--from", metavar="ENV", help="The environment that runs the release.")]
 To = Annotated[str, typer.Option("--to", metavar="ENV", help="The environment that shall get it.")]
-Env = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
 
 
 @app.command("apps")
@@ -101,7 +99,7 @@ def promote(
 def set_image(
     *,
     name: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
-    environment: Env,
+    environment: options.Environment,
     images: Annotated[
         list[str],
         typer.Option("--image", metavar="REPO:TAG[@DIGEST]", help="What was built; again for each image of the app."),
@@ -167,8 +165,8 @@ def set_image(
 def rollback(
     *,
     name: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
-    environment: Env,
-    reason: Reason,
+    environment: options.Environment,
+    reason: options.Reason,
     release: Annotated[
         str | None,
         typer.Option("--to", metavar="RELEASE", help="Tag or digest of an earlier release; the one before by default."),

@@ -11,8 +11,6 @@ from cartwright.commands.promote_options import FORMAT, NAMES
 
 __all__ = ["register"]
 
-Env = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
 Apps = Annotated[list[str], typer.Argument(metavar="APP…", help=NAMES)]
 For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="How long: 90s, 10m, 1h30m, 2d.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Until when: 2026-11-21T08:00:00Z.")]
@@ -29,8 +27,8 @@ def register(app: typer.Typer) -> None:
 def hold(
     *,
     apps: Apps,
-    environment: Env,
-    reason: Reason,
+    environment: options.Environment,
+    reason: options.Reason,
     duration: For = None,
     until: Until = None,
     dry_run: options.DryRun = False,
@@ -57,8 +55,8 @@ def hold(
 def release_hold(
     *,
     apps: Apps,
-    environment: Env,
-    reason: Reason,
+    environment: options.Environment,
+    reason: options.Reason,
     dry_run: options.DryRun = False,
     output: options.Output = FORMAT,
     push: options.Push = False,
@@ -78,8 +76,8 @@ def release_hold(
 
 def freeze(
     *,
-    environment: Env,
-    reason: Reason,
+    environment: options.Environment,
+    reason: options.Reason,
     begin: Annotated[
         str | None, typer.Option("--begin", metavar="TIME", help="From when: 2026-11-21T08:00:00Z; now by default.")
     ] = None,
@@ -109,8 +107,8 @@ def freeze(
 
 def unfreeze(
     *,
-    environment: Env,
-    reason: Reason,
+    environment: options.Environment,
+    reason: options.Reason,
     which: Annotated[
         str | None, typer.Option("--freeze", metavar="REASON", help="The freeze that ends, by its reason; all of them.")
     ] = None,

@@ -16,7 +16,7 @@ __all__ = ["drift", "register"]
 
 
 def drift(
-    apps: Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")] = None,
+    apps: options.OnlyApps = None,
     *,
     source: Annotated[str, typer.Option("--from", metavar="ENV", help="The environment to compare with.")],
     target: Annotated[str, typer.Option("--to", metavar="ENV", help="The environment that is compared.")],

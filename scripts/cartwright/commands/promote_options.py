@@ -28,11 +28,14 @@ __all__ = [
     "BreakGlass",
     "Context",
     "DryRun",
+    "Environment",
     "HubOptions",
     "Kubeconfig",
+    "OnlyApps",
     "Output",
     "OverrideHold",
     "Push",
+    "Reason",
     "Remote",
     "Where",
     "check_format",
@@ -48,6 +51,9 @@ FORMAT = "text"
 NAMES = "`catalog`, or `shop/catalog`."
 _FORMATS = ("text", "json")
 
+Environment = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
+OnlyApps = Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
 ]

@@ -49,7 +49,7 @@ def history(
 
 
 def matrix(
-    apps: Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")] = None,
+    apps: options.OnlyApps = None,
     *,
     environment: _Environments = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only apps for which a release waits.")] = False,
@@ -81,7 +81,7 @@ def matrix(
 
 
 def metrics(
-    apps: Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")] = None,
+    apps: options.OnlyApps = None,
     *,
     environment: _Environments = None,
     since: Annotated[str, typer.Option(metavar="DURATION|DATE", help="The window: 30d, or 2026-01-31.")] = "30d",
