@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cartwright.policy.documents import Document
 from cartwright.policy.engine import Evaluation, evaluate_documents, evaluate_fleets
 from cartwright.policy.fixtures import read_fixtures
 from cartwright.policy.model import load_rules
+from cartwright.run import run
 from cartwright.tools import require
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -62,3 +64,13 @@ def fixture_verdicts(policies: Path, conftest_binary: Path, fixture_files: list[
     """All fixtures judged in one process, each by itself."""
     fleets = read_fixtures(fixture_files, load_rules(policies))
     return evaluate_fleets(fleets, conftest_binary, policies=policies)
+
+
+@pytest.fixture(scope="session")
+def lifecycle(policies: Path) -> Mapping[str, Mapping[str, tuple[str, str, str]]]:
+    """The table of API versions, as OPA reads it."""
+    done = run(
+        [require(["opa"])["opa"], "eval", "--format=json", "--data", policies / "lib" / "api.rego", "data.lib.api"]
+    )
+    found: dict[str, Any] = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
+    return {version: {kind: tuple(end) for kind, end in kinds.items()} for version, kinds in found["lifecycle"].items()}
