@@ -12,6 +12,7 @@ __all__ = ["argocd_processes", "redis"]
 
 
 def redis(plan: Plan) -> Component:
+    """Argo CD's cache."""
     return Component(
         name="redis",
         phase=Phase.STORES,
@@ -21,10 +22,11 @@ def redis(plan: Plan) -> Component:
 
 
 def argocd_processes(plan: Plan) -> list[Component]:
+    """Repo-server, application controller and ApplicationSet controller."""
     identities = plan.clusters[plan.hub]
     ports = plan.ports
     settings = plan.layout.config / "argocd"
-    redis = (
+    cache = (
         f"--redis={LOOPBACK}:{ports['redis']}",
         "--redis-use-tls",
         f"--redis-ca-certificate={plan.shared.authority.certificate}",
@@ -49,7 +51,7 @@ def argocd_processes(plan: Plan) -> list[Component]:
             phase=Phase.ARGOCD,
             command=stand_in(
                 plan,
-                kubeconfig=identities.kubeconfigs["admin"],
+                plan.hub,
                 workload=workload,
                 namespace=ARGOCD_NAMESPACE,
                 command=(str(plan.tools["argocd"]), *arguments),
@@ -69,7 +71,7 @@ def argocd_processes(plan: Plan) -> list[Component]:
                 f"--metrics-port={ports['argocd-repo-server-metrics']}",
                 # Two processors render; more at once would only wait for each other.
                 "--parallelismlimit=4",
-                *redis,
+                *cache,
             ),
             variables={**plan.git_environment, "GOMEMLIMIT": "256MiB"},
             listens=("argocd-repo-server", "argocd-repo-server-metrics"),
@@ -86,7 +88,7 @@ def argocd_processes(plan: Plan) -> list[Component]:
                 "--operation-processors=4",
                 "--status-processors=4",
                 f"--metrics-port={ports['argocd-application-controller-metrics']}",
-                *redis,
+                *cache,
             ),
             variables={
                 **roomy("576MiB"),

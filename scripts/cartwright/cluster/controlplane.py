@@ -9,6 +9,7 @@ __all__ = ["control_plane", "etcd"]
 
 
 def etcd(plan: Plan) -> Component:
+    """One etcd for all clusters; each API server has a prefix of its own."""
     client = f"https://{LOOPBACK}:{plan.ports['etcd']}"
     peer = f"https://{LOOPBACK}:{plan.ports['etcd-peer']}"
     pair, authority = plan.shared.etcd, plan.shared.authority.certificate

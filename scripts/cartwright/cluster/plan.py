@@ -121,19 +121,29 @@ def service_range(index: int) -> IPv4Network:
 
 def stand_in(
     plan: Plan,
+    environment: str,
     *,
-    kubeconfig: Path,
     workload: str,
     namespace: str,
     command: tuple[str, ...],
     options: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
+    """The command line of a program that takes the place of simulated pods, see ``cartwright.cluster.standin``.
+
+    Args:
+        plan: the plan.
+        environment: whose cluster the workload is in.
+        workload: kind and name, such as ``deployment/gatekeeper-webhook``.
+        namespace: where it is.
+        command: the program that stands in, and its arguments.
+        options: further ones of ``cartwright.cluster.standin``.
+    """
     return (
         plan.python,
         "-m",
         "cartwright.cluster.standin",
         f"--kubectl={plan.tools['kubectl']}",
-        f"--kubeconfig={kubeconfig}",
+        f"--kubeconfig={plan.clusters[environment].kubeconfigs['admin']}",
         f"--namespace={namespace}",
         *options,
         workload,
@@ -143,13 +153,15 @@ def stand_in(
 
 
 def kube_clients(kubeconfig: Path) -> tuple[str, ...]:
+    """Flags of a Kubernetes component that asks the API server on its own behalf and about its callers."""
     return tuple(
         f"--{flag}={kubeconfig}" for flag in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
     )
 
 
-def pair(certificate_flag: str, key_flag: str, pair: KeyPair) -> tuple[str, str]:
-    return f"{certificate_flag}={pair.certificate}", f"{key_flag}={pair.key}"
+def pair(certificate_flag: str, key_flag: str, files: KeyPair) -> tuple[str, str]:
+    """The two flags that name a certificate and its key."""
+    return f"{certificate_flag}={files.certificate}", f"{key_flag}={files.key}"
 
 
 def roomy(limit: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ __all__ = ["audit_folder", "gatekeeper", "prometheus_operator", "webhook_certifi
 
 
 def prometheus_operator(plan: Plan, environment: str) -> Component:
+    """The operator of one cluster."""
     identities = plan.clusters[environment]
     name = f"prometheus-operator-{environment}"
     client = identities.clients["prometheus-operator"]
@@ -20,7 +21,7 @@ def prometheus_operator(plan: Plan, environment: str) -> Component:
         phase=Phase.CONTROLLERS,
         command=stand_in(
             plan,
-            kubeconfig=identities.kubeconfigs["admin"],
+            environment,
             workload="deployment/prometheus-operator",
             namespace="platform",
             command=(
@@ -45,7 +46,7 @@ def gatekeeper(plan: Plan, environment: str) -> Component:
         phase=Phase.CONTROLLERS,
         command=stand_in(
             plan,
-            kubeconfig=identities.kubeconfigs["admin"],
+            environment,
             workload="deployment/gatekeeper-webhook",
             namespace="platform",
             # The status of constraints belongs to the pod that wrote it.

@@ -15,7 +15,7 @@ __all__ = ["Recipe", "load_recipes"]
 
 _FOLDER = "tools/images"
 _BUILDERS = ("debian.py", "mmdebstrap.py")
-"""The module beside this one that decides how a recipe becomes an image."""
+"""The modules beside this one that decide how a recipe becomes an image."""
 
 
 def _is_text(value: Any) -> bool:
