@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from cartwright.node.machine import is_claimed
-from cartwright.node.requirements import lacks
-from cartwright.packages import find_packages
+from cartwright.cluster.node.machine import is_claimed
+from cartwright.cluster.node.requirements import lacks
+from cartwright.tools.packages import find_packages
 
 
 def _lacks(*packages: str) -> str:

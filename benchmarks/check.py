@@ -18,16 +18,16 @@ from pathlib import Path
 
 from benchmarks.measure import cache_with_tools, compare, seconds
 from benchmarks.synthetic import write_repository
-from cartwright import mirrors
-from cartwright.applications import find_applications
-from cartwright.environments import load_environments
 from cartwright.policy.adapter import Fleet, Realm, data_document, input_document
 from cartwright.policy.documents import Document
 from cartwright.policy.model import load_rules
-from cartwright.render import render
-from cartwright.repository import Tree
-from cartwright.schemas import schema_location
+from cartwright.policy.schemas import schema_location
 from cartwright.tools import require
+from cartwright.tree import mirrors
+from cartwright.tree.applications import find_applications
+from cartwright.tree.environments import load_environments
+from cartwright.tree.render import render
+from cartwright.tree.repository import Tree
 
 _CARTWRIGHT = str(Path(sys.executable).with_name("cartwright"))
 

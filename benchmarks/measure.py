@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cartwright.paths import cache_root
+from cartwright.kernel.paths import cache_root
 from cartwright.tools import load_catalogue
 
 __all__ = ["cache_with_tools", "compare", "seconds", "side_by_side"]

@@ -28,14 +28,14 @@ from typing import Any
 
 import yaml
 
-from cartwright.hub import NAME as HUB
+from cartwright.check.hub import NAME as HUB
 from cartwright.policy.adapter import Fleet, Realm
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import evaluate_fleets
 from cartwright.policy.model import load_rules
-from cartwright.policy.shop import Shop, read_shop
-from cartwright.repository import open_tree
+from cartwright.prove.shop import Shop, read_shop
 from cartwright.tools import require
+from cartwright.tree.repository import open_tree
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TRIVIAL = 'package main\n\ndeny contains "no" if input.kind == "Nothing"\n'

@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.history import History, files_below
 from benchmarks.measure import cache_with_tools, seconds, side_by_side
 from benchmarks.synthetic import write_repository
-from cartwright.promotion.trailers import Message, Moved
+from cartwright.history.trailers import Message, Moved
 
 __all__ = ["ENVIRONMENTS", "release_digest", "write_promoted_repository"]
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import cache_with_tools, seconds
-from cartwright.demo.registry import serve
+from cartwright.demo.imagestore import serve
 from cartwright.tools import load_catalogue, locate
 
 COMMAND = str(Path(".venv/bin/cartwright").resolve())

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cartwright import __version__
-from cartwright.errors import CartwrightError, UserError, nearest
+from cartwright.kernel.errors import CartwrightError, UserError, nearest
 
 __all__ = ["COMMANDS", "build", "main"]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.cluster.argocd import Webhook
+from cartwright.cluster.blueprint import Plan
 from cartwright.cluster.components import plan_components
-from cartwright.cluster.files import prepare_gatekeeper
-from cartwright.cluster.plan import Plan
-from cartwright.cluster.ports import LOOPBACK
+from cartwright.cluster.placements import prepare_gatekeeper
+from cartwright.kernel.ports import LOOPBACK
 from cartwright.policy.gatekeeper import CONSTRAINT, TEMPLATE
 from tests.cluster.sandbox import until
 from tests.policies.admission import NAME, Answer, ApiServer, running_apiserver

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from cartwright import mirrors
 from cartwright.cluster.argocd import Webhook, root_objects
 from cartwright.cluster.argocd import status_of as read_one
 from cartwright.cluster.certificates import Authority
-from cartwright.errors import UserError
-from cartwright.repository import Tree
+from cartwright.kernel.errors import UserError
 from cartwright.tools import require
+from cartwright.tree import mirrors
+from cartwright.tree.repository import Tree
 from tests.cluster.sandbox import ROOT
 
 REMOTE = "file:///somewhere/remote.git"

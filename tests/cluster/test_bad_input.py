@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from cartwright.cluster.components import port_names
-from cartwright.cluster.ports import LOOPBACK, allocate
 from cartwright.cluster.processes import own_processes
 from cartwright.cluster.state import State
+from cartwright.kernel.ports import LOOPBACK, allocate
 from tests.cluster.sandbox import Sandbox, make_sandbox
 
 

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from cartwright.cluster.kubectl import Kubectl
-from cartwright.errors import ToolError
+from cartwright.kernel.errors import ToolError
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.engine import PolicyFinding, evaluate_documents
 from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups, template
 from cartwright.policy.kinds import is_cluster_wide, resource_of, version_of
 from cartwright.policy.model import Kind, Rule, load_rules
 from cartwright.policy.reads import parse_modules
-from cartwright.policy.shop import read_shop
-from cartwright.repository import find_root, open_tree
+from cartwright.prove.shop import read_shop
 from cartwright.tools import require
+from cartwright.tree.repository import find_root, open_tree
 from tests.cluster.gatekeeper_sandbox import Cluster, Object, running_gatekeeper
 from tests.cluster.sandbox import until
 from tests.policies.admission import NAME, Answer

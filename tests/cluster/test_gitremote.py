@@ -9,7 +9,7 @@ import pytest
 
 from cartwright.cluster.gitremote import Remote, check_out, uncommitted
 from cartwright.cluster.state import Layout
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from tests.cluster.sandbox import until
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cartwright import mirrors
 from cartwright.tools import load_catalogue
+from cartwright.tree import mirrors
 
 ARGOCD = "https://github.com/argoproj/argo-cd"
 

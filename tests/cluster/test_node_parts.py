@@ -16,15 +16,15 @@ import pytest
 import yaml
 
 from cartwright.cluster.kwok import kwok_configuration
+from cartwright.cluster.node import configuration, firewall, machine
+from cartwright.cluster.node.layout import NodeLayout
+from cartwright.cluster.node.lifecycle import NAMESPACES
+from cartwright.cluster.node.objects import HELPER_LABEL, node_objects, placement
 from cartwright.cluster.state import Layout
-from cartwright.errors import ClusterError
-from cartwright.images.registry import configuration as registry_configuration
+from cartwright.images.push import configuration as registry_configuration
+from cartwright.kernel.errors import ClusterError
 from cartwright.network import load_dependencies
-from cartwright.node import configuration, firewall, machine
-from cartwright.node.layout import NodeLayout
-from cartwright.node.objects import HELPER_LABEL, node_objects, placement
-from cartwright.node.real import NAMESPACES
-from cartwright.repository import find_root, open_tree
+from cartwright.tree.repository import find_root, open_tree
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_the_firewalls_rules_and_sets_are_taken_back_and_no_others(own: str, tmp
     """In a network namespace of its own."""
     script = f"""
 import subprocess
-from cartwright.node import firewall
+from cartwright.cluster.node import firewall
 def do(*command, text=""):
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 theirs = {own!r}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cartwright.applications import find_applications
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.pods import Pod, read_pods
-from cartwright.environments import load_environments
-from cartwright.network.dependencies import load_dependencies
-from cartwright.repository import find_root, open_tree
+from cartwright.tree.applications import find_applications
+from cartwright.tree.dependencies import load_dependencies
+from cartwright.tree.environments import load_environments
+from cartwright.tree.repository import find_root, open_tree
 
 IMAGE = "ghcr.io/example-org/cartwright/orders:9.9.9@sha256:" + "0" * 64
 

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from cartwright.cluster.ports import LOOPBACK, allocate, is_free, refuse_taken
-from cartwright.errors import ClusterError
+from cartwright.kernel.errors import ClusterError
+from cartwright.kernel.ports import LOOPBACK, allocate, is_free, refuse_taken
 
 
 def test_every_name_gets_a_free_port_of_its_own() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cartwright.cluster.plan import Component, Phase
+from cartwright.cluster.blueprint import Component, Phase
 from cartwright.cluster.processes import MARKER, Supervisor, kill_all, own_processes
 from cartwright.cluster.state import Layout, ProcessRecord, State
-from cartwright.errors import ClusterError
+from cartwright.kernel.errors import ClusterError
 from tests.cluster.sandbox import until
 
 AWKWARD = "a b\"c'd%e,f;g=h\\i"

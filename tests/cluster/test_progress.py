@@ -9,12 +9,12 @@ from typing import cast
 
 from rich.console import Console
 
-from cartwright.applications import Application
 from cartwright.cluster.argocd import AppStatus
 from cartwright.cluster.progress import Progress, progress_table, summary
 from cartwright.cluster.state import Layout, State
 from cartwright.cluster.up import Outcome
 from cartwright.cluster.wait import Snapshot
+from cartwright.tree.applications import Application
 
 COMMIT = "c" * 40
 

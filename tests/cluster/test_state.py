@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cartwright.cluster.state import Layout, ProcessRecord, State, exclusive
-from cartwright.errors import ClusterError
+from cartwright.kernel.errors import ClusterError
 
 
 def test_a_saved_state_is_loaded_as_it_was(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cartwright.applications import Application
 from cartwright.cluster.argocd import AppStatus
 from cartwright.cluster.wait import Snapshot, wait_for
+from cartwright.tree.applications import Application
 
 COMMIT, OLD = "c" * 40, "0" * 40
 CATALOG = Application(

@@ -12,12 +12,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from cartwright.demo import rehearsal
-from cartwright.demo.registry import Registry, serve
+from cartwright.demo.imagestore import Registry, serve
 from cartwright.demo.stage import DemoError, Person, Shut, Stage, read_shut
-from cartwright.environments import load_environments
 from cartwright.promotion.gates import GATES
-from cartwright.promotion.registry import RegistryError, resolve
-from cartwright.repository import open_tree
+from cartwright.promotion.published import RegistryError, resolve
+from cartwright.tree.environments import load_environments
+from cartwright.tree.repository import open_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGESTS = dict.fromkeys(rehearsal.APPS, "sha256:" + "1" * 64)
@@ -108,9 +108,9 @@ def test_the_demos_environments_are_valid_and_their_soak_is_seconds(clone: Path)
 
 
 def test_the_demos_window_is_open_now_and_goes_again(clone: Path) -> None:
+    from cartwright.history.git import read_head
+    from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.freeze import frozen_until
-    from cartwright.promotion.git import read_head
-    from cartwright.promotion.snapshot import open_snapshot
 
     def frozen() -> datetime.datetime | None:
         git(clone, "add", "--all")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import ToolError, UserError
 from cartwright.images import base as module
 from cartwright.images import mmdebstrap
 from cartwright.images.base import choose_base, pinned_base
+from cartwright.kernel.errors import ToolError, UserError
 from tests.images.conftest import ROOT
 
 DIGEST = "sha256:" + "ab" * 32

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import ToolError, UserError
 from cartwright.images import known_services
 from cartwright.images.build import find_uv
 from cartwright.images.lock import direct_requirements, locked_requirements, python_platform
+from cartwright.kernel.errors import ToolError, UserError
 
 ROOT = Path(__file__).parents[2]
 SERVICES = known_services(ROOT)

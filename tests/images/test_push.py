@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout, State
 from cartwright.commands import images as command
 from cartwright.images.buildah import Built
-from cartwright.images.registry import answers
+from cartwright.images.push import answers
+from cartwright.kernel.ports import LOOPBACK
 from tests.promotion.registry_server import serve_registry
 
 pytestmark = pytest.mark.registry
@@ -90,7 +90,7 @@ def test_nothing_is_pushed_where_every_pod_is_simulated(
 def test_a_registry_that_does_not_run_is_no_failure_and_one_line_says_what_to_do(
     tmp_path: Path, image: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cartwright.cluster.ports import allocate
+    from cartwright.kernel.ports import allocate
 
     port = allocate(["registry"], {})["registry"]
     assert not answers(port)

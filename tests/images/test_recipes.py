@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
 from cartwright.images.recipes import load_recipes
-from cartwright.repository import find_root
+from cartwright.kernel.errors import UserError
+from cartwright.tree.repository import find_root
 
 WHOLE = 'repository = "x"\npackages = ["p"]\nuser = "1"\ntag = "1"\n'
 

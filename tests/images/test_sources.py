@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
 from cartwright.images.base import Base
-from cartwright.images.sources import pick_services, read_source
+from cartwright.images.inputs import pick_services, read_source
+from cartwright.kernel.errors import UserError
 from tests.images.conftest import ROOT, commit, git
 
 SERVICES = ("catalog", "gateway", "orders")

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from cartwright import packages
-from cartwright.errors import UserError
 from cartwright.images import buildah as engine
 from cartwright.images import store
 from cartwright.images.base import Base
 from cartwright.images.buildah import Buildah, Built, open_store
+from cartwright.images.inputs import Source
 from cartwright.images.recipes import Recipe
-from cartwright.images.sources import Source
 from cartwright.images.store import stored_images, stored_recipes, stored_services
+from cartwright.kernel.errors import UserError
+from cartwright.tools import packages
 from tests.images.conftest import ROOT
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cartwright.applications import Application, find_applications
-from cartwright.environments import Environment, load_environments
-from cartwright.render import Rendered, render
-from cartwright.repository import Tree, find_root, open_tree
 from cartwright.tools import require
-from cartwright.yamlfile import load_all
+from cartwright.tree.applications import Application, find_applications
+from cartwright.tree.environments import Environment, load_environments
+from cartwright.tree.render import Rendered, render
+from cartwright.tree.repository import Tree, find_root, open_tree
+from cartwright.yaml.read import load_all
 
 Object = Mapping[str, Any]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cartwright.applications import Application
-from cartwright.repository import Tree
+from cartwright.tree.applications import Application
+from cartwright.tree.repository import Tree
 
 from ._alert_cases import Case, cases
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cartwright.applications import Application, unreached
-from cartwright.environments import Environment
-from cartwright.render import Rendered
-from cartwright.repository import Tree
+from cartwright.tree.applications import Application, unreached
+from cartwright.tree.environments import Environment
+from cartwright.tree.render import Rendered
+from cartwright.tree.repository import Tree
 
 Read = Callable[[str], list[dict[str, Any]]]
 APPS = 8

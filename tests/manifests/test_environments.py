@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import jsonschema
 import pytest
 
-from cartwright.environments import Environment
-from cartwright.errors import UserError
-from cartwright.repository import Tree
-from cartwright.schema import load_valid
+from cartwright.kernel.errors import UserError
+from cartwright.tree.environments import Environment
+from cartwright.tree.repository import Tree
+from cartwright.yaml.validate import load_valid
 
 FILE = "environments/prod/environment.yaml"
 

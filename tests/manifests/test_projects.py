@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cartwright.applications import Application
-from cartwright.environments import Environment
-from cartwright.render import Rendered
+from cartwright.tree.applications import Application
+from cartwright.tree.environments import Environment
+from cartwright.tree.render import Rendered
 
 from ._admission import refusals
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cartwright.repository import Tree
+from cartwright.tree.repository import Tree
 from cartwright_kit.testing import PostgresServer
 
 PASSWORD = 'it\'s "quoted" \\ and $spaced'

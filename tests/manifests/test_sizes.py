@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cartwright.applications import Application
-from cartwright.repository import find_root
+from cartwright.tree.applications import Application
+from cartwright.tree.repository import find_root
 
 from .conftest import containers, pod_template
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cartwright.applications import Application
+from cartwright.tree.applications import Application
 
 Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
 WAVES = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cartwright.applications import Application
-from cartwright.repository import Tree
+from cartwright.tree.applications import Application
+from cartwright.tree.repository import Tree
 
 from .conftest import containers, pod_template
 

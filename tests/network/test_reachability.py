@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cartwright.applications import find_applications
 from cartwright.cli import build
-from cartwright.environments import load_environments
-from cartwright.errors import ToolError, UserError
+from cartwright.kernel.errors import ToolError, UserError
 from cartwright.network import DependencyMap, load_dependencies, reachability
 from cartwright.network.cyclonus import Endpoint, Flow, ask
 from cartwright.network.reachability import Proof, expect, prove, prove_all, surroundings
-from cartwright.render import render
-from cartwright.repository import find_root, open_tree
 from cartwright.tools import require
+from cartwright.tree.applications import find_applications
+from cartwright.tree.environments import load_environments
+from cartwright.tree.render import render
+from cartwright.tree.repository import find_root, open_tree
 
 Objects = list[dict[str, Any]]
 FILE = "apps/dependencies.yaml"

@@ -10,7 +10,7 @@ from typing import Any
 from cartwright.cluster.processes import Supervisor
 from cartwright.cluster.state import State
 from cartwright.demo.order import Shop, open_shop
-from cartwright.errors import ToolError
+from cartwright.kernel.errors import ToolError
 from tests.cluster.sandbox import Sandbox, until
 
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 import yaml
 
+from cartwright.cluster.node.layout import NAME, NodeLayout
 from cartwright.demo.load import Load
-from cartwright.node.layout import NAME, NodeLayout
 from tests.cluster.sandbox import until
 from tests.node.cluster import NodeCluster
 

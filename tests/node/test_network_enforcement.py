@@ -11,7 +11,7 @@ import pytest
 
 from cartwright.cluster.processes import Supervisor
 from cartwright.network import load_dependencies
-from cartwright.repository import open_tree
+from cartwright.tree.repository import open_tree
 from tests.cluster.sandbox import until
 from tests.node.cluster import NodeCluster
 

@@ -77,8 +77,8 @@ def test_the_door_is_on_the_loopback_address_and_open_names_it(node_cluster: Nod
 
 
 def test_a_second_cluster_on_this_machine_is_told_that_the_node_is_taken(node_cluster: NodeCluster) -> None:
+    from cartwright.cluster.node.lifecycle import open_node
     from cartwright.cluster.state import Layout
-    from cartwright.node.real import open_node
 
     said: list[str] = []
     assert open_node(Layout(node_cluster.sandbox.state.with_name("second")), say=said.append) is None

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cartwright.cluster.blueprint import Plan, service_range
 from cartwright.cluster.components import TOOLS, plan_components, port_names
 from cartwright.cluster.identities import cluster_identities, shared_identities
-from cartwright.cluster.plan import Plan, service_range
-from cartwright.cluster.ports import LOOPBACK, allocate
 from cartwright.cluster.state import Layout
+from cartwright.kernel.ports import LOOPBACK, allocate
 from cartwright.tools import require
 
 Item = TypeVar("Item")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from cartwright.kernel.run import run
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import Evaluation, evaluate_documents, evaluate_fleets
 from cartwright.policy.fixtures import read_fixtures
 from cartwright.policy.model import load_rules
-from cartwright.run import run
 from cartwright.tools import require
 
 POLICIES = Path(__file__).parents[2] / "policies"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.policy.documents import read_documents
 
 

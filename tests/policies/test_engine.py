@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import ToolError, UserError
+from cartwright.kernel.errors import ToolError, UserError
 from cartwright.policy.engine import Evaluation, evaluate, evaluate_documents
 from cartwright.policy.model import load_rules
 

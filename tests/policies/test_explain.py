@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cartwright.commands.policy import app
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.policy.explain import examples, pick_rule, summary
 from cartwright.policy.model import load_rules
 from cartwright.policy.pages import FOLDER, pages, stale, write_pages
-from cartwright.policy.suite import Proof
-from cartwright.repository import find_root
+from cartwright.prove.suite import Proof
+from cartwright.tree.repository import find_root
 
 _RULES = load_rules(find_root() / "policies")
 
@@ -93,7 +93,7 @@ def test_explain_has_why_remedy_examples_and_links() -> None:
 
 def test_policy_test_ends_with_1_and_names_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     proofs = [Proof("rules", {"rules": 2}, ()), Proof("mutations", {"survivors": 1}, ("table.yaml:3 r: a hole",))]
-    monkeypatch.setattr("cartwright.policy.suite.prove", lambda _tree: iter(proofs))
+    monkeypatch.setattr("cartwright.prove.suite.prove", lambda _tree: iter(proofs))
     done = CliRunner().invoke(app, ["test"])
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
@@ -103,5 +103,5 @@ def test_policy_test_ends_with_1_and_names_what_is_wrong(monkeypatch: pytest.Mon
     ]
     as_json = CliRunner().invoke(app, ["test", "--format", "json"])
     assert json.loads(as_json.stdout)["proofs"][1]["faults"] == ["table.yaml:3 r: a hole"]
-    monkeypatch.setattr("cartwright.policy.suite.prove", lambda _tree: iter(proofs[:1]))
+    monkeypatch.setattr("cartwright.prove.suite.prove", lambda _tree: iter(proofs[:1]))
     assert CliRunner().invoke(app, ["test"]).exit_code == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cartwright.policy.facts import read_facts
-from cartwright.repository import Tree
+from cartwright.tree.repository import Tree
 
 _DIGESTS = {letter: f"sha256:{letter * 64}" for letter in "abc"}
 _IMAGE = "ghcr.io/example-org/cartwright/catalog"

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 import yaml
 
-from cartwright.environments import load_environments
+from cartwright.kernel.run import run
+from cartwright.policy.constraints import FOLDER, generate
 from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups
-from cartwright.policy.gatekeeper_files import FOLDER, generate
 from cartwright.policy.kinds import is_built_in, resource_of, version_of
 from cartwright.policy.model import Kind, Rule, load_rules
 from cartwright.policy.parameters import parameters_of
 from cartwright.policy.reads import parse_modules
 from cartwright.policy.waivers import load_waivers
-from cartwright.repository import Tree, find_root, open_tree
-from cartwright.run import run
 from cartwright.tools import require
+from cartwright.tree.environments import load_environments
+from cartwright.tree.repository import Tree, find_root, open_tree
 
 _ROOT = find_root(Path(__file__))
 

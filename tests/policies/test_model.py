@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.run import run
 from cartwright.policy.model import POD_CARRYING, Kind, Rule, load_rules
 from cartwright.policy.reads import Modules, parse_modules, reads_inventory
-from cartwright.run import run
 from cartwright.tools import require
 
 _POLICIES = Path(__file__).parents[2] / "policies"

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from cartwright.environments import Environment, load_environments
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.run import run
 from cartwright.network import generate, load_dependencies
 from cartwright.policy.engine import Evaluation
 from cartwright.policy.model import load_rules
 from cartwright.policy.parameters import kubernetes_version, parameters_of
-from cartwright.repository import Tree, open_tree
-from cartwright.run import run
 from cartwright.tools import load_catalogue
+from cartwright.tree.environments import Environment, load_environments
+from cartwright.tree.repository import Tree, open_tree
 
 Judge = Callable[..., Evaluation]
 _ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cartwright.policy.model import load_rules
-from cartwright.policy.parity import Parity, compare_fixtures, compare_objects, gatekeeper_rules
-from cartwright.policy.shop import read_shop
-from cartwright.repository import find_root, open_tree
+from cartwright.prove.parity import Parity, compare_fixtures, compare_objects, gatekeeper_rules
+from cartwright.prove.shop import read_shop
+from cartwright.tree.repository import find_root, open_tree
 
 _ROOT = find_root(Path(__file__))
 _POLICIES = _ROOT / "policies"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.policy.coverage import least, library, library_coverage, rule_coverage
-from cartwright.run import run
+from cartwright.kernel.run import run
+from cartwright.prove.coverage import least, library, library_coverage, rule_coverage
 from cartwright.tools import require
 
 _LEAST_COVERAGE = 95.0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import ToolError
+from cartwright.kernel.errors import ToolError
 from cartwright.policy import engine
 from cartwright.policy.adapter import ENVIRONMENT, HUB, Fleet, Realm, by_file, data_document
 from cartwright.policy.documents import Document

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.policy.model import load_rules
-from cartwright.policy.mutations import FOLDER, Change, Mutation, load_mutations, mutate, run_mutations
-from cartwright.policy.shop import Shop, read_shop
-from cartwright.repository import find_root, open_tree
+from cartwright.prove.mutations import FOLDER, Change, Mutation, load_mutations, mutate, run_mutations
+from cartwright.prove.shop import Shop, read_shop
+from cartwright.tree.repository import find_root, open_tree
 
 _LEAST = 80
 

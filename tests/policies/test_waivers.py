@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cartwright.errors import UserError
-from cartwright.findings import Finding, ResourceRef
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.findings import Finding, ResourceRef
 from cartwright.policy.waivers import apply_waivers, load_waivers
 
 _ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.measure import cache_with_tools
 from benchmarks.synthetic import write_repository
-from cartwright.paths import cache_root
+from cartwright.kernel.paths import cache_root
 from tests.promotion.registry_server import Registry, serve_registry
 
 APP = "shop/app-000"

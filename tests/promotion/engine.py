@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from cartwright.errors import Blocked
+from cartwright.kernel.errors import Blocked
 from cartwright.promotion.argo import AppState, UnknownHealthError
-from cartwright.promotion.deliver import Destination, Permission, Result, deliver
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.intents import Intent, Promote
+from cartwright.promotion.land.deliver import Destination, Permission, Result, deliver
+from cartwright.promotion.land.worktree import WorkTree
 from cartwright.promotion.verdict import Verdict
-from cartwright.promotion.worktree import WorkTree
 from tests.promotion.histories import APP, WRITER, digest
 
 __all__ = ["PERSON", "Engine", "FakeHub", "git", "healthy", "promote"]

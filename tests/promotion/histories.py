@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.history import WRITER, History, files_below
 from benchmarks.synthetic import write_repository
-from cartwright.promotion.trailers import Message, Moved
+from cartwright.history.trailers import Message, Moved
 
 APP = "shop/app-000"
 BEGIN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import Blocked, UserError
+from cartwright.kernel.errors import Blocked, UserError
 from cartwright.promotion.approvers import parse_roster
 from cartwright.promotion.intents import Approve
 from tests.promotion.engine import PERSON, Engine

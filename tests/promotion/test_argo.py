@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from cartwright.cluster.find import find_hub
 from cartwright.cluster.state import Layout, State
-from cartwright.promotion.argo import Hub, UnknownHealthError, find_hub, parse_application
+from cartwright.promotion.argo import Hub, UnknownHealthError, parse_application
 
 APPLICATION: dict[str, Any] = {
     "apiVersion": "argoproj.io/v1alpha1",

@@ -320,7 +320,7 @@ def test_without_a_command_it_says_how_it_is_used(shop: Repository) -> None:
 
 
 def test_the_docs_name_every_code_of_registries_and_signatures() -> None:
-    from cartwright.promotion.registry import RegistryError
+    from cartwright.promotion.published import RegistryError
     from cartwright.promotion.signatures import SignatureError
 
     text = (ROOT / "docs/promotion-ci.md").read_text()

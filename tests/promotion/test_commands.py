@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from cartwright.cli import build
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from tests.promotion.conftest import APP, NEW, OLD, Ended, Repository, write_git_repository
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/promotion.schema.json").read_text())

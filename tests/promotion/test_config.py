@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
-from cartwright.promotion.config import Key, read_keys
-from cartwright.promotion.git import read_head
+from cartwright.history.git import read_head
+from cartwright.history.record import read_record
+from cartwright.history.snapshot import open_snapshot
+from cartwright.history.trailers import parse
+from cartwright.kernel.errors import UserError
+from cartwright.promotion.audit.verify import verify
 from cartwright.promotion.intents import Image, Promote, Rollback, SetImage
-from cartwright.promotion.record import read_record
-from cartwright.promotion.report import as_json, as_text
-from cartwright.promotion.requestbody import render_body
-from cartwright.promotion.snapshot import open_snapshot
-from cartwright.promotion.trailers import parse
-from cartwright.promotion.verify import verify
-from cartwright.repository import Tree
+from cartwright.promotion.report.outcome import as_json, as_text
+from cartwright.promotion.request.body import render_body
+from cartwright.tree.promotable import Key, read_keys
+from cartwright.tree.repository import Tree
 from tests.promotion.engine import Engine
 from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path
 

@@ -87,9 +87,9 @@ def test_bad_input_is_one_line_and_exit_code_2(repository: Repository) -> None:
 
 
 def test_staging_and_prod_of_this_repository_differ_by_what_is_declared_alone() -> None:
-    from cartwright.promotion.drift import find_drift
-    from cartwright.promotion.git import read_head
-    from cartwright.promotion.snapshot import open_snapshot
+    from cartwright.history.git import read_head
+    from cartwright.history.snapshot import open_snapshot
+    from cartwright.promotion.audit.drift import find_drift
 
     root = Path(__file__).resolve().parents[2]
     found = find_drift(open_snapshot(root, read_head(root)), "staging", "prod", [])

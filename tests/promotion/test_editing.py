@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.errors import UserError
-from cartwright.promotion.editing import Edit, edit
+from cartwright.kernel.errors import UserError
+from cartwright.yaml.edit import Edit, edit
 
 DIGEST = "sha256:" + "ab" * 32
 TAGS = ["1.2.3", "1.10", "on", "0777", "2026-01-02", "1e3", "v1", "null", "main-3f2a1b0", "y", "0x1f"]

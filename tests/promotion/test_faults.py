@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-import cartwright.run
-from cartwright.errors import Blocked, UserError
-from cartwright.promotion.deliver import Result
+import cartwright.kernel.run
+from cartwright.kernel.errors import Blocked, UserError
 from cartwright.promotion.intents import Freeze, Rollback
-from cartwright.promotion.remote import Remote, pick_remote
+from cartwright.promotion.land.deliver import Result
+from cartwright.promotion.land.remote import Remote, pick_remote
 from tests.promotion.engine import Engine, git
 from tests.promotion.gitwrapper import faulty
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path
@@ -265,7 +265,7 @@ def test_a_branch_that_is_not_there_is_named(clone: Engine) -> None:
 
 def interleaved(clone: Engine, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> Result:
     """Promote, while something happens to the remote right before the first push."""
-    real = cartwright.run.run
+    real = cartwright.kernel.run.run
     done: list[bool] = []
 
     def run(args: Any, **options: Any) -> Any:
@@ -274,7 +274,7 @@ def interleaved(clone: Engine, monkeypatch: pytest.MonkeyPatch, change: Callable
             change()
         return real(args, **options)
 
-    monkeypatch.setattr("cartwright.promotion.remote.run", run)
+    monkeypatch.setattr("cartwright.promotion.land.remote.run", run)
     return clone.promote("dev", "staging")
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import CartwrightError
-from cartwright.promotion.forge import Forge, ForgeError, Project, Request, find_project, propose
-from cartwright.promotion.forge_github import GitHub
-from cartwright.promotion.forge_gitlab import GitLab
-from cartwright.promotion.requestbody import Mark
+from cartwright.kernel.errors import CartwrightError
+from cartwright.promotion.request.body import Mark
+from cartwright.promotion.request.forge import Forge, ForgeError, Project, Request, find_project, propose
+from cartwright.promotion.request.github import GitHub
+from cartwright.promotion.request.gitlab import GitLab
 from tests.promotion.fake_forge import PROJECT, TOKEN, FakeForge, Refused, serve
 from tests.promotion.registry_server import free_port
 

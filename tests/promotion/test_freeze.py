@@ -13,12 +13,12 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.environments import Environment
+from cartwright.history.git import Head
+from cartwright.history.snapshot import CommitTree, Snapshot
 from cartwright.promotion.gates.case import parse_duration
 from cartwright.promotion.gates.freeze import frozen_until
-from cartwright.promotion.git import Head
-from cartwright.promotion.snapshot import CommitTree, Snapshot
-from cartwright.promotion.state import State
+from cartwright.tree.decisions import State
+from cartwright.tree.environments import Environment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKEND = {"reason": "Weekend", "schedule": "0 16 * * 5", "duration": "64h", "timeZone": "Europe/Berlin"}

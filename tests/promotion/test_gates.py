@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import UserError
-from cartwright.promotion.deliver import Permission
+from cartwright.history.trailers import parse
+from cartwright.kernel.errors import UserError
 from cartwright.promotion.intents import Approve, Freeze, Hold, Promote, ReleaseHold, Rollback, SetImage, Unfreeze
 from cartwright.promotion.intents import Image as Built
-from cartwright.promotion.trailers import parse
+from cartwright.promotion.land.deliver import Permission
 from cartwright.promotion.verdict import Verdict
 from tests.promotion.engine import PERSON, Engine, FakeHub, healthy
 from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.promotion.git import read_head
-from cartwright.promotion.history import History, read_history
-from cartwright.promotion.record import read_record
+from cartwright.history.git import read_head
+from cartwright.history.record import read_record
+from cartwright.promotion.audit.timeline import History, read_history
 from tests.promotion.histories import APP, CHAIN, WRITER, Shop, digest, minutes
 
 

@@ -20,10 +20,10 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from cartwright.errors import UserError
-from cartwright.promotion.editing import Edit, edit
-from cartwright.promotion.release import read_release
+from cartwright.history.release import read_release
+from cartwright.kernel.errors import UserError
 from cartwright.tools import require
+from cartwright.yaml.edit import Edit, edit
 from tests.promotion.hostile import DIGEST, TAG, TAGS, Document, Tally, documents
 
 NEW_DIGEST = "sha256:" + "ab" * 32

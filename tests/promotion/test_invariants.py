@@ -21,7 +21,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.errors import Blocked, UserError
+from cartwright.kernel.errors import Blocked, UserError
 from cartwright.promotion.intents import Freeze, Hold, Image, Promote, Rollback, SetImage, Unfreeze
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path

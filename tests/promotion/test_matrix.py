@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.promote import write_promoted_repository
-from cartwright import run as run_module
+from cartwright.history.git import read_head
+from cartwright.history.snapshot import open_snapshot
+from cartwright.kernel import run as run_module
 from cartwright.promotion.argo import AppState, UnknownHealthError
+from cartwright.promotion.audit.matrix import Matrix, Waiting, read_matrix
 from cartwright.promotion.evidence import Sources
-from cartwright.promotion.git import read_head
-from cartwright.promotion.matrix import Matrix, Waiting, read_matrix
 from cartwright.promotion.plan import Context
-from cartwright.promotion.snapshot import open_snapshot
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes
 
 WINDOW = {"reason": "Weekend", "schedule": "0 16 * * 5", "duration": "64h", "timeZone": "Europe/Berlin"}

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from cartwright.history.git import read_head
+from cartwright.history.record import read_record
+from cartwright.history.snapshot import open_snapshot
 from cartwright.promotion.argo import AppState, parse_application
-from cartwright.promotion.git import read_head
-from cartwright.promotion.metrics import Figures, Metrics, Sync, measure, read_syncs
-from cartwright.promotion.record import read_record
-from cartwright.promotion.snapshot import open_snapshot
+from cartwright.promotion.audit.metrics import Figures, Metrics, Sync, measure, read_syncs
 from tests.promotion.histories import APP, BEGIN, CHAIN, Shop, minutes
 
 HOUR = 60.0

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import Blocked
-from cartwright.promotion import worktree as worktree_module
-from cartwright.promotion.argo import find_hub
-from cartwright.promotion.deliver import Result, deliver
+from cartwright.cluster.find import find_hub
+from cartwright.kernel.errors import Blocked
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.intents import Promote
-from cartwright.promotion.worktree import WorkTree
+from cartwright.promotion.land import worktree as worktree_module
+from cartwright.promotion.land.deliver import Result, deliver
+from cartwright.promotion.land.worktree import WorkTree
 from tests.promotion.conftest import APP, IMAGE, NEW, OLD, Repository, kustomization
 
 FILE = f"environments/staging/{APP}/kustomization.yaml"

@@ -11,9 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from cartwright.promotion.requestbody import Mark, read_mark
-from cartwright.promotion.requestbranch import branch_name
-from cartwright.promotion.trailers import Message, Moved
+from cartwright.history.trailers import Message, Moved
+from cartwright.promotion.request.body import Mark, read_mark
+from cartwright.promotion.request.branch import branch_name
 from tests.promotion.conftest import APP, NEW, OLD, Ended, Repository, kustomization
 from tests.promotion.fake_forge import PROJECT, TOKEN, FakeForge, serve
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from cartwright.errors import Blocked
+from cartwright.history.record import read_record
+from cartwright.history.trailers import parse
+from cartwright.kernel.errors import Blocked
 from cartwright.promotion.intents import Image, Promote, SetImage
-from cartwright.promotion.record import read_record
-from cartwright.promotion.remote import pick_remote
-from cartwright.promotion.trailers import parse
-from cartwright.promotion.worktree import BranchMovedError, WorkTree
+from cartwright.promotion.land.remote import pick_remote
+from cartwright.promotion.land.worktree import BranchMovedError, WorkTree
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay, overlay_path
 
@@ -141,7 +141,7 @@ def test_twenty_processes_promote_different_apps_to_one_remote_and_every_one_lan
 
 
 def test_a_branch_that_never_rests_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cartwright.promotion.deliver._SECONDS", 0)
+    monkeypatch.setattr("cartwright.promotion.land.deliver._SECONDS", 0)
     made = Shop(tmp_path, upstreams={"dev": [], "staging": ["dev"]})
     made.release("1.1.0", at=minutes(10))
     made.write()

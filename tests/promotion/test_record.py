@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.promotion import recordstore
-from cartwright.promotion.pins import Pinned, read_pins
-from cartwright.promotion.record import Record, read_record
-from cartwright.promotion.release import read_release
+from cartwright.history import store
+from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.record import Record, read_record
+from cartwright.history.release import read_release
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
 
@@ -188,21 +188,21 @@ def test_files_of_an_environment_are_known_as_they_were(shop: Shop) -> None:
 def test_a_second_reading_asks_git_for_the_new_commits_alone_and_says_the_same(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordstore, "_KEEP", 2)
+    monkeypatch.setattr(store, "_KEEP", 2)
     shop.release("1.1.0", at=minutes(10))
     shop.write()
     read(shop.root)
     shop.promote("1.1.0", "dev", "staging", at=minutes(30))
     shop.write()
     counts: list[int] = []
-    original = recordstore.read_commits
+    original = store.read_commits
 
     def counting(*words: object, **options: object) -> list[object]:
         found = original(*words, **options)  # type: ignore[arg-type]
         counts.append(len(found))
         return found  # type: ignore[return-value]
 
-    monkeypatch.setattr(recordstore, "read_commits", counting)
+    monkeypatch.setattr(store, "read_commits", counting)
     warm = read(shop.root)
     assert counts == [1]
     monkeypatch.setenv("CARTWRIGHT_CACHE", str(shop.root / ".git" / "none"))
@@ -214,7 +214,7 @@ def test_a_second_reading_asks_git_for_the_new_commits_alone_and_says_the_same(
 
 
 def test_a_rewritten_branch_is_read_as_it_is_now(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordstore, "_KEEP", 1)
+    monkeypatch.setattr(store, "_KEEP", 1)
     shop.release("1.1.0", at=minutes(10))
     shop.write()
     assert tags(read(shop.root), "dev")[0][0] == "1.1.0"
@@ -230,7 +230,7 @@ def test_a_rewritten_branch_is_read_as_it_is_now(shop: Shop, tmp_path: Path, mon
 def test_another_repository_in_the_same_place_is_another_history(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordstore, "_KEEP", 1)
+    monkeypatch.setattr(store, "_KEEP", 1)
     shop.write()
     read(shop.root)
     git(shop.root, "checkout", "--quiet", "--orphan", "other")
@@ -240,7 +240,7 @@ def test_another_repository_in_the_same_place_is_another_history(
 
 
 def test_a_cache_folder_may_have_any_name(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordstore, "_KEEP", 1)
+    monkeypatch.setattr(store, "_KEEP", 1)
     monkeypatch.setenv("CARTWRIGHT_CACHE", str(tmp_path / "100%?mode=rw#x y"))
     shop.write()
     before = read(shop.root).running_all()
@@ -251,7 +251,7 @@ def test_a_cache_folder_may_have_any_name(shop: Shop, tmp_path: Path, monkeypatc
 
 
 def test_a_broken_cache_is_read_anew(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordstore, "_KEEP", 1)
+    monkeypatch.setattr(store, "_KEEP", 1)
     shop.write()
     before = read(shop.root).running_all()
     (file,) = (tmp_path / "cache" / "record").rglob("*.sqlite")
@@ -262,7 +262,7 @@ def test_a_broken_cache_is_read_anew(shop: Shop, tmp_path: Path, monkeypatch: py
 def test_the_number_of_git_processes_does_not_grow_with_apps_or_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cartwright import run
+    from cartwright.kernel import run
 
     started: list[str] = []
     popen = subprocess.Popen

@@ -10,17 +10,17 @@ from typing import Any
 import jsonschema
 import pytest
 
-from cartwright.promotion import explain, pastgates, verify
-from cartwright.promotion.argo import find_hub
+from cartwright.cluster.find import find_hub
+from cartwright.history.git import read_head
+from cartwright.history.snapshot import open_snapshot
+from cartwright.history.trailers import DECISIONS
+from cartwright.promotion.audit import changes, pastgates, verify
+from cartwright.promotion.audit.matrix import read_matrix
+from cartwright.promotion.audit.metrics import measure
+from cartwright.promotion.audit.timeline import read_history
 from cartwright.promotion.evidence import Sources
-from cartwright.promotion.git import read_head
-from cartwright.promotion.history import read_history
-from cartwright.promotion.matrix import read_matrix
-from cartwright.promotion.metrics import measure
 from cartwright.promotion.plan import Context
-from cartwright.promotion.recordreport import verification_json
-from cartwright.promotion.snapshot import open_snapshot
-from cartwright.promotion.trailers import DECISIONS
+from cartwright.promotion.report.audit import verification_json
 from tests.promotion.histories import APP, BEGIN, CHAIN, Shop, minutes, overlay_path
 
 SCHEMA = json.loads(Path("docs/promotion-record.schema.json").read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def test_the_schema_and_the_page_name_every_kind_and_code() -> None:
     finding = SCHEMA["$defs"]["finding"]["properties"]["reasons"]["items"]["properties"]["code"]["enum"]
     notice = SCHEMA["$defs"]["verify"]["properties"]["notices"]["items"]["properties"]["code"]["enum"]
     kinds = SCHEMA["$defs"]["history"]["properties"]["entries"]["items"]["properties"]["kind"]["enum"]
-    assert set(kinds) == {*explain.KINDS, *DECISIONS, "approve"}
+    assert set(kinds) == {*changes.KINDS, *DECISIONS, "approve"}
     for code in (*finding, *notice):
         assert f'"{code}"' in sources
         assert f"`{code}`" in page

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.registry.reference import parse_reference
 
 DIGEST = "sha256:" + "a" * 64

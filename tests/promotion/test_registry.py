@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
-from cartwright.promotion.registry import Limits, RegistryError, resolve, resolve_all
+from cartwright.kernel.errors import UserError
+from cartwright.promotion.published import Limits, RegistryError, resolve, resolve_all
 from cartwright.registry.reference import parse_reference
 from tests.promotion import fake_registry
 from tests.promotion.fake_registry import FakeRegistry, Step, digest_of

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.promote import write_promoted_repository
-from cartwright import run as run_module
-from cartwright.promotion.argo import find_hub
-from cartwright.promotion.deliver import Result, deliver
+from cartwright.cluster.find import find_hub
+from cartwright.history.snapshot import Snapshot
+from cartwright.kernel import run as run_module
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.intents import Promote
-from cartwright.promotion.snapshot import Snapshot
-from cartwright.promotion.worktree import WorkTree
+from cartwright.promotion.land.deliver import Result, deliver
+from cartwright.promotion.land.worktree import WorkTree
 
 
 @pytest.fixture

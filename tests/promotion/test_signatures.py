@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.promotion.signatures import SignatureError, verify
 from cartwright.tools import require
 from tests.promotion.registry_server import Registry, free_port

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.errors import UserError
-from cartwright.promotion.entries import append_entry, remove_entries
-from cartwright.promotion.state import Freeze, Hold, add_freeze, add_hold, drop_holds, read_state
-from cartwright.promotion.trailers import DECISIONS, PASSED, Message, Moved, parse
-from cartwright.repository import Tree
-from cartwright.yamlfile import load
+from cartwright.history.trailers import DECISIONS, PASSED, Message, Moved, parse
+from cartwright.kernel.errors import UserError
+from cartwright.tree.decisions import Freeze, Hold, add_freeze, add_hold, drop_holds, read_state
+from cartwright.tree.repository import Tree
+from cartwright.yaml.lists import append_entry, remove_entries
+from cartwright.yaml.read import load
 
 MOMENT = datetime.datetime(2026, 11, 21, 8, 0, tzinfo=datetime.UTC)
 SCHEMA = Path(__file__).parents[2] / "environments/promotion.schema.json"

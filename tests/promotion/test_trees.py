@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.history import History
-from cartwright.errors import UserError
-from cartwright.promotion.trees import edited_tree
+from cartwright.history.trees import edited_tree
+from cartwright.kernel.errors import UserError
 
 # Names around a slash's place in the alphabet: a folder sorts as if its name ended in one.
 _NAME = st.sampled_from(["a", "a.b", "a-b", "a0", "ab", "A", "ä", "z"])

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import UserError
-from cartwright.promotion.git import read_head
+from cartwright.history.git import read_head
+from cartwright.history.record import read_record
+from cartwright.history.snapshot import open_snapshot
+from cartwright.kernel.errors import UserError
+from cartwright.promotion.audit.verify import Verification, verify
 from cartwright.promotion.intents import Rollback
-from cartwright.promotion.record import read_record
-from cartwright.promotion.snapshot import open_snapshot
-from cartwright.promotion.verify import Verification, verify
 from tests.promotion.engine import Engine
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 

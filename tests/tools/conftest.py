@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.paths import cache_root
+from cartwright.kernel.paths import cache_root
 from cartwright.tools import Tool, load_catalogue
 from tests.promotion.registry_server import Registry, serve_registry
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.errors import ToolError
+from cartwright.kernel.errors import ToolError
 from cartwright.tools import _archive
 from cartwright.tools._archive import pack, unpack
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.errors import Blocked, ToolError, UserError
+from cartwright.kernel.errors import Blocked, ToolError, UserError
 from cartwright.registry.contents import MANIFEST, digest_of
 from cartwright.registry.errors import RegistryError
 from cartwright.tools import Tool, _pull, asset, load_catalogue, require

@@ -22,13 +22,13 @@ import yaml
 from cartwright.cluster.certificates import Authority
 from cartwright.cluster.identities import ARGOCD_NAMESPACE, ClusterIdentities
 from cartwright.cluster.kubectl import Kubectl
-from cartwright.cluster.ports import LOOPBACK
-from cartwright.errors import ToolError, UserError
-from cartwright.policy.gatekeeper_files import FOLDER as GATEKEEPER
-from cartwright.policy.gatekeeper_files import WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
-from cartwright.repository import Tree
-from cartwright.run import run
-from cartwright.yamlfile import load_all
+from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.ports import LOOPBACK
+from cartwright.kernel.run import run
+from cartwright.policy.constraints import FOLDER as GATEKEEPER
+from cartwright.policy.constraints import WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
+from cartwright.tree.repository import Tree
+from cartwright.yaml.read import load_all
 
 __all__ = [
     "ROOT_NAME",

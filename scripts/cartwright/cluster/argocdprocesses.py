@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cartwright.cluster.blueprint import Component, Phase, Plan, roomy, stand_in
 from cartwright.cluster.identities import ARGOCD_NAMESPACE
-from cartwright.cluster.plan import Component, Phase, Plan, roomy, stand_in
-from cartwright.cluster.ports import LOOPBACK
+from cartwright.kernel.ports import LOOPBACK
 
 __all__ = ["argocd_processes", "redis"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cartwright.cluster.certificates import Authority
 from cartwright.cluster.kwok import shipped_objects
-from cartwright.node.layout import LABEL, SIMULATED
+from cartwright.cluster.node.layout import LABEL, SIMULATED
 
 __all__ = ["NODES_PER_ZONE", "ZONES", "cluster_objects"]
 

@@ -6,8 +6,8 @@ Everything listens on the loopback address, speaks TLS and authenticates its cal
 from __future__ import annotations
 
 from cartwright.cluster.argocdprocesses import argocd_processes, redis
+from cartwright.cluster.blueprint import Component, Plan
 from cartwright.cluster.controlplane import control_plane, etcd
-from cartwright.cluster.plan import Component, Plan
 from cartwright.cluster.platform import gatekeeper, prometheus_operator
 
 __all__ = ["TOOLS", "plan_components", "port_names"]

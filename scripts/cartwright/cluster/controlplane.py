@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cartwright.cluster.plan import Component, Phase, Plan, kube_clients, pair, roomy, service_range
-from cartwright.cluster.ports import LOOPBACK
+from cartwright.cluster.blueprint import Component, Phase, Plan, kube_clients, pair, roomy, service_range
+from cartwright.kernel.ports import LOOPBACK
 
 __all__ = ["control_plane", "etcd"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+from cartwright.cluster.node.layout import NodeLayout
+from cartwright.cluster.node.machine import SHIM, clean
 from cartwright.cluster.processes import Supervisor, kill_all
 from cartwright.cluster.state import Layout, State, exclusive
-from cartwright.errors import ClusterError
-from cartwright.node.layout import NodeLayout
-from cartwright.node.machine import SHIM, clean
+from cartwright.kernel.errors import ClusterError
 
 __all__ = ["down"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cartwright.cluster.gitremote import BRANCH
-from cartwright.cluster.ports import LOOPBACK
+from cartwright.cluster.node.lifecycle import REGISTRY
 from cartwright.cluster.state import Layout, State
-from cartwright.errors import ClusterError
-from cartwright.node.real import REGISTRY
-from cartwright.paths import state_dir
+from cartwright.kernel.errors import ClusterError
+from cartwright.kernel.paths import state_dir
+from cartwright.kernel.ports import LOOPBACK
 
 __all__ = ["Embedded", "find_embedded"]
 

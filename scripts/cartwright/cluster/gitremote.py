@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cartwright.cluster.identities import ARGOCD_NAMESPACE
 from cartwright.cluster.state import Layout
-from cartwright.errors import ToolError, UserError
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.run import run
 
 __all__ = ["BRANCH", "Remote", "check_out", "head_of", "uncommitted"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.cluster.certificates import Authority, KeyPair, signing_key
-from cartwright.cluster.ports import LOOPBACK
 from cartwright.cluster.state import Layout
+from cartwright.kernel.ports import LOOPBACK
 
 __all__ = [
     "ARGOCD_NAMESPACE",

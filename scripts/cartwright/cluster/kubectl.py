@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import ToolError
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.run import run
 
 __all__ = ["Kubectl"]
 

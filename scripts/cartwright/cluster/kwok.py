@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from cartwright.cluster.node.objects import ADDRESS, HELPER_LABEL
 from cartwright.cluster.state import Layout
-from cartwright.node.objects import ADDRESS, HELPER_LABEL
 from cartwright.tools import asset
 
 __all__ = ["kwok_configuration", "shipped_objects", "write_configuration"]

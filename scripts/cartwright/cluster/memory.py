@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psutil
 
+from cartwright.cluster.node.layout import NodeLayout
+from cartwright.cluster.node.machine import container_processes
 from cartwright.cluster.processes import own_processes
 from cartwright.cluster.state import Layout
-from cartwright.node.layout import NodeLayout
-from cartwright.node.machine import container_processes
 
 __all__ = ["all_processes", "resident"]
 

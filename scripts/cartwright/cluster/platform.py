@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cartwright.cluster.plan import Component, Phase, Plan, pair, stand_in
-from cartwright.cluster.ports import LOOPBACK
+from cartwright.cluster.blueprint import Component, Phase, Plan, pair, stand_in
 from cartwright.cluster.state import Layout
+from cartwright.kernel.ports import LOOPBACK
 
 __all__ = ["audit_folder", "gatekeeper", "prometheus_operator", "webhook_certificates"]
 

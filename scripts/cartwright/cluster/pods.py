@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cartwright.applications import Application
 from cartwright.cluster.kubectl import Kubectl
-from cartwright.errors import UserError
-from cartwright.network.dependencies import DependencyMap
-from cartwright.node.layout import NAME
-from cartwright.repository import Tree
-from cartwright.yamlfile import line_of, nodes
+from cartwright.cluster.node.layout import NAME
+from cartwright.kernel.errors import UserError
+from cartwright.tree.applications import Application
+from cartwright.tree.dependencies import DependencyMap
+from cartwright.tree.repository import Tree
+from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["Pod", "read_pods"]
 

@@ -20,10 +20,10 @@ import psutil
 from supervisor.states import ProcessStates
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from cartwright.cluster.plan import Component
+from cartwright.cluster.blueprint import Component
 from cartwright.cluster.state import Layout, ProcessRecord, State
-from cartwright.errors import ClusterError
-from cartwright.run import run
+from cartwright.kernel.errors import ClusterError
+from cartwright.kernel.run import run
 
 __all__ = ["MARKER", "Supervisor", "configuration", "kill_all", "own_processes"]
 

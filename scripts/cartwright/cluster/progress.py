@@ -13,10 +13,10 @@ from rich.text import Text
 
 from cartwright.cluster.argocd import ROOT_NAME
 from cartwright.cluster.memory import resident
+from cartwright.cluster.node.door import door_url
 from cartwright.cluster.state import Layout
 from cartwright.cluster.up import Outcome
 from cartwright.cluster.wait import Snapshot
-from cartwright.node.door import door_url
 
 __all__ = ["Progress", "age", "coloured", "progress_table", "summary"]
 

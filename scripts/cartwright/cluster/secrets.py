@@ -17,7 +17,7 @@ from typing import Any
 
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.state import Layout
-from cartwright.render import Rendered
+from cartwright.tree.render import Rendered
 
 __all__ = ["SecretReference", "Seeding", "derived", "missing_secrets", "secret_objects", "seed"]
 

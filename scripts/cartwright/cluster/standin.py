@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import ToolError
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.run import run
 
 __all__ = ["container_flags", "container_variables", "main"]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from cartwright.errors import ClusterError
+from cartwright.kernel.errors import ClusterError
 
 __all__ = ["Layout", "ProcessRecord", "State", "exclusive"]
 

@@ -13,22 +13,22 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cartwright.applications import Application, find_applications
 from cartwright.cluster.argocd import ROOT_NAME, AppStatus, read_applications
 from cartwright.cluster.components import TOOLS
 from cartwright.cluster.gitremote import Remote, head_of, uncommitted
 from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.node.lifecycle import REGISTRY
 from cartwright.cluster.pods import Pod, read_pods
 from cartwright.cluster.processes import Supervisor
 from cartwright.cluster.progress import coloured
 from cartwright.cluster.state import Layout, State
-from cartwright.environments import load_environments
-from cartwright.errors import ClusterError
-from cartwright.images.registry import holds
-from cartwright.network.dependencies import load_dependencies
-from cartwright.node.real import REGISTRY
-from cartwright.repository import Tree, open_tree
+from cartwright.images.push import holds
+from cartwright.kernel.errors import ClusterError
 from cartwright.tools import require
+from cartwright.tree.applications import Application, find_applications
+from cartwright.tree.dependencies import load_dependencies
+from cartwright.tree.environments import load_environments
+from cartwright.tree.repository import Tree, open_tree
 
 __all__ = ["AppReport", "ClusterReport", "Image", "read_status"]
 

@@ -13,28 +13,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cartwright import mirrors
-from cartwright.applications import Application, find_applications
 from cartwright.cluster import argocd, bootstrap, secrets
+from cartwright.cluster.blueprint import Component, Phase, Plan, make_plan
 from cartwright.cluster.components import TOOLS, plan_components, port_names
-from cartwright.cluster.files import link_argocd_certificates, prepare_gatekeeper, write_redis_configuration
 from cartwright.cluster.gitremote import Remote, uncommitted
 from cartwright.cluster.kubectl import Kubectl
-from cartwright.cluster.plan import Component, Phase, Plan, make_plan
-from cartwright.cluster.ports import allocate, is_free, refuse_taken
+from cartwright.cluster.node.lifecycle import PORTS as NODE_PORTS
+from cartwright.cluster.node.lifecycle import REGISTRY
+from cartwright.cluster.node.nodeplan import TOOLS as NODE_TOOLS
+from cartwright.cluster.placements import link_argocd_certificates, prepare_gatekeeper, write_redis_configuration
 from cartwright.cluster.processes import Supervisor, kill_all
-from cartwright.cluster.real import open_real
+from cartwright.cluster.realnode import open_real
 from cartwright.cluster.state import Layout, State, exclusive
 from cartwright.cluster.wait import Snapshot, wait_for
-from cartwright.environments import load_environments, pick_environment
-from cartwright.errors import ClusterError, UserError
-from cartwright.node.components import TOOLS as NODE_TOOLS
-from cartwright.node.real import PORTS as NODE_PORTS
-from cartwright.node.real import REGISTRY
-from cartwright.packages import require_programs
-from cartwright.render import render
-from cartwright.repository import Tree, open_tree
+from cartwright.kernel.errors import ClusterError, UserError
+from cartwright.kernel.ports import allocate, is_free, refuse_taken
 from cartwright.tools import load_catalogue, require
+from cartwright.tools.packages import require_programs
+from cartwright.tree import mirrors
+from cartwright.tree.applications import Application, find_applications
+from cartwright.tree.environments import load_environments, pick_environment
+from cartwright.tree.render import render
+from cartwright.tree.repository import Tree, open_tree
 
 __all__ = ["Options", "Outcome", "up"]
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cartwright.applications import Application
 from cartwright.cluster.argocd import ROOT_NAME, AppStatus
+from cartwright.tree.applications import Application
 
 __all__ = ["Snapshot", "wait_for"]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cartwright.errors import UserError, nearest
-from cartwright.output import write
-from cartwright.repository import find_root, open_tree
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.output import write
+from cartwright.tree.repository import find_root, open_tree
 
 __all__ = ["check"]
 
@@ -49,7 +49,7 @@ def check(  # noqa: PLR0917 - a command's options
 
     Exit codes: 0 nothing blocks, 1 findings of severity error, 2 input that can't be read.
     """
-    from cartwright.report import RENDERERS
+    from cartwright.check.report import RENDERERS
 
     if output not in RENDERERS:
         raise UserError(f"no format '{output}'", hint=nearest(output, RENDERERS))
@@ -61,11 +61,11 @@ def check(  # noqa: PLR0917 - a command's options
         raise UserError("--manifests needs files or folders to judge")
     tree = open_tree(find_root(), ref)
     if paths:
-        from cartwright.manifests import check_manifests
+        from cartwright.check.manifests import check_manifests
 
         report = check_manifests(tree, paths, isolate=isolate, pss=pss)
     else:
-        from cartwright.verdict import check as run_check
+        from cartwright.check.cached import check as run_check
 
         report = run_check(tree, environments=env or (), apps=app or (), use_cache=not no_cache)
     write(RENDERERS[output](report))

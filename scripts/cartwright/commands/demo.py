@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cartwright.repository import find_root
+from cartwright.tree.repository import find_root
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def order() -> None:
     """
     from cartwright.cluster.state import Layout
     from cartwright.demo.order import show
-    from cartwright.paths import state_dir
+    from cartwright.kernel.paths import state_dir
 
     show(Layout(state_dir(find_root()).resolve()))
 
@@ -50,8 +50,8 @@ def load(
     from cartwright.cluster.state import Layout
     from cartwright.demo.load import Load
     from cartwright.demo.order import open_shop
-    from cartwright.output import write
-    from cartwright.paths import state_dir
+    from cartwright.kernel.output import write
+    from cartwright.kernel.paths import state_dir
 
     shop = open_shop(Layout(state_dir(find_root()).resolve()))
     try:
@@ -83,6 +83,6 @@ def promotion(
 
     Exit codes: 0 everything ended as it should, 1 something did not, 2 it could not start.
     """
-    from cartwright.demo.promotion import show
+    from cartwright.demo.walkthrough import show
 
     show(find_root(), use_running=use_running)

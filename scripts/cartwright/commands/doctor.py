@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from cartwright.doctor import examine
-from cartwright.errors import UserError, nearest
-from cartwright.output import stdout, write
-from cartwright.repository import find_root
+from cartwright.cluster.doctor import examine
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.output import stdout, write
+from cartwright.tree.repository import find_root
 
 __all__ = ["doctor"]
 

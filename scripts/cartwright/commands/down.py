@@ -8,9 +8,9 @@ import typer
 
 from cartwright.cluster.down import down as bring_down
 from cartwright.cluster.state import Layout
-from cartwright.output import stderr, stdout
-from cartwright.paths import state_dir
-from cartwright.repository import find_root
+from cartwright.kernel.output import stderr, stdout
+from cartwright.kernel.paths import state_dir
+from cartwright.tree.repository import find_root
 
 
 def down(

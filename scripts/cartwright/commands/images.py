@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cartwright.errors import UserError
-from cartwright.output import stderr, stdout, write
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.output import stderr, stdout, write
 
 if TYPE_CHECKING:
     from cartwright.images import Built
@@ -116,10 +116,10 @@ def _entry(name: str, image: Built, **more: Any) -> dict[str, Any]:
 
 def _push(root: Path, images: Mapping[str, Built]) -> Mapping[str, str]:
     """Push to the registry of the embedded cluster, if it has a real node; what was pushed, by name."""
+    from cartwright.cluster.node.lifecycle import REGISTRY
     from cartwright.cluster.state import Layout, State
-    from cartwright.images.registry import answers, push
-    from cartwright.node.real import REGISTRY
-    from cartwright.paths import state_dir
+    from cartwright.images.push import answers, push
+    from cartwright.kernel.paths import state_dir
 
     state = State.load(Layout(state_dir(root)))
     if state is None or not state.real:
@@ -151,6 +151,6 @@ def _check_format(output_format: str) -> None:
 
 
 def _root() -> Path:
-    from cartwright.repository import find_root
+    from cartwright.tree.repository import find_root
 
     return find_root()

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from cartwright.kernel.generated import stale, write_all
+from cartwright.kernel.output import write
 from cartwright.network import generate, load_dependencies
-from cartwright.network.files import stale, write_all
-from cartwright.output import write
-from cartwright.repository import find_root, open_tree
+from cartwright.tree.repository import find_root, open_tree
 
 _SHOWN = 20
 """Differences of one environment that are printed; a namespace without default-deny has hundreds."""

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cartwright.output import write
-from cartwright.repository import find_root, open_tree
+from cartwright.kernel.output import write
+from cartwright.tree.repository import find_root, open_tree
 
 app = typer.Typer(no_args_is_help=True, help="Create a new service: code, base, overlays and tests.")
 

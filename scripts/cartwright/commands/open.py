@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from cartwright.cluster.pages import pages
+from cartwright.cluster.addresses import pages
 from cartwright.cluster.state import Layout, State
-from cartwright.errors import UserError, nearest
-from cartwright.output import stdout, write
-from cartwright.paths import state_dir
-from cartwright.repository import find_root
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.output import stdout, write
+from cartwright.kernel.paths import state_dir
+from cartwright.tree.repository import find_root
 
 _FORMATS = ("text", "json")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cartwright.errors import UserError, nearest
-from cartwright.output import stdout, write
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.output import stdout, write
 from cartwright.policy.model import SEVERITIES, load_rules
-from cartwright.repository import find_root
+from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
     from cartwright.policy.model import Rule
@@ -102,9 +102,9 @@ def build(
 
     Examples: `cartwright policy build`, `cartwright policy build --check`.
     """
-    from cartwright.network.files import stale, write_all
-    from cartwright.policy.gatekeeper_files import generate
-    from cartwright.repository import open_tree
+    from cartwright.kernel.generated import stale, write_all
+    from cartwright.policy.constraints import generate
+    from cartwright.tree.repository import open_tree
 
     root = find_root()
     wanted = generate(open_tree(root))
@@ -132,8 +132,8 @@ def test_rules(
 
     Exit codes: 0 all holds, 1 something is wrong, 2 rules that can't be read.
     """
-    from cartwright.policy.suite import prove
-    from cartwright.repository import open_tree
+    from cartwright.prove.suite import prove
+    from cartwright.tree.repository import open_tree
 
     _require(output, _FORMATS, "format")
     proofs = []

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import FORMAT, NAMES
 from cartwright.commands.promote_request import Api, AutoMerge, Forge, Project, PullRequest, RequestOptions
-from cartwright.errors import UserError, nearest
+from cartwright.kernel.errors import UserError, nearest
 
 __all__ = ["app"]
 
@@ -79,7 +79,7 @@ def promote(
     Examples: `cartwright promote catalog --from dev --to staging --dry-run`,
     `cartwright promote --set checkout --from staging --to prod --push`.
     """
-    from cartwright.errors import UserError
+    from cartwright.kernel.errors import UserError
     from cartwright.promotion.intents import Promote
 
     if sum((bool(apps), everything, set_name is not None)) != 1:
@@ -141,7 +141,7 @@ def set_image(
         if push or pr or remote or branch or offline:
             raise UserError("--embedded says itself where to, and whom to ask", hint="leave the other options out")
         from cartwright.cluster.embedded import find_embedded
-        from cartwright.repository import find_root
+        from cartwright.tree.repository import find_root
 
         found = find_embedded(find_root())
         where = options.Where(push=True, remote=str(found.remote), branch=found.branch)

@@ -8,9 +8,9 @@ import typer
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import FORMAT
-from cartwright.errors import UserError
-from cartwright.output import stdout, write
-from cartwright.repository import find_root
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.output import stdout, write
+from cartwright.tree.repository import find_root
 
 __all__ = ["drift", "register"]
 
@@ -33,11 +33,11 @@ def drift(
 
     Exit codes: 0 no undeclared difference, 1 some, 2 bad input.
     """
-    from cartwright.environments import pick_environment
-    from cartwright.promotion.drift import find_drift
-    from cartwright.promotion.driftreport import drift_json, drift_text
-    from cartwright.promotion.git import read_head
-    from cartwright.promotion.snapshot import open_snapshot
+    from cartwright.history.git import read_head
+    from cartwright.history.snapshot import open_snapshot
+    from cartwright.promotion.audit.drift import find_drift
+    from cartwright.promotion.report.drift import drift_json, drift_text
+    from cartwright.tree.environments import pick_environment
 
     options.check_format(output)
     root = find_root()

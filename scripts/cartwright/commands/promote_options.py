@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cartwright.commands.promote_request import RequestOptions
-from cartwright.errors import UserError, nearest
-from cartwright.output import show, write
-from cartwright.repository import find_root
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.output import show, write
+from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
-    from cartwright.promotion.deliver import Destination, Permission
     from cartwright.promotion.intents import Image, Intent
+    from cartwright.promotion.land.deliver import Destination, Permission
     from cartwright.registry.reference import Reference
 
 __all__ = [
@@ -94,8 +94,8 @@ class Where:
         Raises:
             UserError: a remote or branch without ``--push``, or one that there is not.
         """
-        from cartwright.promotion.remote import pick_remote
-        from cartwright.promotion.worktree import WorkTree
+        from cartwright.promotion.land.remote import pick_remote
+        from cartwright.promotion.land.worktree import WorkTree
 
         if self.push:
             return pick_remote(root, name=self.remote, branch=self.branch)
@@ -114,7 +114,7 @@ class HubOptions:
 
 def permission(break_glass: str | None, override_hold: str | None, approved_by: Sequence[str] | None) -> Permission:
     """What a person takes upon themself, from the options."""
-    from cartwright.promotion.deliver import Permission
+    from cartwright.promotion.land.deliver import Permission
 
     return Permission(break_glass=break_glass, override_hold=override_hold, approved_by=tuple(approved_by or ()))
 
@@ -130,10 +130,10 @@ def run(
     request: RequestOptions | None = None,
 ) -> None:
     """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
-    from cartwright.promotion.argo import find_hub
-    from cartwright.promotion.deliver import Permission, deliver
+    from cartwright.cluster.find import find_hub
     from cartwright.promotion.evidence import Sources
-    from cartwright.promotion.report import as_json, as_text, exit_code
+    from cartwright.promotion.land.deliver import Permission, deliver
+    from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
     check_format(output)
@@ -162,7 +162,7 @@ def run(
         result = deliver(root, intent, destination=destination, sources=sources, permission=permission, dry_run=dry_run)
     objects = None
     if dry_run and not result.plan.is_noop:
-        from cartwright.promotion.preview import preview
+        from cartwright.promotion.report.preview import preview
 
         objects = preview(result.plan)
     if output == "json":
@@ -196,11 +196,11 @@ def resolve_images(
         UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
         RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
     """
-    from cartwright.environments import load_environments, pick_environment
     from cartwright.promotion.gates.registry import platforms_of
     from cartwright.promotion.intents import Image
     from cartwright.registry.reference import parse_reference
-    from cartwright.repository import open_tree
+    from cartwright.tree.environments import load_environments, pick_environment
+    from cartwright.tree.repository import open_tree
 
     target = pick_environment(load_environments(open_tree(find_root())), environment)
     platforms = platforms_of(target.content["gates"])
@@ -218,7 +218,7 @@ def resolve_images(
 
 
 def _digest(reference: Reference, platforms: Sequence[str]) -> str:
-    from cartwright.promotion.registry import RegistryError, resolve
+    from cartwright.promotion.published import RegistryError, resolve
 
     try:
         return resolve(reference, platforms=platforms).digest
@@ -234,7 +234,7 @@ def moment(text: str) -> datetime.datetime:
     Raises:
         UserError: it is none, or says no offset.
     """
-    from cartwright.promotion.trailers import parse_instant
+    from cartwright.kernel.moments import parse_instant
 
     found = parse_instant(text)
     if found is None:

@@ -11,9 +11,9 @@ import typer
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import FORMAT, NAMES
-from cartwright.errors import UserError
-from cartwright.output import stdout, write
-from cartwright.repository import find_root
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.output import stdout, write
+from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,8 +37,8 @@ def history(
     Examples: `cartwright promote history catalog`, `cartwright promote history catalog --env prod --limit 5`,
     `cartwright promote history shop/catalog --format json`.
     """
-    from cartwright.promotion.history import History, read_history
-    from cartwright.promotion.recordreport import history_text
+    from cartwright.promotion.audit.timeline import History, read_history
+    from cartwright.promotion.report.audit import history_text
 
     here = _context(output)
     environments = _environments(here, environment)
@@ -64,10 +64,10 @@ def matrix(
     Examples: `cartwright promote matrix`, `cartwright promote matrix catalog --env prod`,
     `cartwright promote matrix --waiting --format json`.
     """
-    from cartwright.promotion.argo import find_hub
+    from cartwright.cluster.find import find_hub
+    from cartwright.promotion.audit.matrix import read_matrix
     from cartwright.promotion.evidence import Sources
-    from cartwright.promotion.matrix import read_matrix
-    from cartwright.promotion.recordreport import matrix_text
+    from cartwright.promotion.report.audit import matrix_text
 
     here = _context(output)
     environments = _environments(here, environment)
@@ -96,9 +96,10 @@ def metrics(
     Examples: `cartwright promote metrics`, `cartwright promote metrics --since 90d --per-app`,
     `cartwright promote metrics catalog --env prod --argocd --format json`.
     """
-    from cartwright.promotion.argo import UnknownHealthError, find_hub
-    from cartwright.promotion.metrics import measure, read_syncs
-    from cartwright.promotion.recordreport import metrics_text
+    from cartwright.cluster.find import find_hub
+    from cartwright.promotion.argo import UnknownHealthError
+    from cartwright.promotion.audit.metrics import measure, read_syncs
+    from cartwright.promotion.report.audit import metrics_text
 
     here = _context(output)
     environments = _environments(here, environment)
@@ -129,8 +130,8 @@ def verify(output: options.Output = FORMAT) -> None:
 
     Exit codes: 0 all came through, 1 some did not, 2 the history can't be read.
     """
-    from cartwright.promotion.recordreport import verification_json, verification_text
-    from cartwright.promotion.verify import verify as judge_all
+    from cartwright.promotion.audit.verify import verify as judge_all
+    from cartwright.promotion.report.audit import verification_json, verification_text
 
     here = _context(output)
     found = judge_all(here.snapshot, here.record)
@@ -145,9 +146,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _context(output: str) -> Context:
-    from cartwright.promotion.git import read_head
+    from cartwright.history.git import read_head
+    from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.plan import Context
-    from cartwright.promotion.snapshot import open_snapshot
 
     options.check_format(output)
     root = find_root()
@@ -155,7 +156,7 @@ def _context(output: str) -> Context:
 
 
 def _environments(here: Context, names: list[str] | None) -> tuple[str, ...]:
-    from cartwright.environments import pick_environment
+    from cartwright.tree.environments import pick_environment
 
     known = here.snapshot.environments
     wanted = {pick_environment(known, name).name for name in names or known}

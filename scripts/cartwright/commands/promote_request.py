@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 
 if TYPE_CHECKING:
-    from cartwright.promotion.deliver import Permission, Result
     from cartwright.promotion.evidence import Sources
-    from cartwright.promotion.forge import Proposed
     from cartwright.promotion.intents import Intent
+    from cartwright.promotion.land.deliver import Permission, Result
+    from cartwright.promotion.request.forge import Proposed
 
 __all__ = ["Api", "AutoMerge", "Forge", "Project", "PullRequest", "RequestOptions"]
 
@@ -58,12 +58,12 @@ class RequestOptions:
         """Deliver an intent as a request. The token is looked for before anything is pushed.
 
         Raises:
-            UserError, Blocked: see :func:`cartwright.promotion.proposal.deliver_request`.
+            UserError, Blocked: see :func:`cartwright.promotion.request.proposal.deliver_request`.
         """
-        from cartwright.promotion.forge import connect, find_project
-        from cartwright.promotion.git import git
-        from cartwright.promotion.proposal import deliver_request
-        from cartwright.promotion.remote import pick_remote
+        from cartwright.history.git import git
+        from cartwright.promotion.land.remote import pick_remote
+        from cartwright.promotion.request.forge import connect, find_project
+        from cartwright.promotion.request.proposal import deliver_request
 
         base = pick_remote(root, name=remote, branch=branch)
         known = git(root, "remote", "get-url", base.remote, accept=(0, 2, 128))

@@ -11,10 +11,10 @@ from rich.live import Live
 
 from cartwright.cluster.state import Layout
 from cartwright.cluster.status import ClusterReport, read_status
-from cartwright.errors import UserError, nearest
-from cartwright.output import stdout, write
-from cartwright.paths import state_dir
-from cartwright.repository import find_root
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.output import stdout, write
+from cartwright.kernel.paths import state_dir
+from cartwright.tree.repository import find_root
 
 _FORMATS = ("text", "json")
 _WATCH_SECONDS = 2.0

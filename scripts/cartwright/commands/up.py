@@ -10,9 +10,9 @@ from cartwright.cluster.progress import Progress, summary
 from cartwright.cluster.state import Layout
 from cartwright.cluster.up import Options
 from cartwright.cluster.up import up as bring_up
-from cartwright.output import stderr, stdout
-from cartwright.paths import state_dir
-from cartwright.repository import find_root
+from cartwright.kernel.output import stderr, stdout
+from cartwright.kernel.paths import state_dir
+from cartwright.tree.repository import find_root
 
 
 def up(

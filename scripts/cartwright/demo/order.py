@@ -11,11 +11,11 @@ import httpx
 
 from cartwright.cluster.components import TOOLS
 from cartwright.cluster.kubectl import Kubectl
+from cartwright.cluster.node.door import door_url
 from cartwright.cluster.state import Layout, State
 from cartwright.demo.stage import DemoError
-from cartwright.errors import ToolError
-from cartwright.node.door import door_url
-from cartwright.output import write
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.output import write
 from cartwright.tools import require
 
 __all__ = ["Shop", "open_shop", "show"]

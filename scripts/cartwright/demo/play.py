@@ -14,12 +14,12 @@ from pathlib import Path
 
 from cartwright.cluster.state import Layout, State
 from cartwright.demo import rehearsal
-from cartwright.demo.registry import Registry, serve
+from cartwright.demo.imagestore import Registry, serve
 from cartwright.demo.stage import DemoError, Person, Stage
-from cartwright.errors import ToolError, UserError
-from cartwright.paths import state_dir
+from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.paths import state_dir
+from cartwright.kernel.run import run
 from cartwright.promotion.argo import AppState, Hub
-from cartwright.run import run
 from cartwright.tools import require
 
 __all__ = ["Play", "opened"]

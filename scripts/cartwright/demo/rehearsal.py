@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ruamel.yaml import YAML
 
-from cartwright.demo.registry import Registry
+from cartwright.demo.imagestore import Registry
 
 __all__ = ["APPS", "ENVIRONMENTS", "break_in_dev", "close_window", "edit", "open_window", "prepare"]
 

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cartwright.errors import CartwrightError
-from cartwright.output import stdout
+from cartwright.kernel.errors import CartwrightError
+from cartwright.kernel.output import stdout
 
 __all__ = ["DemoError", "Person", "Shut", "Stage", "read_shut"]
 
@@ -157,7 +157,7 @@ class Stage:
         stdout().print(f"   $ {shlex.join(shown or words)}{note}", style="cyan", markup=False)
         environment = {**os.environ, **self.variables, **(who or self.person).environment(), **(extra or {})}
         lines = []
-        # Not through cartwright.run: an audience reads along, and Ctrl-C is meant for the command, too.
+        # Not through cartwright.kernel.run: an audience reads along, and Ctrl-C is meant for the command, too.
         with subprocess.Popen(
             words,
             cwd=self.clone,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cartwright.errors import ToolError, UserError
 from cartwright.images.mmdebstrap import EPOCH, LEFT_OUT, REMOVED, SUITE, make_root
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.run import run
 
 if TYPE_CHECKING:
     from cartwright.images.buildah import Buildah

@@ -15,13 +15,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cartwright.errors import ToolError
 from cartwright.images.base import CONTAINERFILE, Base
 from cartwright.images.buildah import Buildah, Built, export
+from cartwright.images.inputs import KIT, REGISTRY, Source, files
 from cartwright.images.lock import PYTHON, locked_requirements, python_platform
 from cartwright.images.mmdebstrap import EPOCH
-from cartwright.images.sources import KIT, REGISTRY, Source, files
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.run import run
 
 __all__ = ["build_service", "find_uv"]
 

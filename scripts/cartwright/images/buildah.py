@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cartwright.errors import ToolError
-from cartwright.packages import require_programs
-from cartwright.paths import cache_root
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.paths import cache_root
+from cartwright.kernel.run import run
+from cartwright.tools.packages import require_programs
 
 __all__ = ["Buildah", "Built", "export", "open_store"]
 

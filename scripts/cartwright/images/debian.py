@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import ToolError
 from cartwright.images.buildah import Buildah, Built, export
 from cartwright.images.mmdebstrap import EPOCH, SUITE, make_root
 from cartwright.images.recipes import Recipe
+from cartwright.kernel.errors import ToolError
 
 __all__ = ["build_debian"]
 

@@ -7,8 +7,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from cartwright.errors import ToolError, UserError
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.run import run
 
 __all__ = ["PYTHON", "direct_requirements", "locked_requirements", "python_platform"]
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cartwright.errors import ToolError
-from cartwright.packages import require_programs
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.run import run
+from cartwright.tools.packages import require_programs
 
 __all__ = ["EPOCH", "LEFT_OUT", "REMOVED", "SUITE", "make_root"]
 

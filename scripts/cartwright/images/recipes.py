@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import UserError, nearest
+from cartwright.kernel.errors import UserError, nearest
 
 __all__ = ["Recipe", "load_recipes"]
 

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from cartwright.errors import UserError
 from cartwright.images.base import Base, choose_base
 from cartwright.images.build import build_service
 from cartwright.images.buildah import Buildah, Built, open_store
 from cartwright.images.debian import build_debian
+from cartwright.images.inputs import REGISTRY, pick_services, read_source
 from cartwright.images.recipes import load_recipes
-from cartwright.images.sources import REGISTRY, pick_services, read_source
-from cartwright.paths import cache_root
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.paths import cache_root
 
 __all__ = ["SANDBOX", "stored_images", "stored_recipe", "stored_recipes", "stored_services"]
 

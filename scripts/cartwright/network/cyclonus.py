@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cartwright.errors import ToolError
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError
+from cartwright.kernel.run import run
 
 __all__ = ["Endpoint", "Flow", "Verdict", "ask"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from cartwright.network.dependencies import App, DependencyMap
-from cartwright.yamltext import scalar
+from cartwright.tree.dependencies import App, DependencyMap
+from cartwright.yaml.scalars import scalar
 
 __all__ = ["generate"]
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.applications import find_applications
-from cartwright.environments import load_environments
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.network.cyclonus import Endpoint, Flow, Verdict, ask
-from cartwright.network.dependencies import FILE, App, DependencyMap, load_dependencies
-from cartwright.render import render
-from cartwright.repository import Tree
 from cartwright.tools import require
+from cartwright.tree.applications import find_applications
+from cartwright.tree.dependencies import FILE, App, DependencyMap, load_dependencies
+from cartwright.tree.environments import load_environments
+from cartwright.tree.render import render
+from cartwright.tree.repository import Tree
 
 __all__ = ["Proof", "Surroundings", "compare", "expect", "prove", "prove_all", "surroundings"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from cartwright.errors import UserError
-from cartwright.yamlfile import load_all, refuse_excess
+from cartwright.kernel.errors import UserError
+from cartwright.yaml.read import load_all, refuse_excess
 
 __all__ = ["LARGEST_FILE", "Document", "documents_of", "objects_in", "read_documents", "read_text"]
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import ToolError, UserError, nearest
+from cartwright.kernel.errors import ToolError, UserError, nearest
+from cartwright.kernel.run import run
 from cartwright.policy.adapter import Fleet, Realm, by_file, data_document, input_document
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.model import Rule, load_rules
-from cartwright.run import run
 
 __all__ = [
     "PSS_LEVELS",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cartwright.errors import UserError, nearest
+from cartwright.kernel.errors import UserError, nearest
 from cartwright.policy.model import Rule
 
 if TYPE_CHECKING:

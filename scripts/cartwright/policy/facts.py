@@ -23,13 +23,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from cartwright import memo
-from cartwright.errors import UserError
-from cartwright.promotion.pins import Pinned
-from cartwright.promotion.record import Event, read_record
-from cartwright.promotion.trailers import instant
+from cartwright.history.pins import Pinned
+from cartwright.history.record import Event, read_record
+from cartwright.kernel import memo
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.moments import instant
 from cartwright.registry.reference import parse_reference
-from cartwright.repository import Tree
+from cartwright.tree.repository import Tree
 
 __all__ = ["read_facts"]
 

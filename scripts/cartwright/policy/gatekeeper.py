@@ -17,7 +17,7 @@ from typing import Any
 from cartwright.policy.kinds import version_of
 from cartwright.policy.model import Kind, Rule
 from cartwright.policy.reads import Modules, inventory_reads
-from cartwright.schemas import CONSTRAINT_KIND
+from cartwright.policy.schemas import CONSTRAINT_KIND
 
 __all__ = ["CONSTRAINT", "TEMPLATE", "Settings", "constraint", "enforcement", "lookups", "template"]
 

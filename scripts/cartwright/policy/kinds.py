@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from cartwright.policy.model import Kind
-from cartwright.schemas import schema_folder
+from cartwright.policy.schemas import schema_folder
 
 __all__ = ["is_built_in", "is_cluster_wide", "resource_of", "version_of"]
 

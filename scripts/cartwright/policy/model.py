@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 
 __all__ = ["POD_CARRYING", "SCOPES", "SEVERITIES", "Kind", "Link", "Parameter", "Rule", "load_rules"]
 

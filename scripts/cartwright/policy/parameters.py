@@ -14,11 +14,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cartwright.environments import Environment
-from cartwright.errors import UserError
-from cartwright.network.dependencies import FILE, SCHEMA, App, DependencyMap, parse_dependencies
-from cartwright.repository import Tree
+from cartwright.kernel.errors import UserError
 from cartwright.tools import load_catalogue
+from cartwright.tree.dependencies import FILE, SCHEMA, App, DependencyMap, parse_dependencies
+from cartwright.tree.environments import Environment
+from cartwright.tree.repository import Tree
 
 __all__ = ["kubernetes_version", "parameters_of"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.run import run
 from cartwright.policy.model import POD_CARRYING, Kind, Rule
-from cartwright.run import run
 
 __all__ = ["Modules", "inventory_reads", "parse_modules", "reads_inventory"]
 

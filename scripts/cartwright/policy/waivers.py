@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import UserError, nearest
-from cartwright.findings import Finding, ResourceRef
-from cartwright.schema import load_valid
-from cartwright.yamlfile import line_of, nodes
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.findings import Finding, ResourceRef
+from cartwright.yaml.read import line_of, nodes
+from cartwright.yaml.validate import load_valid
 
 __all__ = ["LONGEST", "Waiver", "apply_waivers", "load_waivers"]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from cartwright.errors import UserError, nearest
+from cartwright.kernel.errors import UserError, nearest
 
 __all__ = ["Roster", "address_of", "parse_roster"]
 

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cartwright.errors import CartwrightError, ToolError
-from cartwright.paths import state_dir
-from cartwright.promotion.trailers import parse_instant
-from cartwright.run import run
+from cartwright.kernel.errors import CartwrightError, ToolError
+from cartwright.kernel.moments import parse_instant
+from cartwright.kernel.run import run
 
-__all__ = ["AppState", "HealthSource", "Hub", "UnknownHealthError", "find_hub", "parse_application"]
+__all__ = ["AppState", "HealthSource", "Hub", "NoHub", "UnknownHealthError", "parse_application"]
 
 _NAMESPACE = "argocd"
 _SECONDS = 10
@@ -81,7 +79,7 @@ class Hub:
     """The cluster that Argo CD runs in."""
 
     kubeconfig: Path | None = None
-    """None: the embedded cluster's or the environment's, as :func:`find_hub` says."""
+    """None: the embedded cluster's or the environment's, as :func:`cartwright.cluster.find.find_hub` says."""
     context: str | None = None
     """The kubeconfig's own by default."""
 
@@ -105,45 +103,13 @@ class Hub:
 
 
 @dataclass(frozen=True)
-class _NoHub:
+class NoHub:
     """Nobody has said where Argo CD is."""
 
     def read(self, _: Collection[str], /) -> Mapping[str, AppState]:
         raise UnknownHealthError(
             "no cluster with Argo CD is known: run `cartwright up`, or give --kubeconfig and --context"
         )
-
-
-def find_hub(root: Path, *, kubeconfig: Path | None = None, context: str | None = None) -> HealthSource:
-    """Where to ask: the options, ``CARTWRIGHT_KUBECONFIG`` and ``CARTWRIGHT_CONTEXT``, the embedded cluster of this
-    repository, then ``KUBECONFIG``; the first that is given.
-
-    kubectl's own default is not among them: whichever cluster somebody used last must not vouch for a release.
-    """
-    if kubeconfig is None and "CARTWRIGHT_KUBECONFIG" in os.environ:
-        kubeconfig = Path(os.environ["CARTWRIGHT_KUBECONFIG"])
-    context = context or os.environ.get("CARTWRIGHT_CONTEXT")
-    if kubeconfig is not None:
-        return Hub(kubeconfig=kubeconfig, context=context)
-    embedded = _embedded(root)
-    if embedded is not None and context is None:
-        return Hub(kubeconfig=embedded)
-    if "KUBECONFIG" in os.environ or context is not None:
-        return Hub(context=context)
-    return _NoHub()
-
-
-def _embedded(root: Path) -> Path | None:
-    """The kubeconfig of the embedded cluster's hub, where one runs."""
-    folder = state_dir(root)
-    if not (folder / "state.json").is_file():
-        return None
-    from cartwright.cluster.state import Layout, State
-
-    layout = Layout(root=folder.resolve())
-    state = State.load(layout)
-    file = layout.kubeconfig(state.hub) if state and state.hub else None
-    return file if file is not None and file.is_file() else None
 
 
 def _kubectl() -> Path:

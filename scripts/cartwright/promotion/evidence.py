@@ -39,7 +39,7 @@ class ImageSource(Protocol):
 
 def _confirm(references: Sequence[str], *, platforms: Sequence[str]) -> None:
     """The registries themselves. Their client is loaded for those environments alone that ask for it."""
-    from cartwright.promotion.registry import confirm
+    from cartwright.promotion.published import confirm
 
     confirm(references, platforms=platforms)
 

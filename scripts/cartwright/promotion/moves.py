@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cartwright.applications import Application
-from cartwright.errors import UserError, nearest
-from cartwright.promotion.config import Key, read_keys, read_settings, require_setting
-from cartwright.promotion.editing import Edit, edit
-from cartwright.promotion.git import Blob
-from cartwright.promotion.pins import Pinned
-from cartwright.promotion.release import Pin, Release
-from cartwright.promotion.snapshot import Snapshot
+from cartwright.history.git import Blob
+from cartwright.history.pins import Pinned
+from cartwright.history.release import Pin, Release
+from cartwright.history.snapshot import Snapshot
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.tree.applications import Application
+from cartwright.tree.promotable import Key, read_keys, read_settings, require_setting
+from cartwright.yaml.edit import Edit, edit
 
 __all__ = ["Change", "FileEdit", "Move", "Source", "as_pin", "make_move", "settings_differ"]
 

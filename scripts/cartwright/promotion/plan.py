@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from cartwright.environments import Environment
+from cartwright.history.record import Record, read_record
+from cartwright.history.snapshot import Snapshot
+from cartwright.history.trailers import Message, Moved
 from cartwright.promotion import intents
 from cartwright.promotion.moves import FileEdit, Move
-from cartwright.promotion.record import Record, read_record
-from cartwright.promotion.snapshot import Snapshot
-from cartwright.promotion.trailers import Message, Moved
+from cartwright.tree.environments import Environment
 
 __all__ = ["Context", "Plan"]
 
@@ -45,7 +45,7 @@ class Plan:
     intent: intents.Intent
     snapshot: Snapshot
     operation: str
-    """As in :attr:`cartwright.promotion.trailers.Message.operation`."""
+    """As in :attr:`cartwright.history.trailers.Message.operation`."""
     target: Environment
     source: str | None = None
     """The environment that the release comes from, if it comes from one."""

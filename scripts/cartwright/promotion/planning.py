@@ -6,19 +6,20 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cartwright.environments import Environment, pick_environment
-from cartwright.errors import UserError, nearest
-from cartwright.promotion import intents, state
-from cartwright.promotion.config import declaration_file
-from cartwright.promotion.git import git
+from cartwright.history.git import git
+from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.record import Running
+from cartwright.history.release import Release
+from cartwright.history.snapshot import Snapshot
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.promotion import intents
 from cartwright.promotion.moves import FileEdit, Source, as_pin, make_move, settings_differ
-from cartwright.promotion.order import require_edge
-from cartwright.promotion.pins import Pinned, read_pins
 from cartwright.promotion.plan import Context, Plan
-from cartwright.promotion.record import Running
-from cartwright.promotion.release import Release
 from cartwright.promotion.sets import read_set
-from cartwright.promotion.snapshot import Snapshot
+from cartwright.tree import decisions
+from cartwright.tree.environments import Environment, pick_environment
+from cartwright.tree.promotable import declaration_file
+from cartwright.tree.upstreams import require_edge
 
 __all__ = ["make_plan"]
 
@@ -125,7 +126,7 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
     move, edits = make_move(snapshot, target.name, app, release, source=source)
     if intent.hold_until is not None:
         hold = _hold(app, release, intent.reason, context.by, intent.hold_until)
-        edits.append(_state_edit(snapshot, target.name, lambda text, file: state.add_hold(text, hold, file=file)))
+        edits.append(_state_edit(snapshot, target.name, lambda text, file: decisions.add_hold(text, hold, file=file)))
     return Plan(
         intent=intent,
         snapshot=snapshot,
@@ -182,7 +183,7 @@ def _hold_apps(intent: intents.Hold, context: Context) -> Plan:
     def add(text: str | None, file: str) -> str:
         for app in apps:
             hold = _hold(app, snapshot.release(target.name, app), intent.reason, context.by, intent.until)
-            text = state.add_hold(text, hold, file=file)
+            text = decisions.add_hold(text, hold, file=file)
         return text or ""
 
     return _decision(intent, context, target, add, operation="hold", apps=apps, until=intent.until)
@@ -195,8 +196,8 @@ def _release_hold(intent: intents.ReleaseHold, context: Context) -> Plan:
 
     def drop(text: str | None, _: str) -> str:
         for app in apps:
-            known = state.parse_state(text or "", target.name, snapshot.tree)
-            text = state.drop_holds(text or "", known, app, now=context.now)
+            known = decisions.parse_state(text or "", target.name, snapshot.tree)
+            text = decisions.drop_holds(text or "", known, app, now=context.now)
         return text or ""
 
     return _decision(intent, context, target, drop, operation="release-hold", apps=apps)
@@ -206,12 +207,12 @@ def _freeze(intent: intents.Freeze, context: Context) -> Plan:
     target = pick_environment(context.snapshot.environments, intent.environment)
     if intent.until <= max(intent.begin, context.now):
         raise UserError("the freeze ends before it begins")
-    freeze = state.Freeze(reason=intent.reason, by=context.by, begin=intent.begin, until=intent.until)
+    freeze = decisions.Freeze(reason=intent.reason, by=context.by, begin=intent.begin, until=intent.until)
     return _decision(
         intent,
         context,
         target,
-        lambda text, file: state.add_freeze(text, freeze, file=file),
+        lambda text, file: decisions.add_freeze(text, freeze, file=file),
         operation="freeze",
         until=intent.until,
     )
@@ -224,7 +225,7 @@ def _unfreeze(intent: intents.Unfreeze, context: Context) -> Plan:
         intent,
         context,
         target,
-        lambda text, _: state.drop_freezes(text or "", known, reason=intent.freeze, now=context.now),
+        lambda text, _: decisions.drop_freezes(text or "", known, reason=intent.freeze, now=context.now),
         operation="unfreeze",
     )
 
@@ -277,12 +278,12 @@ def _decision(
 
 def _state_edit(snapshot: Snapshot, environment: str, change: Callable[[str | None, str], str]) -> FileEdit:
     """Change an environment's decisions, and prove that they can be read afterwards."""
-    file = state.state_file(environment)
+    file = decisions.state_file(environment)
     before = snapshot.tree.blob(file) if snapshot.tree.entry(file) else None
     if before is not None:
         snapshot.state(environment)
     after = change(before.text if before else None, file)
-    state.parse_state(after, environment, snapshot.tree)
+    decisions.parse_state(after, environment, snapshot.tree)
     return FileEdit(path=file, before=before, after=after)
 
 
@@ -290,6 +291,6 @@ def _apps(snapshot: Snapshot, words: Iterable[str], environment: str) -> tuple[s
     return tuple(dict.fromkeys(snapshot.pick_app(word, environments=[environment]) for word in words))
 
 
-def _hold(app: str, release: Release, reason: str, by: str, until: datetime.datetime) -> state.Hold:
-    held = state.HeldRelease(tag=" ".join(release.tags), digest=" ".join(release.digests)) if release.pins else None
-    return state.Hold(app=app, reason=reason, by=by, until=until, release=held)
+def _hold(app: str, release: Release, reason: str, by: str, until: datetime.datetime) -> decisions.Hold:
+    held = decisions.HeldRelease(tag=" ".join(release.tags), digest=" ".join(release.digests)) if release.pins else None
+    return decisions.Hold(app=app, reason=reason, by=by, until=until, release=held)

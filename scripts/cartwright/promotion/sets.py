@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from cartwright.environments import SETS, SETS_SCHEMA
-from cartwright.errors import UserError, nearest
-from cartwright.promotion.snapshot import Snapshot
-from cartwright.schema import load_valid
+from cartwright.history.snapshot import Snapshot
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.tree.environments import SETS, SETS_SCHEMA
+from cartwright.yaml.validate import load_valid
 
 __all__ = ["FILE", "read_set"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cartwright.errors import CartwrightError, ToolError, UserError
-from cartwright.promotion.commit import Blocked
+from cartwright.kernel.errors import CartwrightError, ToolError, UserError
+from cartwright.kernel.run import run
+from cartwright.promotion.land.commit import Blocked
 from cartwright.registry.credentials import ca_bundle
 from cartwright.registry.reference import parse_reference
-from cartwright.run import run
 
 __all__ = ["SignatureError", "verify"]
 

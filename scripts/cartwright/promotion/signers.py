@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from cartwright.run import run
+from cartwright.kernel.run import run
 
 __all__ = ["signer"]
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 
 __all__ = ["Login", "auth_file", "ca_bundle", "find_login"]
 

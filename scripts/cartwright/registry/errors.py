@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cartwright.errors import Blocked
+from cartwright.kernel.errors import Blocked
 
 __all__ = ["RegistryError"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 
 __all__ = ["DIGEST", "Reference", "parse_reference"]
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cartwright.errors import UserError
-from cartwright.run import run
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.run import run
 
 __all__ = ["Scaffold", "write_scaffold"]
 

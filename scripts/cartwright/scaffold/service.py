@@ -12,17 +12,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from cartwright.environments import load_environments
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.network import generate, parse_dependencies
-from cartwright.network.dependencies import FILE as DEPENDENCIES
-from cartwright.network.dependencies import SCHEMA as DEPENDENCIES_SCHEMA
-from cartwright.promotion.editing import Edit, edit
-from cartwright.repository import Tree
 from cartwright.scaffold.files import Scaffold
-from cartwright.scaffold.lines import drop, insert_after, rename
-from cartwright.yamlfile import load
-from cartwright.yamltext import needs_quotes
+from cartwright.tree.dependencies import FILE as DEPENDENCIES
+from cartwright.tree.dependencies import SCHEMA as DEPENDENCIES_SCHEMA
+from cartwright.tree.environments import load_environments
+from cartwright.tree.repository import Tree
+from cartwright.yaml.edit import Edit, edit
+from cartwright.yaml.lines import drop, insert_after, rename
+from cartwright.yaml.read import load
+from cartwright.yaml.scalars import needs_quotes
 
 __all__ = ["Service", "make_scaffold"]
 

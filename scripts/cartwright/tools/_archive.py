@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from cartwright.errors import ToolError
+from cartwright.kernel.errors import ToolError
 
 __all__ = ["pack", "unpack"]
 

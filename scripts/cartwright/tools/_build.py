@@ -17,9 +17,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cartwright.errors import ToolError, nearest
-from cartwright.paths import cache_root
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError, nearest
+from cartwright.kernel.paths import cache_root
+from cartwright.kernel.run import run
 from cartwright.tools._cache import lock, say
 from cartwright.tools._catalogue import Tool, load_catalogue, tools_folder
 

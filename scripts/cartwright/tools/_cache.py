@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cartwright.paths import cache_root
+from cartwright.kernel.paths import cache_root
 
 __all__ = ["lock", "say"]
 

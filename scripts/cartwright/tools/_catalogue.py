@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cartwright.errors import UserError
-from cartwright.paths import cache_root
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.paths import cache_root
 
 __all__ = ["Tool", "catalogue_hash", "load_catalogue", "tools_folder"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cartwright.errors import UserError
+from cartwright.kernel.errors import UserError
 from cartwright.registry.errors import RegistryError
 from cartwright.registry.reference import Reference, parse_reference
 from cartwright.tools._catalogue import Tool

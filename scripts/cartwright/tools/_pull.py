@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import Blocked, ToolError
+from cartwright.kernel.errors import Blocked, ToolError
 from cartwright.registry.api import Api, Limits
 from cartwright.registry.contents import INDEX, Blob, download, read_manifest
 from cartwright.registry.errors import RegistryError

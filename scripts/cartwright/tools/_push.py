@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cartwright.errors import UserError
-from cartwright.paths import cache_root
+from cartwright.kernel.errors import UserError
+from cartwright.kernel.paths import cache_root
 from cartwright.registry.api import Api, Limits
 from cartwright.registry.contents import EMPTY, INDEX, MANIFEST, Blob, put_manifest, read_manifest, upload
 from cartwright.registry.errors import RegistryError

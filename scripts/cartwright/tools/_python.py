@@ -11,9 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from cartwright.errors import ToolError, nearest
-from cartwright.paths import cache_root
-from cartwright.run import run
+from cartwright.kernel.errors import ToolError, nearest
+from cartwright.kernel.paths import cache_root
+from cartwright.kernel.run import run
 from cartwright.tools._cache import say
 from cartwright.tools._catalogue import tools_folder
 

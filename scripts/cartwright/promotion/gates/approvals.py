@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cartwright.environments import Environment
-from cartwright.errors import UserError
+from cartwright.history.record import Note
+from cartwright.kernel.errors import UserError
 from cartwright.promotion.approvers import Roster, address_of, parse_roster
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.record import Note
 from cartwright.promotion.signers import signer
 from cartwright.promotion.verdict import Verdict
-from cartwright.repository import Tree
+from cartwright.tree.environments import Environment
+from cartwright.tree.repository import Tree
 
 __all__ = ["judge", "signer_keys"]
 

@@ -10,17 +10,17 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from cartwright.environments import Environment
-from cartwright.errors import UserError
-from cartwright.promotion.config import Key, read_settings
+from cartwright.history.git import git
+from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.record import Running
+from cartwright.kernel.errors import UserError
 from cartwright.promotion.evidence import Evidence
-from cartwright.promotion.git import git
 from cartwright.promotion.moves import Move
-from cartwright.promotion.pins import Pinned, read_pins
 from cartwright.promotion.plan import Context, Plan
-from cartwright.promotion.record import Running
 from cartwright.promotion.verdict import Verdict
-from cartwright.yamlfile import line_of, nodes
+from cartwright.tree.environments import Environment
+from cartwright.tree.promotable import Key, read_settings
+from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["Case", "parse_duration", "say_duration"]
 

@@ -11,13 +11,13 @@ import datetime
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cartwright.environments import Environment
-from cartwright.errors import UserError
+from cartwright.history.snapshot import Snapshot
+from cartwright.kernel.errors import UserError
 from cartwright.promotion.gates.case import Case, parse_duration
-from cartwright.promotion.snapshot import Snapshot
-from cartwright.promotion.state import State
 from cartwright.promotion.verdict import Verdict
-from cartwright.yamlfile import line_of, nodes
+from cartwright.tree.decisions import State
+from cartwright.tree.environments import Environment
+from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["frozen_until", "judge"]
 

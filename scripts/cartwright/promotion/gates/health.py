@@ -6,10 +6,10 @@ down before it had seen the release says nothing about the release, and no word 
 
 from __future__ import annotations
 
+from cartwright.history.git import git
+from cartwright.history.pins import read_pins
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.git import git
-from cartwright.promotion.pins import read_pins
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["digests_at", "judge"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cartwright.kernel.moments import instant
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.trailers import instant
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]

@@ -6,8 +6,8 @@ runs, so it is refused, though the digest pins the content.
 
 from __future__ import annotations
 
+from cartwright.history.pins import read_pins
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.pins import read_pins
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge", "platforms_of"]
@@ -16,12 +16,12 @@ GATE = "registry"
 
 
 def judge(case: Case) -> Verdict:
-    """Codes: ``registry-`` and the code of :class:`cartwright.promotion.registry.RegistryError`, such as
+    """Codes: ``registry-`` and the code of :class:`cartwright.promotion.published.RegistryError`, such as
     ``registry-tag-moved``, ``registry-no-platform``, ``registry-unreachable``.
 
     A rollback is asked for the digest alone: its tag may have moved since, the content must still be there.
     """
-    from cartwright.promotion.registry import RegistryError  # a client that few environments ask for
+    from cartwright.promotion.published import RegistryError  # a client that few environments ask for
 
     tree, file = case.context.snapshot.tree, case.move.file
     sources = {pin.image: pin.source for pin in read_pins(tree.text(file), file)}
@@ -38,7 +38,7 @@ def judge(case: Case) -> Verdict:
 
 def platforms_of(gates: object) -> tuple[str, ...]:
     """What an environment's gates say that images must be built for."""
-    from cartwright.promotion.registry import DEFAULT_PLATFORMS
+    from cartwright.promotion.published import DEFAULT_PLATFORMS
 
     named = gates.get("platforms") if isinstance(gates, dict) else None
     return tuple(named) if named else DEFAULT_PLATFORMS

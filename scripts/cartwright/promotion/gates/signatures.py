@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from cartwright.errors import Blocked
+from cartwright.history.pins import read_pins
+from cartwright.kernel.errors import Blocked
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.pins import read_pins
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]

@@ -1,0 +1,352 @@
+"""The record: what ran where and since when, read from Git, for every environment and app.
+
+Content decides what ran: the images that an overlay pins in the commits of the branch's first-parent line, which is
+what Argo CD saw. The messages say why. A merge lands all it brings at its own time, and what it brings is explained by
+the newest commit on its side that changed the same overlay.
+
+Times are committers' times. A commit is not taken to be older than those before it (a slow clock shortens no soak),
+except than those that lie in the future.
+
+Reading tens of thousands of commits takes a second or two, so what was read is kept in the cache, by commit id, and the
+next call reads the commits since then. Everything in the cache can be read anew from Git at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cartwright.history import trailers
+from cartwright.history.pins import Pinned
+from cartwright.history.store import open_store
+
+__all__ = ["Event", "Note", "Record", "Running", "read_record"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What an environment ran of an app, for a time."""
+
+    app: str
+    """``group/name``."""
+    environment: str
+    pins: tuple[Pinned, ...]
+    """Its images, by name; empty where the overlay pins none, or could not be read."""
+    since: datetime.datetime
+    """When the commit that brought these pins landed, in UTC."""
+    commit: str
+    """That commit, on the branch's first-parent line."""
+    author: str
+    """``Name <address>`` of who wrote the change."""
+    until: datetime.datetime | None = None
+    """When other pins landed, or the overlay went; None while it runs."""
+    problem: str | None = None
+    """Why the overlay could not be read."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A commit whose message promotion reads: it changed pins, or says something in trailers."""
+
+    commit: str
+    landed: int
+    """Place of the commit that brought it onto the first-parent line, counted from the oldest."""
+    time: datetime.datetime
+    """Committer's time as written."""
+    author: str
+    committer: str
+    text: str
+    """The whole message."""
+
+    @cached_property
+    def message(self) -> trailers.Message | None:
+        """What the trailers say; None where promotion did not write the message."""
+        return trailers.parse(self.text)
+
+    @property
+    def subject(self) -> str:
+        """The message's first line."""
+        return self.text.partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change of an app's pins in an environment."""
+
+    app: str
+    environment: str
+    index: int
+    """Place of the commit on the first-parent line, counted from the oldest."""
+    commit: str
+    """The commit that landed it."""
+    time: datetime.datetime
+    """When it landed: see :attr:`Running.since`."""
+    note: Note
+    """The commit that wrote it: the same, or one that a merge brought."""
+    before: tuple[Pinned, ...] | None
+    """The pins until then; None where there was no overlay."""
+    after: tuple[Pinned, ...] | None
+    """The pins from then on; None where the overlay went."""
+    file: str
+    """The overlay's kustomization."""
+    problem: str | None
+    """Why the overlay can't be read from then on."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    index: int
+    commit: str
+    time: int
+    high: int
+    environment: str
+    app: str
+    pins: str | None
+    problem: str | None
+    file: str
+    origin: str
+
+
+_ROWS = """
+    SELECT changes.seq, commits.id, commits.time, commits.high, environment, app, pins, problem, file, origin
+    FROM all_changes AS changes JOIN all_commits AS commits ON commits.seq = changes.seq
+"""
+
+
+class Record:
+    """The record up to one commit. Cheap to make: what is asked for is what is read."""
+
+    def __init__(
+        self,
+        store: sqlite3.Connection,
+        *,
+        head: str,
+        cut: str | None,
+        now: datetime.datetime,
+        environments: Collection[str] | None,
+        apps: Collection[str] | None,
+    ) -> None:
+        self.head = head
+        """The newest commit that was read."""
+        self.cut = cut
+        """Where the history of a shallow clone begins; None where all of it is there."""
+        self.now = now
+        self._store = store
+        self._environments = None if environments is None else frozenset(environments)
+        self._apps = None if apps is None else frozenset(apps)
+
+    def running(self, environment: str, app: str) -> Running | None:
+        """What the environment runs now; None where it has no overlay of the app."""
+        rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq DESC LIMIT 1", environment, app)
+        return self._running(rows[0], None) if rows and self._present(rows[0]) else None
+
+    def running_all(self) -> dict[tuple[str, str], Running]:
+        """What every environment runs of every app now, by environment and app."""
+        rows = self._rows(
+            """WHERE changes.seq = (SELECT max(seq) FROM all_changes AS newer
+               WHERE newer.environment = changes.environment AND newer.app = changes.app)"""
+        )
+        return {(row.environment, row.app): self._running(row, None) for row in rows if self._present(row)}
+
+    def timeline(self, environment: str, app: str) -> tuple[Running, ...]:
+        """Everything that ran there, newest first."""
+        rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq", environment, app)
+        found = []
+        for row, following in zip(rows, [*rows[1:], None], strict=True):
+            if self._present(row):
+                found.append(self._running(row, self._landed(following) if following else None))
+        return tuple(reversed(found))
+
+    def events(self, *, environment: str | None = None, app: str | None = None) -> tuple[Event, ...]:
+        """Every change of pins, newest first; those of one environment or app where named."""
+        conditions = [("environment", environment), ("app", app)]
+        given = [(name, value) for name, value in conditions if value is not None]
+        where = " AND ".join(f"{name} = ?" for name, _ in given)
+        rows = self._rows(
+            f"{f'WHERE {where} ' if where else ''}ORDER BY changes.seq, environment, app",
+            *(value for _, value in given),
+        )
+        notes = {note.commit: note for note in self.notes()} if len(rows) > 50 else None
+        before: dict[tuple[str, str], tuple[Pinned, ...] | None] = {}
+        found = []
+        for row in rows:
+            after = _unpack(row.pins) if self._present(row) else None
+            found.append(
+                Event(
+                    app=row.app,
+                    environment=row.environment,
+                    index=row.index,
+                    commit=row.commit,
+                    time=self._landed(row),
+                    note=notes[row.origin] if notes is not None else self._note(row.origin),
+                    before=before.get((row.environment, row.app)),
+                    after=after,
+                    file=row.file,
+                    problem=row.problem,
+                )
+            )
+            before[row.environment, row.app] = after
+        return tuple(reversed(found))
+
+    def notes(self) -> tuple[Note, ...]:
+        """Every commit whose message promotion reads, oldest first."""
+        return self._notes
+
+    @cached_property
+    def _notes(self) -> tuple[Note, ...]:
+        return tuple(
+            _as_note(row)
+            for row in self._store.execute(
+                "SELECT id, seq, time, author, committer, text FROM all_messages ORDER BY seq, time"
+            )
+        )
+
+    def approvals(self, environment: str, app: str) -> tuple[Note, ...]:
+        """The commits that approve a release of an app for an environment, oldest first."""
+        return tuple(self._approvals.get((environment, app), ()))
+
+    @cached_property
+    def _approvals(self) -> dict[tuple[str, str], list[Note]]:
+        found: dict[tuple[str, str], list[Note]] = {}
+        for note in self.notes():
+            message = note.message
+            if message is not None and message.approves and message.target is not None:
+                for moved in message.moved:
+                    found.setdefault((message.target, moved.app), []).append(note)
+        return found
+
+    def index(self, commit: str) -> int | None:
+        """Place of a commit on the first-parent line, counted from the oldest; None where it is not on it."""
+        row = self._store.execute("SELECT seq FROM all_commits WHERE id = ?", (commit,)).fetchone()
+        return int(row[0]) if row else None
+
+    def file(self, path: str, *, before: int | None = None) -> str | None:
+        """Content of a file of an environment itself (``environments/<env>/environment.yaml``), or of all of them.
+
+        Args:
+            before: as it was before the commit at this place; as it is now by default.
+        """
+        row = self._store.execute(
+            "SELECT text FROM all_files WHERE path = ? AND seq < ? ORDER BY seq DESC LIMIT 1",
+            (path, before if before is not None else 1 << 62),
+        ).fetchone()
+        return row[0] if row else None
+
+    def files(self, name: str) -> tuple[tuple[int, str, str | None], ...]:
+        """Every version of the files of that name, oldest first: place of the commit, path, content (None: removed)."""
+        rows = self._store.execute(
+            "SELECT seq, path, text FROM all_files WHERE path = ? OR path LIKE '%/' || ? ORDER BY seq, path",
+            (name, name),
+        )
+        return tuple((int(seq), path, text) for seq, path, text in rows)
+
+    def commit_at(self, index: int) -> tuple[str, datetime.datetime]:
+        """Id and time of the commit at a place of the first-parent line."""
+        row = self._store.execute("SELECT id, time, high FROM all_commits WHERE seq = ?", (index,)).fetchone()
+        return row[0], self._time(index, row[1], row[2], self.now)
+
+    def written(self, index: int) -> datetime.datetime:
+        """The committer's time, as written, of the commit at a place of the first-parent line."""
+        row = self._store.execute("SELECT time FROM all_commits WHERE seq = ?", (index,)).fetchone()
+        return datetime.datetime.fromtimestamp(row[0], datetime.UTC)
+
+    def landed(self, index: int, *, as_of: datetime.datetime) -> datetime.datetime:
+        """When the commit at a place of the first-parent line landed, as far as one could say at some moment."""
+        row = self._store.execute("SELECT time, high FROM all_commits WHERE seq = ?", (index,)).fetchone()
+        return self._time(index, row[0], row[1], as_of)
+
+    def _rows(self, rest: str, *values: str) -> list[_Row]:
+        rows = (_Row(*row) for row in self._store.execute(_ROWS + rest, values))
+        return [
+            row
+            for row in rows
+            if (self._environments is None or row.environment in self._environments)
+            and (self._apps is None or row.app in self._apps)
+        ]
+
+    @staticmethod
+    def _present(row: _Row) -> bool:
+        return row.pins is not None or row.problem is not None
+
+    def _running(self, row: _Row, until: datetime.datetime | None) -> Running:
+        return Running(
+            app=row.app,
+            environment=row.environment,
+            pins=_unpack(row.pins),
+            since=self._landed(row),
+            commit=row.commit,
+            author=self._note(row.origin).author,
+            until=until,
+            problem=row.problem,
+        )
+
+    def _note(self, commit: str) -> Note:
+        return _as_note(
+            self._store.execute(
+                "SELECT id, seq, time, author, committer, text FROM all_messages WHERE id = ?", (commit,)
+            ).fetchone()
+        )
+
+    def _landed(self, row: _Row) -> datetime.datetime:
+        return self._time(row.index, row.time, row.high, self.now)
+
+    def _time(self, index: int, time: int, high: int, as_of: datetime.datetime) -> datetime.datetime:
+        """When a commit landed: its own time, or the latest before it on the line that is not in the future."""
+        now = int(as_of.timestamp())
+        if high > max(time, now):
+            rows = self._store.execute("SELECT max(time) FROM all_commits WHERE seq <= ? AND time <= ?", (index, now))
+            high = rows.fetchone()[0] or time
+        return datetime.datetime.fromtimestamp(max(time, high), datetime.UTC)
+
+
+def read_record(
+    root: Path,
+    commit: str,
+    *,
+    environments: Collection[str] | None = None,
+    apps: Collection[str] | None = None,
+    now: datetime.datetime | None = None,
+) -> Record:
+    """Read the record up to a commit.
+
+    Args:
+        root: the repository.
+        commit: full id of the newest commit to read.
+        environments: leave out all others.
+        apps: leave out all others, ``group/name`` each.
+        now: the moment that tells which times lie in the future; that of the call by default.
+
+    Raises:
+        ToolError: git can't read the history.
+    """
+    store, cut = open_store(root, commit)
+    return Record(
+        store,
+        head=commit,
+        cut=cut,
+        now=now or datetime.datetime.now(datetime.UTC),
+        environments=environments,
+        apps=apps,
+    )
+
+
+def _unpack(pins: str | None) -> tuple[Pinned, ...]:
+    return tuple(Pinned(*one) for one in json.loads(pins)) if pins else ()
+
+
+def _as_note(row: Sequence[Any]) -> Note:
+    commit, landed, time, author, committer, text = row
+    return Note(
+        commit=commit,
+        landed=int(landed),
+        time=datetime.datetime.fromtimestamp(time, datetime.UTC),
+        author=author,
+        committer=committer,
+        text=text,
+    )

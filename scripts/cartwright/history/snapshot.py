@@ -1,0 +1,289 @@
+"""The repository at one commit, read from Git's objects on demand: nothing is laid out on disk.
+
+A promotion reads a few dozen files of a repository that may hold tens of thousands, so it lists once and then reads
+what it needs, many files with one program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+from cartwright.history.git import Blob, Head
+from cartwright.history.log import read_blobs
+from cartwright.history.release import Release, read_release
+from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.run import run_bytes
+from cartwright.tree.applications import Application, find_applications
+from cartwright.tree.closure import kustomization_file
+from cartwright.tree.decisions import State, read_state
+from cartwright.tree.environments import Environment, load_environments
+from cartwright.tree.repository import Tree
+
+__all__ = ["CommitTree", "Snapshot", "open_snapshot"]
+
+_LISTED = ("argocd", "clusters", "environments")
+"""Top folders that say which apps there are and what they run; files elsewhere are looked up one by one."""
+_FEW = 5
+"""So many apps are looked up one by one before all of them are."""
+
+
+@dataclass(frozen=True)
+class CommitTree(Tree):
+    """The files of a commit. ``root`` is the repository, not a folder with these files."""
+
+    commit: str = ""
+    """Full id."""
+    _modes: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False, compare=False)
+    """Mode and object id of each entry that was listed."""
+    _absent: set[str] = field(default_factory=set, repr=False, compare=False)
+    """What was looked up and is not there."""
+    _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """What was read, by object id."""
+
+    def entry(self, path: str) -> tuple[str, str] | None:
+        """Mode and object id; None where there is nothing at that path."""
+        if path not in self._modes and path not in self._absent and path.partition("/")[0] not in _LISTED:
+            self.look_up([path])
+        return self._modes.get(path)
+
+    def look_up(self, paths: Iterable[str]) -> None:
+        """Find out at once whether paths outside of what was listed are there."""
+        wanted = [path for path in paths if path not in self._modes]
+        for start in range(0, len(wanted), 1000):
+            part = wanted[start : start + 1000]
+            self._modes.update(_list(self.root, self.commit, part))
+            self._absent.update(path for path in part if path not in self._modes)
+
+    def preload(self, paths: Iterable[str]) -> None:
+        """Read files at once that will be asked for; what is no file is passed over."""
+        found = [entry[1] for path in paths if (entry := self.entry(path)) and entry[0].startswith("100")]
+        missing = [oid for oid in dict.fromkeys(found) if oid not in self._contents]
+        if missing:
+            self._contents.update(read_blobs(self.root, missing))
+
+    def blob(self, path: str) -> Blob:
+        """A plain file of text.
+
+        Raises:
+            UserError: it is not there, is a link or a folder, or is not UTF-8.
+        """
+        entry = self.entry(path)
+        if entry is None or entry[0] == "040000":
+            raise UserError(f"is not in commit {self.commit[:7]}", file=path, hint="commit it first")
+        mode, oid = entry
+        if not mode.startswith("100"):
+            what = "a symbolic link" if mode == "120000" else "a commit of another repository"
+            raise UserError(f"is {what}, and promotion edits plain files", file=path)
+        return Blob(mode=mode, oid=oid, text=self.text(path))
+
+    def read(self, path: str) -> bytes:
+        entry = self.entry(path)
+        if entry is None or not entry[0].startswith(("100", "120")):
+            raise UserError(f"is not in commit {self.commit[:7]}", file=path)
+        if entry[1] not in self._contents:
+            self._contents.update(read_blobs(self.root, [entry[1]]))
+        content = self._contents[entry[1]]
+        if entry[0] == "120000":
+            return self._follow(path, content)
+        return content
+
+    def _follow(self, path: str, content: bytes) -> bytes:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.decode(errors="replace")))
+        if (self.entry(target) or ("",))[0].startswith("100"):
+            return self.read(target)
+        raise UserError(f"is a symbolic link to '{target}', which is no file of the repository", file=path)
+
+    def hash(self, path: str) -> str | None:
+        return hashlib.blake2b(self.read(path), digest_size=20).hexdigest() if self.is_file(path) else None
+
+    def is_file(self, path: str) -> bool:
+        entry = self.entry(path)
+        return entry is not None and entry[0].startswith(("100", "120"))
+
+    def is_dir(self, path: str) -> bool:
+        if path.partition("/")[0] in _LISTED:
+            return path in self._folders
+        entry = self.entry(path)
+        return entry is not None and entry[0] == "040000"
+
+    def walk(self, top: str) -> Iterator[str]:
+        hidden = (path for path in self._modes if path.startswith(f"{top}/"))
+        yield from sorted(path for path in hidden if not any(part.startswith(".") for part in path.split("/")))
+
+    def folders(self, top: str) -> list[str]:
+        return sorted(self._folders.get(top, ()))
+
+    def match_folders(self, pattern: str) -> list[str]:
+        found = [""]
+        for part in pattern.split("/"):
+            found = [
+                f"{top}/{name}".lstrip("/")
+                for top in found
+                for name in ([part] if part in self._folders.get(top, ()) else self._folders.get(top, ()))
+                if fnmatchcase(name, part)
+            ]
+        return sorted(found)
+
+    @cached_property
+    def _folders(self) -> dict[str, set[str]]:
+        """Names of the folders in each folder; the top is the empty name."""
+        found: dict[str, set[str]] = {"": set()}
+
+        def note(folder: str) -> None:
+            if folder not in found:
+                found[folder] = set()
+                parent, _, name = folder.rpartition("/")
+                note(parent)
+                found[parent].add(name)
+
+        for folder in {path.rpartition("/")[0] for path in self._modes}:
+            note(folder)
+        return found
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What promotion knows of one commit."""
+
+    root: Path
+    """The repository: a work tree, or a Git folder."""
+    head: Head
+    """The commit, and the branch that it was read for."""
+    tree: CommitTree
+    """Its files."""
+    environments: Mapping[str, Environment]
+    """Every environment by name, lowest rank first."""
+
+    _named: dict[str, Mapping[str, Mapping[str, Application]]] = field(default_factory=dict, repr=False, compare=False)
+    """The Applications of some folders, by the folders' last name."""
+
+    @cached_property
+    def applications(self) -> Mapping[str, Mapping[str, Application]]:
+        """The Applications of overlays: by environment, then by ``group/name``.
+
+        Raises:
+            UserError: ``argocd/`` can't be read.
+        """
+        return self._find(None)
+
+    def find(self, environment: str, app: str) -> Application | None:
+        """The Application of an app (``group/name``) in an environment; None where there is none.
+
+        Raises:
+            UserError: ``argocd/`` can't be read.
+        """
+        return self._like(app)[environment].get(app)
+
+    def _like(self, word: str) -> Mapping[str, Mapping[str, Application]]:
+        """The Applications of folders that end like a word: all of them where many words are asked for."""
+        name = word.rpartition("/")[2]
+        if "applications" in self.__dict__ or (name not in self._named and len(self._named) >= _FEW):
+            return self.applications
+        if name not in self._named:
+            self._named[name] = self._find([name])
+        return self._named[name]
+
+    def _find(self, folders: Collection[str] | None) -> dict[str, dict[str, Application]]:
+        found: dict[str, dict[str, Application]] = {name: {} for name in self.environments}
+        for one in find_applications(self.tree, self.environments, folders=folders):
+            if one.path.startswith("environments/"):
+                found[one.environment][one.app] = one
+        return found
+
+    def pick_app(self, word: str, *, environments: Iterable[str]) -> str:
+        """The app (``group/name``) that a word means: its whole name or the part after the group.
+
+        Raises:
+            UserError: no such app in any of the environments (the nearest is named), or several.
+        """
+        wanted = tuple(environments)
+        known = {app for environment in wanted for app in self._like(word)[environment]}
+        if word in known:
+            return word
+        named = sorted(app for app in known if app.rpartition("/")[2] == word)
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise UserError(f"'{word}' is {' and '.join(named)}", hint="name the group too")
+        known = {app for environment in wanted for app in self.applications[environment]}
+        names = known if "/" in word else {app.rpartition("/")[2] for app in known}
+        raise UserError(f"no app '{word}'", hint=nearest(word, names))
+
+    def application(self, environment: str, app: str) -> Application:
+        """The Application of an app in an environment.
+
+        Raises:
+            UserError: the environment has no overlay of it.
+        """
+        found = self.find(environment, app)
+        if found is None:
+            raise UserError(
+                f"has no overlay in {environment}", file=app, hint=f"write environments/{environment}/{app}"
+            )
+        return found
+
+    def overlay(self, environment: str, app: str) -> Blob:
+        """The kustomization of an app in an environment, and the path of it.
+
+        Raises:
+            UserError: there is none, or it is no plain file of text.
+        """
+        return self.tree.blob(self.overlay_file(environment, app))
+
+    def overlay_file(self, environment: str, app: str) -> str:
+        """Path of that kustomization.
+
+        Raises:
+            UserError: there is none.
+        """
+        folder = self.application(environment, app).path
+        file = kustomization_file(self.tree, folder)
+        if file is None:
+            raise UserError("has no kustomization.yaml", file=folder)
+        return file
+
+    def release(self, environment: str, app: str) -> Release:
+        """What an environment pins of an app.
+
+        Raises:
+            UserError: see :meth:`overlay`; or the file can't be understood.
+        """
+        file = self.overlay_file(environment, app)
+        return read_release(self.tree.blob(file).text, file)
+
+    def state(self, environment: str) -> State:
+        """Holds and freezes of an environment."""
+        return read_state(self.tree, environment)
+
+
+def open_snapshot(root: Path, head: Head) -> Snapshot:
+    """Read the repository at a commit.
+
+    Raises:
+        UserError: its environments can't be read: file and line.
+    """
+    tree = CommitTree(root=root, ref=head.commit, commit=head.commit, _modes=_list(root, head.commit, _LISTED))
+    settings = [path for path in tree._modes if path.startswith("argocd/") or path.count("/") <= 2]
+    tree.preload(path for path in settings if path.endswith((".yaml", ".yml", ".json")) and "/install/" not in path)
+    return Snapshot(root=root, head=head, tree=tree, environments=load_environments(tree))
+
+
+def _list(root: Path, commit: str, paths: Iterable[str]) -> dict[str, tuple[str, str]]:
+    recursive = ["-r"] if paths is _LISTED else []
+    out = run_bytes(
+        ["git", "ls-tree", "-z", "--full-tree", *recursive, commit, "--", *paths],
+        cwd=root,
+        env={"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+    )
+    found = {}
+    for line in out.decode(errors="surrogateescape").split("\0")[:-1]:
+        entry, _, path = line.partition("\t")
+        mode, _, oid = entry.split(" ")
+        found[path] = (mode, oid)
+    return found

@@ -1,0 +1,217 @@
+"""The message of every commit that promotion makes: one grammar, printed and parsed here and nowhere else.
+
+A message is a subject, an optional body, and a last paragraph of trailers::
+
+    Promote shop/catalog 1.5.0 from staging to prod
+
+    Promoted-From: staging
+    Promoted-To: prod
+    App: shop/catalog
+    Release: 1.5.0
+    Digest: sha256:…
+    Gates: upstream=passed soak=passed health=passed
+    Approved-By: Platform Team <platform-team@example.com>
+
+``App`` begins an app; the ``Release``, ``Digest`` and ``Config`` lines that follow belong to it, in pairs, one pair for
+each image (``name:tag`` and ``name@digest`` where there are several). Which operation it was follows from the keys:
+
+=================  ===================================================================
+``promote``        ``Promoted-From`` and ``Promoted-To``
+``set``            ``Promoted-To`` alone: a build's release, or one that a person names
+``rollback``       ``Promoted-To`` and ``Rollback-Reason``; ``Hold-Until`` where it left a hold
+``approve``        ``Approves`` names the environment; the commit changes no file
+``hold`` …         ``Decision`` is hold, release-hold, freeze or unfreeze; ``Environment``, ``Reason``, and ``Until``
+=================  ===================================================================
+
+A trailer only says what its writer claims. `cartwright promote verify` recomputes what it can.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cartwright.kernel.moments import instant, one_line, parse_instant
+
+__all__ = ["DECISIONS", "PASSED", "Message", "Moved", "parse"]
+
+PASSED = "passed"
+"""What ``Gates`` says of a gate that let the promotion through; else it gives the code of the verdict that break-glass
+(or ``--override-hold``) went past."""
+DECISIONS = ("hold", "release-hold", "freeze", "unfreeze")
+_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
+_KEYS = frozenset(
+    {
+        *(
+            "Promoted-From",
+            "Promoted-To",
+            "App",
+            "Release",
+            "Digest",
+            "Config",
+            "Gates",
+            "Approved-By",
+            "Set",
+            "Registry",
+        ),
+        *("Rollback-Reason", "Hold-Until", "Break-Glass", "Override-Hold", "Approves"),
+        *("Decision", "Environment", "Reason", "Until"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What happened to one app."""
+
+    app: str
+    """``group/name``."""
+    tags: tuple[str, ...] = ()
+    """One for each image: the tag, or ``name:tag`` where the app has several."""
+    digests: tuple[str, ...] = ()
+    """The same for digests: ``sha256:…`` or ``name@sha256:…``."""
+    config: tuple[str, ...] = ()
+    """Config keys that moved with the release, as ``key=value``."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A promotion's commit message."""
+
+    subject: str
+    """The first line."""
+    body: str = ""
+    """Paragraphs between subject and trailers."""
+    source: str | None = None
+    """``Promoted-From``."""
+    target: str | None = None
+    """``Promoted-To``; for a decision its ``Environment``, for an approval the environment that it is for."""
+    moved: tuple[Moved, ...] = ()
+    """The apps, in the order of the trailers."""
+    gates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """``passed``, or the code of the verdict, by gate."""
+    registry: str | None = None
+    """``not-asked`` where a release was set without the registry's word."""
+    approved_by: tuple[str, ...] = ()
+    """``Name <address>`` of each person whose approval counted."""
+    set_name: str | None = None
+    """The named set that moved."""
+    rollback_reason: str | None = None
+    break_glass: str | None = None
+    """``name: reason``."""
+    override_hold: str | None = None
+    """Why a hold was passed over."""
+    approves: bool = False
+    """Whether the commit is an approval."""
+    decision: str | None = None
+    """One of :data:`DECISIONS`."""
+    reason: str | None = None
+    """Why it was decided."""
+    until: datetime.datetime | None = None
+    """End of the hold or freeze; for a rollback that of the hold it leaves."""
+
+    @property
+    def operation(self) -> str:
+        """``promote``, ``set``, ``rollback``, ``approve``, or one of :data:`DECISIONS`."""
+        if self.decision:
+            return self.decision
+        if self.approves:
+            return "approve"
+        if self.rollback_reason is not None:
+            return "rollback"
+        return "promote" if self.source else "set"
+
+    def render(self) -> str:
+        """The message's text, with a newline at its end.
+
+        Raises:
+            UserError: a value that comes from outside holds a line break or a control character.
+        """
+        lines = [f"{key}: {one_line(value, key)}" for key, value in self._trailers()]
+        head = [one_line(self.subject, "subject"), ""]
+        return "\n".join([*head, *([self.body.strip("\n"), ""] if self.body.strip() else []), *lines]) + "\n"
+
+    def _trailers(self) -> Iterable[tuple[str, str]]:
+        place = "Environment" if self.decision else "Approves" if self.approves else "Promoted-To"
+        until = "Until" if self.decision else "Hold-Until"
+        gates = " ".join(f"{gate}={code}" for gate, code in self.gates.items())
+        found: list[tuple[str, str | None]] = [("Decision", self.decision), ("Promoted-From", self.source)]
+        found.append((place, self.target))
+        for one in self.moved:
+            found.append(("App", one.app))
+            for tag, digest in zip(one.tags, one.digests, strict=True):
+                found += [("Release", tag), ("Digest", digest)]
+            found += [("Config", entry) for entry in one.config]
+        found += [("Set", self.set_name), ("Gates", gates or None), ("Registry", self.registry)]
+        found += [("Approved-By", who) for who in self.approved_by]
+        found += [("Rollback-Reason", self.rollback_reason), ("Override-Hold", self.override_hold)]
+        found += [("Break-Glass", self.break_glass), ("Reason", self.reason)]
+        found.append((until, instant(self.until) if self.until else None))
+        return [(key, value) for key, value in found if value is not None]
+
+
+def parse(text: str) -> Message | None:
+    """What a commit's message says; None where promotion did not write it.
+
+    The last paragraph with one of our keys counts, so that a forge may add paragraphs (``Co-authored-by``) below.
+    Trailers of other programs in it are passed over, and so is a malformed value: history is not refused.
+    """
+    paragraphs = re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").strip("\n"))
+    for number in range(len(paragraphs) - 1, 0, -1):
+        pairs = [
+            (match[1], match[2].strip()) for line in paragraphs[number].splitlines() if (match := _LINE.match(line))
+        ]
+        if any(key in _KEYS for key, _ in pairs):
+            message = _message(paragraphs[0].splitlines()[0], "\n\n".join(paragraphs[1:number]), pairs)
+            return message if message.target else None
+    return None
+
+
+def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Message:
+    single: dict[str, str] = {}
+    apps: list[tuple[str, dict[str, list[str]]]] = []
+    approved: list[str] = []
+    for key, value in pairs:
+        if key == "App":
+            apps.append((value, {"Release": [], "Digest": [], "Config": []}))
+        elif key in {"Release", "Digest", "Config"} and apps:
+            apps[-1][1][key].append(value)
+        elif key == "Approved-By":
+            approved.append(value)
+        elif key in _KEYS:
+            single[key] = value
+    decision = single.get("Decision")
+    approves = "Approves" in single and "Promoted-To" not in single
+    place = "Environment" if decision else "Approves" if approves else "Promoted-To"
+    gates = dict(part.split("=", 1) for part in single.get("Gates", "").split() if "=" in part)
+    return Message(
+        subject=subject,
+        body=body,
+        source=single.get("Promoted-From"),
+        target=single.get(place),
+        moved=tuple(_moved(app, values) for app, values in apps),
+        gates=MappingProxyType(gates),
+        registry=single.get("Registry"),
+        approved_by=tuple(approved),
+        set_name=single.get("Set"),
+        rollback_reason=single.get("Rollback-Reason"),
+        break_glass=single.get("Break-Glass"),
+        override_hold=single.get("Override-Hold"),
+        approves=approves,
+        decision=decision if decision in DECISIONS else None,
+        reason=single.get("Reason"),
+        until=parse_instant(single.get("Until") or single.get("Hold-Until") or ""),
+    )
+
+
+def _moved(app: str, values: Mapping[str, list[str]]) -> Moved:
+    pairs = list(zip(values["Release"], values["Digest"], strict=False))
+    return Moved(
+        app=app,
+        tags=tuple(tag for tag, _ in pairs),
+        digests=tuple(digest for _, digest in pairs),
+        config=tuple(values["Config"]),
+    )

@@ -1,0 +1,1 @@
+"""What every package builds on: errors, programs, paths, output, remembered verdicts. Imports nothing of ours."""

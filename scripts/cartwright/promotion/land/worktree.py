@@ -1,0 +1,243 @@
+"""Putting a commit on the branch of a work tree, whatever else a person has staged or changed there.
+
+It takes effect in one step, when Git moves the branch from the commit that the plan was made from to the new one
+(compare and swap). Until then nothing has changed; after it, the person's index and files lag behind for a moment. A
+journal, written before that step, lets the next run end what a kill cut short.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tenacity
+
+from cartwright.history.git import Head, git, git_file, in_progress, read_blob, read_head
+from cartwright.kernel.errors import Blocked, ToolError, UserError
+from cartwright.promotion.moves import FileEdit
+
+__all__ = ["BranchMovedError", "WorkTree"]
+
+_FOLDER = "cartwright"
+"""Folder within the Git folder: lock, journal, and files on their way to the work tree."""
+
+
+class BranchMovedError(Exception):
+    """Someone else committed since the plan was made."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that the commit changes."""
+
+    path: str
+    mode: str
+    old: str | None
+    """Id of its content before; None where the commit makes it."""
+    new: str
+    """Id of its content after."""
+
+
+@dataclass(frozen=True)
+class _Journal:
+    """A commit that is about to be put on the branch."""
+
+    commit: str
+    files: tuple[_File, ...]
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """The branch that is checked out in a work tree."""
+
+    root: Path
+
+    def name(self, head: Head) -> str:
+        """The branch."""
+        return head.short_branch
+
+    @contextmanager
+    def prepared(self) -> Iterator[Path]:
+        """Hold the work tree's promotion lock, which the system releases however this process ends.
+
+        Yields:
+            A folder within the Git folder, for files that are made on the way.
+
+        Raises:
+            Blocked: the Git folder can't be written to.
+        """
+        folder = git_file(self.root, _FOLDER)
+        try:
+            folder.mkdir(exist_ok=True)
+            lock = (folder / "lock").open("w")
+        except OSError as error:
+            raise Blocked(f"{folder}: {error.strerror}; nothing was promoted") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in (one for kind in ("index", "contents", "file") for one in folder.glob(f"{kind}-*")):
+                shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
+            _finish_interrupted(self.root, folder)
+            yield folder
+
+    def head(self) -> Head:
+        """The newest commit."""
+        return read_head(self.root)
+
+    def contains(self, head: Head, commit: str) -> bool:
+        """Whether the commit is the head's: here every landing gets its answer."""
+        return head.commit == commit
+
+    def require(self, head: Head, paths: Sequence[str]) -> None:
+        """Prove that a commit may be put on the branch here.
+
+        Raises:
+            Blocked: HEAD is on no branch, a merge is under way, or one of the files has uncommitted changes.
+        """
+        if head.branch is None:
+            raise Blocked(f"HEAD is detached at {head.commit[:7]}: switch to the branch that shall get the commit")
+        operation = in_progress(self.root)
+        if operation:
+            raise Blocked(f"{operation} is under way: end it first")
+        changed = git(self.root, "status", "--porcelain", "-z", "--", *paths).stdout if paths else ""
+        if changed:
+            raise Blocked(f"{changed[3:].partition(chr(0))[0]}: has uncommitted changes: commit or drop them first")
+
+    def land(
+        self,
+        folder: Path,
+        /,
+        *,
+        head: Head,
+        commit: str,
+        subject: str,
+        edits: Sequence[FileEdit],
+        contents: Mapping[str, str],
+    ) -> None:
+        """Move the branch to the commit, then index and files.
+
+        Raises:
+            BranchMovedError: the branch is not at ``head`` any more; nothing has happened.
+            ToolError: git refused for another reason; nothing has happened.
+        """
+        files = tuple(
+            _File(path=one.path, mode=one.mode, old=one.before.oid if one.before else None, new=contents[one.path])
+            for one in edits
+        )
+        journal = _Journal(commit=commit, files=files)
+        _write_journal(folder, journal)
+        try:
+            git(
+                self.root,
+                "update-ref",
+                "-m",
+                f"cartwright promote: {subject}",
+                head.branch or "HEAD",
+                commit,
+                head.commit,
+            )
+        except ToolError as error:
+            _drop_journal(folder)
+            if read_head(self.root) != head:
+                raise BranchMovedError from error
+            raise
+        _bring_in_step(self.root, folder, journal)
+        _drop_journal(folder)
+
+
+def _finish_interrupted(root: Path, folder: Path) -> None:
+    """End what a killed run has begun: index and files follow its commit, if the branch has it."""
+    try:
+        data = json.loads((folder / "journal.json").read_bytes())
+        journal = _Journal(commit=data["commit"], files=tuple(_File(**one) for one in data["files"]))
+    except FileNotFoundError:
+        return
+    if git(root, "merge-base", "--is-ancestor", journal.commit, "HEAD", accept=(0, 1, 128)).returncode == 0:
+        current = tuple(one for one in journal.files if _committed(root, one.path) == one.new)
+        _bring_in_step(root, folder, _Journal(commit=journal.commit, files=current))
+    _drop_journal(folder)
+
+
+def _committed(root: Path, path: str) -> str | None:
+    try:
+        return read_blob(root, "HEAD", path).oid
+    except UserError:
+        return None
+
+
+def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
+    """Give index and work tree the committed contents, where they still hold those before them."""
+    paths = [one.path for one in journal.files]
+    if not paths:
+        return
+    staged = _staged(root, paths)
+    wanted = [one for one in journal.files if staged.get(one.path) == one.old]
+    if wanted:
+        lines = "".join(f"{one.mode} {one.new}\t{one.path}\0" for one in wanted)
+        _update_index(root, "-z", "--add", "--index-info", stdin=lines)
+    stale = _stale(root, journal.files)
+    if stale:
+        _replace(root, folder, stale)
+    _update_index(root, "-q", "--refresh")
+
+
+def _staged(root: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Object id of each of the files that the index has, by path."""
+    found = {}
+    for line in git(root, "ls-files", "--stage", "-z", "--", *paths).stdout.split("\0")[:-1]:
+        entry, _, path = line.partition("\t")
+        found[path] = entry.split()[1]
+    return found
+
+
+def _stale(root: Path, files: Sequence[_File]) -> list[str]:
+    """The files of which the work tree still holds the content before the commit."""
+    made = [one.path for one in files if one.old is None and not (root / one.path).exists()]
+    there = [one for one in files if one.old is not None and (root / one.path).is_file()]
+    listed = "".join(f"{one.path}\n" for one in there)
+    oids = git(root, "hash-object", "--stdin-paths", stdin=listed).stdout.split() if there else []
+    return made + [one.path for one, oid in zip(there, oids, strict=True) if oid == one.old]
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(ToolError),
+    stop=tenacity.stop_after_delay(5),
+    wait=tenacity.wait_fixed(0.1),
+    reraise=True,
+)
+def _update_index(root: Path, *words: str, stdin: str = "") -> None:
+    """Change the person's index; another git may hold its lock for a moment."""
+    git(root, "update-index", *words, accept=(0, 1) if "--refresh" in words else (0,), stdin=stdin)
+
+
+def _replace(root: Path, folder: Path, paths: Sequence[str]) -> None:
+    """Put the index's content of files in their place, as a checkout writes it (line endings, filters), one by one."""
+    with tempfile.TemporaryDirectory(prefix="file-", dir=folder) as side:
+        git(root, "checkout-index", "--force", f"--prefix={Path(side).resolve()}/", "--", *paths)
+        for path in paths:
+            fresh, target = Path(side) / path, root / path
+            if target.exists():
+                shutil.copymode(target, fresh)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                fresh.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.move(fresh, target)  # the Git folder lies on another disk
+
+
+def _write_journal(folder: Path, journal: _Journal) -> None:
+    side = folder / "journal.json.new"
+    side.write_text(json.dumps(asdict(journal)), encoding="utf-8")
+    side.replace(folder / "journal.json")
+
+
+def _drop_journal(folder: Path) -> None:
+    (folder / "journal.json").unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Landing a promotion through a pull or merge request."""

@@ -1,0 +1,115 @@
+"""The branch that a pull or merge request asks to merge: one commit on top of the branch that it is for.
+
+A branch belongs to one release of its apps. Another release gets another branch and another request, so that no review
+of the first is ever taken for one of the second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cartwright.history.git import Head, git
+from cartwright.history.trailers import Message, parse
+from cartwright.kernel.errors import Blocked
+from cartwright.promotion.land.remote import Remote
+from cartwright.promotion.moves import FileEdit
+
+__all__ = ["PREFIX", "RequestBranch", "branch_name"]
+
+PREFIX = "promote/"
+"""Every branch of ours begins so."""
+_ODD = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass
+class RequestBranch:
+    """A destination that leaves the branch alone which the request is for."""
+
+    base: Remote
+    """The branch that the request is for."""
+    branch: str = ""
+    """Short name of the request's branch, once the commit landed."""
+    commit: str = ""
+    """What the request's branch has then: the new commit, or the older one that says the same."""
+
+    def name(self, _head: Head, /) -> str:
+        """``promote/prod/… of origin``."""
+        return f"{self.branch} of {self.base.remote}"
+
+    @contextmanager
+    def prepared(self) -> Iterator[Path]:
+        """As a push to the remote."""
+        with self.base.prepared() as folder:
+            yield folder
+
+    def head(self) -> Head:
+        """The newest commit of the branch that the request is for."""
+        return self.base.head()
+
+    def require(self, head: Head, paths: list[str]) -> None:
+        """Nothing stands in the way of a branch."""
+
+    def contains(self, _head: Head, _commit: str, /) -> bool:
+        """A request's commit is on no branch that plans are made from."""
+        return False
+
+    def land(
+        self, _folder: Path, /, *, commit: str, edits: Sequence[FileEdit], contents: dict[str, str], **_: object
+    ) -> None:
+        """Put the commit on the request's branch; one that says the same is left as it is, with its reviews and checks.
+
+        Raises:
+            BranchMovedError: somebody else moved the request's branch meanwhile.
+            Blocked: the remote refuses, or can't be reached.
+        """
+        root = self.base.root
+        message = parse(git(root, "show", "--no-patch", "--format=%B", commit).stdout)
+        if message is None:
+            raise Blocked("the commit is none of a promotion, so no request can be opened for it")
+        self.branch = branch_name(message)
+        full = f"refs/heads/{self.branch}"
+        there = Remote(root=root, remote=self.base.remote, branch=full)
+        old = there.newest_or_none()
+        if old is not None and self._says_the_same(there, old, commit, edits, contents):
+            self.commit = old
+            return
+        there.replace(commit, expected=old)
+        self.commit = commit
+
+    def _says_the_same(
+        self, there: Remote, old: str, commit: str, edits: Sequence[FileEdit], contents: dict[str, str]
+    ) -> bool:
+        """Whether the branch has the same change with the same message, and still applies to what is there now."""
+        root = self.base.root
+        there.fetch(old)
+
+        def show(*words: str) -> str:
+            return git(root, *words, accept=(0, 128)).stdout.strip()
+
+        if show("show", "--no-patch", "--format=%B", old) != show("show", "--no-patch", "--format=%B", commit):
+            return False
+        for one in edits:
+            before = one.before.oid if one.before else ""
+            if show("rev-parse", "--verify", "--quiet", f"{old}:{one.path}") != contents[one.path]:
+                return False
+            if show("rev-parse", "--verify", "--quiet", f"{old}^:{one.path}") != before:
+                return False
+        return True
+
+
+def branch_name(message: Message) -> str:
+    """``promote/<environment>/<what>-<hash>``: the same for the same releases of the same apps, else another."""
+    if message.set_name is not None:
+        what = f"set-{message.set_name}"
+    elif len(message.moved) == 1:
+        what = f"{message.moved[0].app}-{'-'.join(message.moved[0].tags)}"
+    else:
+        what = f"{len(message.moved)}-apps"
+    content = sorted((one.app, one.tags, one.digests, one.config) for one in message.moved)
+    mark = hashlib.sha256(repr((message.operation, message.target, content)).encode()).hexdigest()[:8]
+    return f"{PREFIX}{message.target}/{_ODD.sub('-', what)[:80].strip('-')}-{mark}"

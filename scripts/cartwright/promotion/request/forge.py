@@ -1,0 +1,244 @@
+"""Pull requests and merge requests: opened for a promotion's branch, kept current, and older ones of ours closed.
+
+What differs between GitHub and GitLab is in the modules ``forge_github`` and ``forge_gitlab``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from cartwright.kernel.errors import Blocked, UserError, nearest
+from cartwright.promotion.request.body import Mark, read_mark
+from cartwright.promotion.request.branch import PREFIX
+
+__all__ = [
+    "KINDS",
+    "Forge",
+    "ForgeError",
+    "Opened",
+    "Project",
+    "Proposed",
+    "Request",
+    "connect",
+    "find_project",
+    "one_line",
+    "propose",
+]
+
+KINDS = ("github", "gitlab")
+_TOKENS = {"github": ("GITHUB_TOKEN", "GH_TOKEN"), "gitlab": ("GITLAB_TOKEN", "CI_JOB_TOKEN")}
+_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
+_USER_MENDS = frozenset({"unauthorized", "not-found", "no-token"})
+
+
+class ForgeError(Blocked):
+    """A forge refuses, or can't be reached; the message says why, ``code`` says it to programs.
+
+    Codes: ``no-token``, ``unauthorized``, ``forbidden``, ``not-found``, ``refused``, ``rate-limited``,
+    ``unavailable``, ``unreachable``.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.exit_code = 2 if code in _USER_MENDS else 1
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository on a forge."""
+
+    kind: str
+    """``github`` or ``gitlab``."""
+    api: str
+    """Where its API answers: ``https://api.github.com``, ``https://gitlab.com``."""
+    path: str
+    """``owner/name``; on GitLab with all groups."""
+    token: str
+    token_name: str
+    """The variable that it came from."""
+
+    def __repr__(self) -> str:
+        return f"Project({self.kind}, {self.api}, {self.path}, token of {self.token_name})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is wanted."""
+
+    title: str
+    body: str
+    mark: Mark
+    branch: str
+    """Short name of the branch that holds the commit."""
+    commit: str
+    base: str
+    """Short name of the branch that it shall come to."""
+    draft: bool
+    """Whether it must not be merged yet: a gate blocks."""
+    auto_merge: bool
+    """Whether the forge shall merge it as soon as its own conditions are met."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the forge's lists are filtered by."""
+        return ("promotion", f"environment/{self.mark.environment}")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A request as the forge has it."""
+
+    number: int
+    url: str
+    branch: str
+    title: str
+    body: str
+    draft: bool
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What came of it."""
+
+    number: int
+    url: str
+    status: str
+    """``opened``, ``updated`` or ``unchanged``."""
+    superseded: tuple[str, ...]
+    """Addresses of older requests that were closed."""
+    merge: str
+    """``auto`` (the forge merges it when it may), ``merged``, ``draft`` (a gate blocks), or ``by-hand``."""
+
+
+class Forge(Protocol):
+    """What is asked of a forge. Everything may raise ForgeError."""
+
+    def open_requests(self, base: str) -> Sequence[Opened]:
+        """The open requests for a branch, from branches of the same repository."""
+
+    def create(self, request: Request) -> Opened:
+        """Open a request."""
+
+    def update(self, opened: Opened, request: Request) -> Opened:
+        """Give it title, text and state of the request."""
+
+    def label(self, opened: Opened, labels: Sequence[str]) -> None:
+        """Add labels; those that people added stay."""
+
+    def close(self, opened: Opened, comment: str) -> None:
+        """Say why, close it, and remove its branch."""
+
+    def merge_when_ready(self, opened: Opened, commit: str) -> bool:
+        """Have it merged as soon as the forge's own conditions are met; True where that was at once."""
+
+
+def propose(forge: Forge, request: Request) -> Proposed:
+    """Open the request, or bring the open one of the same branch up to date; then close the older ones it replaces.
+
+    An older request is replaced where it is ours, for the same environment, and all its apps are in the new one.
+    Safe to repeat: what a killed run left undone, the next one does.
+
+    Raises:
+        ForgeError: the forge refuses, or can't be reached.
+    """
+    before = [one for one in forge.open_requests(request.base) if one.branch.startswith(PREFIX)]
+    mine = next((one for one in before if one.branch == request.branch), None)
+    if mine is None:
+        opened, status = forge.create(request), "opened"
+    elif (mine.title, mine.body.strip(), mine.draft) == (request.title, request.body.strip(), request.draft):
+        opened, status = mine, "unchanged"
+    else:
+        opened, status = forge.update(mine, request), "updated"
+    if status != "unchanged":
+        forge.label(opened, request.labels)
+    superseded = []
+    for old in before:
+        mark = read_mark(old.body)
+        if old.branch == request.branch or mark is None or mark.environment != request.mark.environment:
+            continue
+        if set(mark.apps) <= set(request.mark.apps):
+            forge.close(old, f"Superseded by {opened.url}: {request.title}.")
+            superseded.append(old.url)
+    merge = "draft" if request.draft else "by-hand"
+    if request.auto_merge and not request.draft:
+        merge = "merged" if forge.merge_when_ready(opened, request.commit) else "auto"
+    return Proposed(number=opened.number, url=opened.url, status=status, superseded=tuple(superseded), merge=merge)
+
+
+def connect(project: Project) -> Forge:
+    """The forge of a project; its library is loaded now."""
+    if project.kind == "github":
+        from cartwright.promotion.request.github import GitHub
+
+        return GitHub(project)
+    from cartwright.promotion.request.gitlab import GitLab
+
+    return GitLab(project)
+
+
+def find_project(
+    remote_url: str,
+    *,
+    kind: str | None = None,
+    path: str | None = None,
+    api: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Project:
+    """The project that a remote's URL names, and the token for it.
+
+    Args:
+        remote_url: as Git has it: https, ssh, or ``git@host:path``.
+        kind: ``github`` or ``gitlab``, where the host's name does not tell.
+        path: ``owner/name``, where the URL does not tell.
+        api: where the API answers, where it is not the usual place.
+
+    Raises:
+        UserError: it can't be told which forge or project is meant.
+        ForgeError: no token.
+    """
+    host, found, place = _split(remote_url)
+    if kind is None:
+        kind = next((one for one in KINDS if one in host), None)
+        if kind is None:
+            raise UserError(f"no forge is known at '{host or remote_url}'", hint="say --forge github or --forge gitlab")
+    if kind not in KINDS:
+        raise UserError(f"no forge '{kind}'", hint=nearest(kind, KINDS))
+    path = path or found
+    if not path or "/" not in path:
+        raise UserError(f"the remote's URL '{host}' names no project", hint="say --project OWNER/NAME")
+    name = next((one for one in _TOKENS[kind] if environ.get(one)), None)
+    if name is None:
+        raise ForgeError("no-token", f"{kind}: no token (set {' or '.join(_TOKENS[kind])})")
+    return Project(kind=kind, api=api or _api(kind, host, place), path=path, token=environ[name], token_name=name)
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """Host and path of a Git URL, and where the same host answers over HTTP."""
+    if "://" in url:
+        parts = urlsplit(url)
+        host, path = parts.hostname or "", parts.path
+        web = parts.scheme in {"http", "https"}  # the port of ssh is not that of the API
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if web else f"https://{host}"
+    elif match := _SCP.fullmatch(url):
+        host, path = match["host"], match["path"]
+        place = f"https://{host}"
+    else:
+        return "", "", ""
+    return host, path.strip("/").removesuffix(".git"), place
+
+
+def _api(kind: str, host: str, place: str) -> str:
+    if kind == "gitlab":
+        return place
+    return "https://api.github.com" if host in {"github.com", "ssh.github.com"} else f"{place}/api/v3"
+
+
+def one_line(text: object, token: str) -> str:
+    """What a forge said, in one line, without the token."""
+    return " ".join(str(text).split()).replace(token, "…")[:300]

@@ -1,0 +1,1 @@
+"""Proofs of the policy suite: fixtures, mutations, two engines compared, and coverage."""

@@ -1,0 +1,173 @@
+"""The repository's files, as they stand in the work tree or at a Git ref: the same code reads both."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.paths import cache_root
+from cartwright.kernel.run import run
+
+__all__ = ["Tree", "find_root", "open_tree"]
+
+_CONTENT = ("apps", "argocd", "clusters", "environments", "policies")
+"""Top folders that decide what a check says."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder of files that does not change while it is read. Paths are relative, with forward slashes."""
+
+    root: Path
+    """Where the files lie on disk; kustomize runs here."""
+    ref: str | None = None
+    """The Git commit that was asked for; None is the work tree."""
+    repository: Path | None = None
+    """The repository that ``ref`` is of, where that is another folder than ``root``."""
+    _hashes: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def read(self, path: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            UserError: there is no such file, or it can't be read.
+        """
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise UserError(error.strerror or str(error), file=path) from error
+
+    def text(self, path: str) -> str:
+        """Content of a file as UTF-8.
+
+        Raises:
+            UserError: no such file, or it is not UTF-8.
+        """
+        try:
+            return self.read(path).decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"is not UTF-8 (byte {error.start})", file=path, hint="save it as UTF-8") from error
+
+    def hash(self, path: str) -> str | None:
+        """Hash of a file's content, None where there is no such file. Remembered for the tree's life."""
+        if path not in self._hashes:
+            try:
+                self._hashes[path] = hashlib.blake2b((self.root / path).read_bytes(), digest_size=20).hexdigest()
+            except OSError:
+                self._hashes[path] = None
+        return self._hashes[path]
+
+    def is_file(self, path: str) -> bool:
+        """Whether the path is a file."""
+        return (self.root / path).is_file()
+
+    def is_dir(self, path: str) -> bool:
+        """Whether the path is a folder."""
+        return (self.root / path).is_dir()
+
+    def walk(self, top: str) -> Iterator[str]:
+        """Every file below ``top``, sorted, hidden ones left out."""
+        for folder, names, files in os.walk(self.root / top):
+            names[:] = sorted(name for name in names if not name.startswith("."))
+            base = PurePosixPath(Path(folder).relative_to(self.root))
+            yield from (str(base / name) for name in sorted(files) if not name.startswith("."))
+
+    def folders(self, top: str) -> list[str]:
+        """Names of the folders directly below ``top``, sorted; none where there is no such folder."""
+        place = self.root / top
+        return sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+
+    def match_folders(self, pattern: str) -> list[str]:
+        """Folders that a pattern such as ``environments/*/shop/*`` picks, sorted: ``*`` does not cross a slash."""
+        found = (path.relative_to(self.root) for path in self.root.glob(pattern) if path.is_dir())
+        return sorted(str(PurePosixPath(path)) for path in found)
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder whose Git history this is."""
+        return self.repository or self.root
+
+    @cached_property
+    def commit(self) -> str | None:
+        """Full id of the commit that was asked for, or of the newest that the work tree stands on.
+
+        None where there is no history of this folder: it is no Git repository, or a folder within a larger one.
+        """
+        if not (self.home / ".git").exists():
+            return None
+        wanted = f"{self.ref or 'HEAD'}^{{commit}}"
+        words = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", wanted]
+        return run(words, cwd=self.home, accept=(0, 1, 128)).stdout.strip() or None
+
+    @cached_property
+    def content_files(self) -> tuple[str, ...]:
+        """Every file that decides what a check says."""
+        return tuple(path for top in _CONTENT for path in self.walk(top))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """One hash over all content files and their names: equal hashes mean an equal verdict."""
+        total = hashlib.blake2b(digest_size=20)
+        for path in self.content_files:
+            total.update(f"{path}\0{self.hash(path)}\n".encode())
+        return total.hexdigest()
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The repository that holds ``start`` (the current folder by default): the nearest one up with ``argocd/``.
+
+    Raises:
+        UserError: none of the folders above holds a repository.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "argocd" / "root.yaml").is_file():
+            return folder
+    raise UserError("no argocd/root.yaml here or in a folder above", file=here, hint="run it inside the repository")
+
+
+def open_tree(root: Path, ref: str | None = None) -> Tree:
+    """The work tree, or the files at a Git ref.
+
+    A ref's files are laid out once per Git tree in the cache; the work tree and the index are never touched.
+
+    Raises:
+        UserError: no such ref.
+    """
+    if ref is None:
+        return Tree(root=root)
+    try:
+        tree = run(["git", "rev-parse", "--verify", "--quiet", f"{ref}^{{tree}}"], cwd=root).stdout.strip()
+    except ToolError as error:
+        raise UserError(f"no commit '{ref}' in this repository") from error
+    home = cache_root() / "trees" / tree
+    if not home.is_dir():
+        _export(root, tree, home)
+    return Tree(root=home, ref=ref, repository=root)
+
+
+def _export(root: Path, tree: str, home: Path) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    side = Path(tempfile.mkdtemp(prefix=".tree-", dir=home.parent))
+    try:
+        present = run(["git", "ls-tree", "--name-only", tree], cwd=root).stdout.split()
+        tops = [top for top in _CONTENT if top in present]
+        # `git archive` writes bytes that must not pass through text.
+        archive = side / "tree.tar"
+        run(["git", "archive", "--format=tar", "-o", archive, tree, *tops], cwd=root)
+        with tarfile.open(fileobj=BytesIO(archive.read_bytes())) as tar:
+            tar.extractall(side / "files", filter="data")
+        (side / "files").rename(home)
+    except FileExistsError:
+        pass  # another process laid out the same tree first
+    finally:
+        shutil.rmtree(side, ignore_errors=True)

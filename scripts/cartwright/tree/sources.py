@@ -1,0 +1,165 @@
+"""From a rendered object back to the line of source that made it so."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import yaml
+
+from cartwright.kernel.errors import UserError
+from cartwright.tree.closure import Closure, Kustomization
+from cartwright.tree.repository import Tree
+from cartwright.yaml.read import line_of, nodes
+
+__all__ = ["SourceMap"]
+
+Path = tuple[str | int, ...]
+
+
+class SourceMap:
+    """Finds sources in the closures of one tree. Files are parsed when a finding first asks for them."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._nodes = cache(self._parse)
+
+    def locate(self, closure: Closure, content: Mapping[str, Any], field: Sequence[str | int] = ()) -> tuple[str, int]:
+        """File and one-based line of the source behind a field of a rendered object.
+
+        The last writer wins, as in kustomize: an ``images`` entry, then the overlay's patches, then a generator, then
+        the base. Where the field itself stands nowhere (it is missing), its nearest parent in the base is named.
+
+        Args:
+            closure: of the application that the object belongs to.
+            content: the rendered object.
+            field: path to the field, such as ``("spec", "replicas")``; empty for the object as a whole.
+        """
+        kind = str(content.get("kind", ""))
+        name = str((content.get("metadata") or {}).get("name", ""))
+        path = _by_name(content, field)
+        if path and path[-1] == "image" and (found := self._image(closure, _value(content, field))):
+            return found
+        if path and (found := self._patched(closure, kind, name, path)):
+            return found
+        of_kind = [(file, node) for file, node in self._objects(closure.resources) if _text(node, "kind") == kind]
+        named = [(file, node) for file, node in of_kind if _text(node, "metadata", "name") == name]
+        if not named and (found := self._generated(closure, name)):
+            return found
+        # A component's object takes its name from the app in the build; the only one of its kind is the one meant.
+        for file, node in named or (of_kind if len(of_kind) == 1 else []):
+            return file, line_of(node, path)[0]
+        return closure.kustomizations[0].path, 1
+
+    def line(self, kustomization: Kustomization, path: Path) -> int:
+        """One-based line of an entry of a kustomization."""
+        return line_of(self._nodes(kustomization.path)[0], path)[0]
+
+    def line_in(self, file: str, kind: str, name: str, path: Sequence[str | int]) -> int:
+        """One-based line of the deepest part of ``path`` that an object of a file has; 1 without that object."""
+        found = (
+            node for node in self._nodes(file) if (_text(node, "kind"), _text(node, "metadata", "name")) == (kind, name)
+        )
+        node = next(found, None)
+        return line_of(node, path)[0] if node is not None else 1
+
+    def objects(self, closure: Closure) -> Iterator[Mapping[str, Any]]:
+        """Kind and name of every object that the closure's resource files hold, before any transformer."""
+        for _, node in self._objects(closure.resources):
+            yield {"kind": _text(node, "kind"), "metadata": {"name": _text(node, "metadata", "name")}}
+
+    def _parse(self, file: str) -> tuple[yaml.Node, ...]:
+        try:
+            return tuple(node for node in nodes(self._tree.text(file), file) if node is not None)
+        except UserError:
+            return ()  # not YAML (a script in a generator): it holds no object
+
+    def _objects(self, files: Sequence[str]) -> Iterator[tuple[str, yaml.Node]]:
+        for file in files:
+            for node in self._nodes(file):
+                yield file, node
+
+    def _image(self, closure: Closure, image: object) -> tuple[str, int] | None:
+        repository = str(image).split("@", 1)[0]
+        for kustomization in closure.kustomizations:
+            for index, entry in enumerate(kustomization.content.get("images") or ()):
+                name = str(entry.get("newName") or entry.get("name", ""))
+                if repository == name or repository.startswith(f"{name}:"):
+                    return kustomization.path, self.line(kustomization, ("images", index))
+        return None
+
+    def _patched(self, closure: Closure, kind: str, name: str, path: Path) -> tuple[str, int] | None:
+        for kustomization in closure.kustomizations:
+            for index, entry in enumerate(kustomization.content.get("patches") or ()):
+                if not isinstance(entry, Mapping):
+                    continue
+                target = entry.get("target") or {}
+                if isinstance(entry.get("path"), str):
+                    file = posixpath.normpath(posixpath.join(kustomization.folder, entry["path"]))
+                    found = [(node, 0) for node in self._nodes(file)]
+                else:
+                    # The lines of a literal block follow that of its key.
+                    file = kustomization.path
+                    start = self.line(kustomization, ("patches", index, "patch"))
+                    found = [(node, start) for node in _inline(str(entry.get("patch", "")), file)]
+                for node, offset in found:
+                    matches = (
+                        target.get("kind", kind) == kind and target.get("name", name) == name
+                        if target
+                        else _text(node, "kind") == kind and _text(node, "metadata", "name") == name
+                    )
+                    line, depth = line_of(node, path)
+                    if matches and depth == len(path):
+                        return file, line + offset
+        return None
+
+    def _generated(self, closure: Closure, name: str) -> tuple[str, int] | None:
+        for kustomization in closure.kustomizations:
+            for key in ("configMapGenerator", "secretGenerator"):
+                for index, entry in enumerate(kustomization.content.get(key) or ()):
+                    stem = str(entry.get("name", ""))
+                    if stem and (name == stem or name.startswith(f"{stem}-")):
+                        return kustomization.path, self.line(kustomization, (key, index))
+        return None
+
+
+def _inline(patch: str, file: str) -> list[yaml.Node]:
+    try:
+        return [node for node in nodes(patch, file) if isinstance(node, yaml.MappingNode)]
+    except UserError:
+        return []
+
+
+def _by_name(content: Mapping[str, Any], field: Sequence[str | int]) -> Path:
+    """The path with list items named by their ``name``: a patch counts its items otherwise than the base does."""
+    value: Any = content
+    named: list[str | int] = []
+    for step in field:
+        if isinstance(value, list) and str(step).isdigit() and int(step) < len(value):
+            value = value[int(step)]
+            named.append(f"name={value['name']}" if isinstance(value, Mapping) and "name" in value else int(step))
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+            named.append(step)
+    return tuple(named)
+
+
+def _value(content: Mapping[str, Any], field: Sequence[str | int]) -> Any:
+    value: Any = content
+    for step in field:
+        try:
+            value = value[int(step) if isinstance(value, list) else step]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return value
+
+
+def _text(node: yaml.Node, *path: str) -> str:
+    """The scalar at a path of keys; empty where there is none."""
+    for step in path:
+        if not isinstance(node, yaml.MappingNode):
+            return ""
+        node = next((value for key, value in node.value if key.value == step), yaml.ScalarNode("", ""))
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
