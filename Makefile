@@ -50,8 +50,13 @@ test: setup lint ## every test that this machine can run, and one line on those 
 	@$(CARTWRIGHT) tools build --tier test > /dev/null
 	@.venv/bin/pytest -q --numprocesses=logical --dist=loadgroup
 
+.PHONY: quick
+quick: setup lint ## the inner loop: lint, and every test that needs neither a server nor minutes
+	@.venv/bin/pytest -q --numprocesses=logical --dist=loadgroup \
+	  -m "not (cluster or node or images or services or registry or browser or slow)"
+
 .PHONY: lint
-lint: setup ## ruff, mypy, opa fmt and opa check, generated files current
+lint: setup ## ruff, mypy, the order of imports, dead code, opa fmt and opa check, generated files current
 	@.venv/bin/ruff check $(PYTHON_SOURCES)
 	@.venv/bin/ruff format --check --quiet $(PYTHON_SOURCES)
 	@$(MAKE) --no-print-directory types

@@ -52,6 +52,8 @@ _NEEDS: Mapping[str, Callable[[], str]] = {
     "images": _lacks_images,
 }
 """Marker → what is lacking for it here; empty where nothing is."""
+_SLOWEST = 10
+"""How many of the slowest test files the summary names."""
 _CLUSTERS = ("cluster", "node")
 """Markers of tests that start embedded clusters: two at a time would be too much for a small machine."""
 
@@ -84,3 +86,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(
         f"not run: {what}" if what else "not run: nothing, this machine has all that the tests need"
     )
+    _write_slowest(terminalreporter)
+
+
+def _write_slowest(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the time went: the files whose tests and fixtures took longest, all processes added up."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration  # type: ignore[assignment]
+    slowest = [(file, spent) for file, spent in seconds.most_common(_SLOWEST) if spent >= 1]
+    if slowest:
+        total = sum(seconds.values())
+        terminalreporter.write_line(f"slowest files, of {total:.0f} s in all processes together:")
+    for file, spent in slowest:
+        terminalreporter.write_line(f"  {spent:6.0f} s  {file}")

@@ -17,6 +17,8 @@ from cartwright.cluster.state import State
 from cartwright.kernel.ports import LOOPBACK, allocate
 from tests.cluster.sandbox import Sandbox, make_sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:

@@ -12,6 +12,8 @@ from cartwright.cluster.state import Layout
 from cartwright.kernel.errors import UserError
 from tests.cluster.sandbox import until
 
+pytestmark = pytest.mark.slow
+
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=tests", "-c", "user.email=tests@localhost"]

@@ -18,6 +18,8 @@ from cartwright.cluster.state import Layout, ProcessRecord, State
 from cartwright.kernel.errors import ClusterError
 from tests.cluster.sandbox import until
 
+pytestmark = pytest.mark.slow
+
 AWKWARD = "a b\"c'd%e,f;g=h\\i"
 """Everything that a configuration file could trip over."""
 

@@ -10,6 +10,8 @@ from cartwright.images.build import find_uv
 from cartwright.images.lock import direct_requirements, locked_requirements, python_platform
 from cartwright.kernel.errors import ToolError, UserError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SERVICES = known_services(ROOT)
 

@@ -21,6 +21,8 @@ from cartwright.tree.environments import load_environments
 from cartwright.tree.render import render
 from cartwright.tree.repository import find_root, open_tree
 
+pytestmark = pytest.mark.slow
+
 Objects = list[dict[str, Any]]
 FILE = "apps/dependencies.yaml"
 

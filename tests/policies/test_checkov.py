@@ -15,6 +15,8 @@ from cartwright.prove.shop import read_shop
 from cartwright.tools import require_python
 from cartwright.tree.repository import find_root, open_tree
 
+pytestmark = pytest.mark.slow
+
 Objects = Mapping[str, Sequence[Mapping[str, Any]]]
 
 

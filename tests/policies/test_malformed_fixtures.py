@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from cartwright.policy.documents import Document, read_documents
 from cartwright.policy.engine import evaluate_documents
 
+pytestmark = pytest.mark.slow
+
 _JUNK: tuple[Any, ...] = (None, "", "true", 0, -1, 2.5, 10**7, True, [], [None], ["x"], {}, {"x": "y"}, [{}])
 """What manifests hold by mistake."""
 

@@ -16,6 +16,8 @@ from cartwright.policy.documents import read_documents
 from cartwright.policy.engine import Evaluation
 from cartwright.policy.model import POD_CARRYING
 
+pytestmark = pytest.mark.slow
+
 _DIGEST = "sha256:" + "4c" * 32
 _SPEC_PATHS = {
     "Pod": ["spec"],

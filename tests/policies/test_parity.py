@@ -12,6 +12,8 @@ from cartwright.prove.parity import Parity, compare_fixtures, compare_objects, g
 from cartwright.prove.shop import read_shop
 from cartwright.tree.repository import find_root, open_tree
 
+pytestmark = pytest.mark.slow
+
 _ROOT = find_root(Path(__file__))
 _POLICIES = _ROOT / "policies"
 _RULE = """# METADATA

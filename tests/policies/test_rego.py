@@ -11,6 +11,8 @@ from cartwright.kernel.run import run
 from cartwright.prove.coverage import least, library, library_coverage, rule_coverage
 from cartwright.tools import require
 
+pytestmark = pytest.mark.slow
+
 _LEAST_COVERAGE = 95.0
 """Per cent of lines, of the library by its own tests and of the rules by their fixtures."""
 

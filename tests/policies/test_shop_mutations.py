@@ -14,6 +14,8 @@ from cartwright.prove.mutations import FOLDER, Change, Mutation, load_mutations,
 from cartwright.prove.shop import Shop, read_shop
 from cartwright.tree.repository import find_root, open_tree
 
+pytestmark = pytest.mark.slow
+
 _LEAST = 80
 
 _CATALOG: Mapping[str, Any] = {

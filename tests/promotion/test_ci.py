@@ -16,6 +16,8 @@ import yaml
 
 from tests.promotion.conftest import APP, NEW, OLD, Repository, kustomization
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SCRIPT = ROOT / "scripts/ci/release.sh"

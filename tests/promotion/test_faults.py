@@ -29,6 +29,8 @@ from tests.promotion.engine import Engine, git
 from tests.promotion.gitwrapper import faulty
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 STAGING = overlay_path("staging")
 _outcomes: list[dict[str, str]] = []

@@ -26,6 +26,8 @@ from cartwright.tools import require
 from cartwright.yaml.edit import Edit, edit
 from tests.promotion.hostile import DIGEST, TAG, TAGS, Document, Tally, documents
 
+pytestmark = pytest.mark.slow
+
 NEW_DIGEST = "sha256:" + "ab" * 32
 # Always the same cases, so that the counts are the same; a failing text is short enough to read as it is.
 HOSTILE = settings(

@@ -26,6 +26,8 @@ from cartwright.promotion.intents import Freeze, Hold, Image, Promote, Rollback,
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path
 
+pytestmark = pytest.mark.slow
+
 ORDERS: tuple[Mapping[str, Sequence[str]], ...] = (
     {"dev": [], "staging": ["dev"], "prod": ["staging"]},
     {"dev": [], "eu": ["dev"], "us": ["dev"], "world": ["eu", "us"]},

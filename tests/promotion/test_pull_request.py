@@ -17,6 +17,8 @@ from cartwright.promotion.request.branch import branch_name
 from tests.promotion.conftest import APP, NEW, OLD, Ended, Repository, kustomization
 from tests.promotion.fake_forge import PROJECT, TOKEN, FakeForge, serve
 
+pytestmark = pytest.mark.slow
+
 FILE = f"environments/staging/{APP}/kustomization.yaml"
 _TOKEN_OF = {"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN"}
 

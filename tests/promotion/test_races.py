@@ -24,6 +24,8 @@ from cartwright.promotion.land.worktree import BranchMovedError, WorkTree
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay, overlay_path
 
+pytestmark = pytest.mark.slow
+
 RACERS = 20
 GATED = 3
 """Further processes whose gates are shut: one held, one not soaked, one whose upstream runs something else."""

@@ -21,6 +21,8 @@ from cartwright.promotion.intents import Promote
 from cartwright.promotion.land.deliver import Result, deliver
 from cartwright.promotion.land.worktree import WorkTree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -23,6 +23,8 @@ from cartwright.tree.repository import open_tree
 from cartwright.yaml.lines import drop, insert_after, rename
 from cartwright.yaml.read import load
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTENT = ("apps", "argocd", "clusters", "environments", "policies", "services")
 TODAY = date(2030, 1, 1)
