@@ -62,6 +62,15 @@ def test_set_refuses_a_tag_that_moved_and_writes_nothing(shop: Repository, regis
     assert shop.git("rev-parse", "HEAD") == head
 
 
+def test_the_platforms_of_the_commit_count_and_not_those_of_the_work_tree(shop: Repository, registry: Registry) -> None:
+    registry.push("shop/app", "2.2.1", platforms=("linux/amd64",))
+    gate(shop, "dev", "platforms: [linux/amd64]")
+    file = shop.root / "environments/dev/environment.yaml"
+    file.write_text(file.read_text().replace("platforms: [linux/amd64]", "platforms: [linux/s390x]"))
+    ended = set_image(shop, f"{registry.host}/shop/app:2.2.1")
+    assert (ended.code, ended.stderr) == (0, "")
+
+
 def test_set_refuses_an_image_that_the_environment_can_not_run(shop: Repository, registry: Registry) -> None:
     registry.push("shop/app", "2.2.0", platforms=("linux/amd64", "linux/s390x"))
     gate(shop, "dev", "platforms: [linux/amd64, linux/arm64]")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -150,7 +151,13 @@ def set_image(
         SetImage(
             app=name,
             environment=environment,
-            images=options.resolve_images(images, environment=environment, offline=offline, mirror=mirror),
+            images=options.resolve_images(
+                images,
+                environment=environment,
+                where=replace(where, push=where.push or pr),
+                offline=offline,
+                mirror=mirror,
+            ),
         ),
         dry_run=dry_run,
         output=output,

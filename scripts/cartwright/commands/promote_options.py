@@ -184,11 +184,13 @@ def check_format(output: str) -> None:
 
 
 def resolve_images(
-    references: Sequence[str], *, environment: str, offline: bool = False, mirror: str | None = None
+    references: Sequence[str], *, environment: str, where: Where, offline: bool = False, mirror: str | None = None
 ) -> tuple[Image, ...]:
     """What the registry says of images that an environment shall get.
 
     Args:
+        where: the branch that gets the commit. Its environment.yaml says for which platforms an image must be built,
+            as the gates read it there too.
         offline: take tag and digest as they are given; the commit says that nobody was asked.
         mirror: ``host:port`` of the registry to ask in place of the one that the name says.
 
@@ -196,13 +198,14 @@ def resolve_images(
         UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
         RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
     """
+    from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.registry import platforms_of
     from cartwright.promotion.intents import Image
     from cartwright.registry.reference import parse_reference
-    from cartwright.tree.environments import load_environments, pick_environment
-    from cartwright.tree.repository import open_tree
+    from cartwright.tree.environments import pick_environment
 
-    target = pick_environment(load_environments(open_tree(find_root())), environment)
+    root = find_root()
+    target = pick_environment(open_snapshot(root, where.destination(root).head()).environments, environment)
     platforms = platforms_of(target.content["gates"])
     images = []
     for text in references:

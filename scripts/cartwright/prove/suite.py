@@ -21,7 +21,7 @@ from cartwright.prove.shop import Shop, read_shop
 from cartwright.tools import require
 from cartwright.tree.repository import Tree
 
-__all__ = ["LEAST_COVERAGE", "Proof", "prove"]
+__all__ = ["LEAST_COVERAGE", "Proof", "prove", "rego_tests"]
 
 LEAST_COVERAGE = 95.0
 """Per cent of the lines of each Rego file that its tests or fixtures must reach."""
@@ -50,7 +50,7 @@ def prove(tree: Tree) -> Iterator[Proof]:
     rules = load_rules(policies)
     yield _rules(rules)
     yield _fixtures(rules, policies, tools["conftest"])
-    yield _rego_tests(policies, tools["opa"])
+    yield rego_tests(policies, tools["opa"])
     yield _coverage(policies, tools["opa"])
     shop = read_shop(tree)
     yield _parity(policies, shop)
@@ -80,16 +80,18 @@ def _fixtures(rules: Sequence[Rule], policies: Path, conftest: Path) -> Proof:
     return Proof("fixtures", counts, tuple(faults))
 
 
-def _rego_tests(policies: Path, opa: Path) -> Proof:
-    done = run([opa, "test", "--format=json", policies / "lib"], accept=(0, 2))
+def rego_tests(policies: Path, opa: Path) -> Proof:
+    """The tests of the library and of Gatekeeper's adapter. A test that ends in an error is a fault, as one that fails."""
+    done = run([opa, "test", "--format=json", policies / "lib", policies / "gatekeeper"], accept=(0, 2))
     try:
         results = json.loads(done.stdout)
     except ValueError as error:
         raise ToolError(f"opa: {done.stderr.strip()}") from error
     faults = tuple(
         f"{Path(one['location']['file']).name}:{one['location']['row']} {one['name']}"
+        + (f": {one['error']['message']}" if "error" in one else "")
         for one in results
-        if one.get("fail")
+        if one.get("fail") or "error" in one
     )
     return Proof("library", {"Rego tests": len(results)}, faults)
 
