@@ -81,7 +81,7 @@ def _fixtures(rules: Sequence[Rule], policies: Path, conftest: Path) -> Proof:
 
 
 def rego_tests(policies: Path, opa: Path) -> Proof:
-    """The tests of the library and of Gatekeeper's adapter. A test that ends in an error is a fault, as one that fails."""
+    """The tests of the library and of Gatekeeper's adapter. One that ends in an error is a fault as well."""
     done = run([opa, "test", "--format=json", policies / "lib", policies / "gatekeeper"], accept=(0, 2))
     try:
         results = json.loads(done.stdout)
