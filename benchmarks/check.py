@@ -27,7 +27,7 @@ from cartwright.tree import mirrors
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
 from cartwright.tree.render import render
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 _CARTWRIGHT = str(Path(sys.executable).with_name("cartwright"))
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 def _measure(root: Path, folder: Path, runs: int) -> None:
     tools = require(["kustomize", "kubeconform", "conftest"])
-    tree = Tree(root=root)
+    tree = FolderTree(root=root)
     environments = load_environments(tree)
     applications = find_applications(tree, environments)
     rendered, failures = render(tree, applications)

@@ -19,7 +19,7 @@ from cartwright.cluster.certificates import Authority
 from cartwright.kernel.errors import UserError
 from cartwright.tools import require
 from cartwright.tree import mirrors
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from tests.cluster.sandbox import ROOT
 
 REMOTE = "file:///somewhere/remote.git"
@@ -34,7 +34,7 @@ def webhook(tmp_path_factory: pytest.TempPathFactory) -> Webhook:
 
 def objects(clusters: tuple[str, ...], webhooks: Mapping[str, Webhook] = MappingProxyType({})) -> list[dict[str, Any]]:
     return root_objects(
-        Tree(ROOT),
+        FolderTree(ROOT),
         require(["kustomize"])["kustomize"],
         url=REMOTE,
         hub="dev",
@@ -124,7 +124,9 @@ def test_a_root_file_without_an_application_is_named(tmp_path: Path) -> None:
     (tmp_path / "argocd").mkdir()
     (tmp_path / "argocd" / "root.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     with pytest.raises(UserError, match=r"^argocd/root.yaml: holds no Application with a spec.source.repoURL$"):
-        root_objects(Tree(tmp_path), Path("kustomize"), url=REMOTE, hub="dev", clusters=(), webhooks={}, environment={})
+        root_objects(
+            FolderTree(tmp_path), Path("kustomize"), url=REMOTE, hub="dev", clusters=(), webhooks={}, environment={}
+        )
 
 
 def application(**status: Any) -> dict[str, Any]:

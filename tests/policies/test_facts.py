@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cartwright.policy.facts import read_facts
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 _DIGESTS = {letter: f"sha256:{letter * 64}" for letter in "abc"}
 _IMAGE = "ghcr.io/example-org/cartwright/catalog"
@@ -53,7 +53,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def _entry(root: Path, environment: str = "prod") -> tuple[str, str]:
-    [entry] = read_facts(Tree(root), use_cache=False)["record"][environment][_IMAGE]
+    [entry] = read_facts(FolderTree(root), use_cache=False)["record"][environment][_IMAGE]
     assert entry["app"] == "shop/catalog"
     return entry["digest"][7], entry["origin"]
 
@@ -90,7 +90,7 @@ def test_a_commit_that_changes_no_digest_says_nothing(root: Path) -> None:
 def test_removing_an_overlay_and_bringing_it_back_makes_no_new_beginning(root: Path) -> None:
     _git(root, "rm", "-rq", "environments/prod/shop/catalog")
     _git(root, "commit", "-q", "-m", "Remove")
-    assert read_facts(Tree(root), use_cache=False)["record"] == {}
+    assert read_facts(FolderTree(root), use_cache=False)["record"] == {}
     _pin(root, "c", "And back")
     assert _entry(root) == ("c", "hand")
 
@@ -98,7 +98,7 @@ def test_removing_an_overlay_and_bringing_it_back_makes_no_new_beginning(root: P
 def test_history_has_every_digest_of_every_environment(root: Path) -> None:
     _pin(root, "b", "b")
     _pin(root, "c", "c", environment="staging")
-    history = read_facts(Tree(root), use_cache=False)["history"]
+    history = read_facts(FolderTree(root), use_cache=False)["history"]
     assert history == {
         "prod": {_IMAGE: [_DIGESTS["a"], _DIGESTS["b"]]},
         # What the first commit brought anywhere has a history that is not here: it counts everywhere.
@@ -108,16 +108,16 @@ def test_history_has_every_digest_of_every_environment(root: Path) -> None:
 
 def test_facts_are_those_of_the_ref_that_is_checked(root: Path) -> None:
     _pin(root, "b", "b")
-    before = read_facts(Tree(root, ref="HEAD~1"), use_cache=False)
+    before = read_facts(FolderTree(root, ref="HEAD~1"), use_cache=False)
     assert before["history"] == {"prod": {_IMAGE: [_DIGESTS["a"]]}}
-    assert read_facts(Tree(root / "environments", ref="HEAD~1", repository=root), use_cache=False) == before
+    assert read_facts(FolderTree(root / "environments", ref="HEAD~1", repository=root), use_cache=False) == before
 
 
 def test_without_git_there_are_no_facts(tmp_path: Path) -> None:
-    assert read_facts(Tree(tmp_path)) == {}
+    assert read_facts(FolderTree(tmp_path)) == {}
 
 
 def test_a_history_that_is_cut_off_is_none(root: Path, tmp_path: Path) -> None:
     _pin(root, "b", "b")
     _git(tmp_path, "clone", "-q", "--depth=1", f"file://{root}", "shallow")
-    assert read_facts(Tree(tmp_path / "shallow"), use_cache=False) == {"shallow": True}
+    assert read_facts(FolderTree(tmp_path / "shallow"), use_cache=False) == {"shallow": True}

@@ -20,7 +20,7 @@ from cartwright.policy.model import load_rules
 from cartwright.policy.parameters import kubernetes_version, parameters_of
 from cartwright.tools import load_catalogue
 from cartwright.tree.environments import Environment, load_environments
-from cartwright.tree.repository import Tree, open_tree
+from cartwright.tree.repository import FolderTree, Tree, open_tree
 
 Judge = Callable[..., Evaluation]
 _ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_without_a_map_or_a_rule_nothing_is_derived_from_it(prod: Environment, t
     rule.mkdir(parents=True)
     shutil.copy(_ROOT / "policies/rules/declared-edges/rule.rego", rule)
     bare = dataclasses.replace(prod, parameters={"pinned-image": {}})
-    assert parameters_of(Tree(tmp_path), bare) == {"pinned-image": {}}
+    assert parameters_of(FolderTree(tmp_path), bare) == {"pinned-image": {}}
 
 
 def test_a_broken_map_is_named(prod: Environment, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_broken_map_is_named(prod: Environment, tmp_path: Path) -> None:
     file = tmp_path / "apps/dependencies.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("to: data/redis", "to: data/reddis"), encoding="utf-8")
     with pytest.raises(UserError) as caught:
-        parameters_of(Tree(tmp_path), prod)
+        parameters_of(FolderTree(tmp_path), prod)
     assert caught.value.file == "apps/dependencies.yaml"
     assert caught.value.line == next(
         number for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1) if "reddis" in line

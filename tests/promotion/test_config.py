@@ -18,7 +18,7 @@ from cartwright.promotion.intents import Image, Promote, Rollback, SetImage
 from cartwright.promotion.report.outcome import as_json, as_text
 from cartwright.promotion.request.body import render_body
 from cartwright.tree.promotable import Key, read_keys
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from tests.promotion.engine import Engine
 from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path
 
@@ -138,11 +138,11 @@ def test_a_typo_in_the_declaration_names_the_nearest_key_and_its_line(tmp_path: 
     file.parent.mkdir(parents=True)
     file.write_text(PROMOTABLE.replace("configMap", "configmap"))
     with pytest.raises(UserError, match="unknown key 'configmap'") as error:
-        read_keys(Tree(root=tmp_path), APP)
+        read_keys(FolderTree(root=tmp_path), APP)
     assert (error.value.file, error.value.line) == (DECLARED, 2)
     assert "configMap" in str(error.value.hint)
     file.write_text(PROMOTABLE)
-    assert read_keys(Tree(root=tmp_path), APP) == (Key("app-000", "SEARCH"),)
+    assert read_keys(FolderTree(root=tmp_path), APP) == (Key("app-000", "SEARCH"),)
 
 
 def test_verify_finds_a_key_that_was_changed_by_hand_and_believes_a_promotion(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def until(moment: datetime.datetime, *windows: dict[str, str]) -> datetime.datet
     content: dict[str, Any] = {"gates": {"freezes": list(windows)}}
     target = Environment(name="prod", cluster="prod", rank=1, upstreams=(), parameters={}, content=content)
     head = Head(branch=None, commit="")
-    snapshot = _NoDecisions(root=Path(), head=head, tree=CommitTree(root=Path()), environments={"prod": target})
+    snapshot = _NoDecisions(root=Path(), head=head, tree=CommitTree(repository=Path()), environments={"prod": target})
     return frozen_until(snapshot, target, moment)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cartwright.history.trailers import DECISIONS, PASSED, Message, Moved, parse
 from cartwright.kernel.errors import UserError
 from cartwright.tree.decisions import Freeze, Hold, add_freeze, add_hold, drop_holds, read_state
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree, Tree
 from cartwright.yaml.lists import append_entry, remove_entries
 from cartwright.yaml.read import load
 
@@ -132,7 +132,7 @@ def tree_with(tmp_path: Path, text: str) -> Tree:
     folder.mkdir(parents=True)
     (folder / "promotion.yaml").write_text(text)
     (tmp_path / "environments/promotion.schema.json").write_text(SCHEMA.read_text())
-    return Tree(root=tmp_path)
+    return FolderTree(root=tmp_path)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     text = add_freeze(add_hold(None, hold, file="f"), freeze, file="f")
     state = read_state(tree_with(tmp_path, text), "prod")
     assert (state.holds, state.freezes) == ((hold,), (freeze,))
-    assert read_state(Tree(root=tmp_path / "elsewhere"), "prod").holds == ()
+    assert read_state(FolderTree(root=tmp_path / "elsewhere"), "prod").holds == ()
 
 
 def test_holds_that_have_ended_go_with_the_one_that_is_released(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from cartwright.kernel.errors import UserError
 from cartwright.tree.closure import find_closure
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree, Tree
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    return Tree(root=tmp_path)
+    return FolderTree(root=tmp_path)
 
 
 def write(tree: Tree, **files: str) -> None:

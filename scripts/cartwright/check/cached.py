@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from cartwright.kernel import memo
 from cartwright.kernel.findings import CheckReport
 from cartwright.tools import catalogue_hash
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 __all__ = ["check"]
 
 
 def check(
-    tree: Tree,
+    tree: FolderTree,
     *,
     environments: Sequence[str] = (),
     apps: Sequence[str] = (),

@@ -17,7 +17,7 @@ from cartwright.tree.applications import ROOT, Application
 from cartwright.tree.closure import KUSTOMIZATION_NAMES, find_closure
 from cartwright.tree.environments import Environment
 from cartwright.tree.render import Rendered, RenderFailure, render
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.tree.sources import SourceMap
 from cartwright.yaml.read import load_all
 
@@ -70,7 +70,7 @@ class Hub:
         )
 
 
-def read_hub(tree: Tree, applications: Sequence[Application], *, use_cache: bool = True) -> Hub:
+def read_hub(tree: FolderTree, applications: Sequence[Application], *, use_cache: bool = True) -> Hub:
     """Render what stands below ``argocd/``, and add the root's file and the generated Applications.
 
     Args:
@@ -101,7 +101,7 @@ def read_hub(tree: Tree, applications: Sequence[Application], *, use_cache: bool
     return Hub(objects=tuple(objects), key=key, failures=failures)
 
 
-def _folders(tree: Tree) -> Iterator[str]:
+def _folders(tree: FolderTree) -> Iterator[str]:
     """The kustomizations below ``argocd/`` that no other one there takes in."""
     found = {posixpath.dirname(path) for path in tree.walk(_FOLDER) if posixpath.basename(path) in KUSTOMIZATION_NAMES}
     taken: set[str] = set()

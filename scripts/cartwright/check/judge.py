@@ -28,7 +28,7 @@ from cartwright.tree.applications import Application, find_applications, unreach
 from cartwright.tree.environments import Environment, load_environments, pick_environment
 from cartwright.tree.promotable import check_declarations
 from cartwright.tree.render import Rendered, RenderFailure, render
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.tree.resources import Identity
 from cartwright.tree.sources import SourceMap
 
@@ -38,7 +38,7 @@ _TOOLS = ("kustomize", "kubeconform", "conftest")
 
 
 def judge(
-    tree: Tree,
+    tree: FolderTree,
     *,
     environments: Sequence[str],
     apps: Sequence[str],
@@ -56,7 +56,7 @@ class _Check:
     """One run over one tree."""
 
     def __init__(
-        self, tree: Tree, environments: Sequence[str], apps: Sequence[str], use_cache: bool, today: datetime.date
+        self, tree: FolderTree, environments: Sequence[str], apps: Sequence[str], use_cache: bool, today: datetime.date
     ) -> None:
         self.tree = tree
         self.use_cache = use_cache

@@ -14,7 +14,7 @@ from cartwright.kernel.findings import CheckReport, Coverage, Finding, ResourceR
 from cartwright.policy.documents import Document, documents_of, read_text
 from cartwright.policy.engine import evaluate_documents
 from cartwright.tools import require
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["check_manifests"]
@@ -22,7 +22,9 @@ __all__ = ["check_manifests"]
 _SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
 
-def check_manifests(tree: Tree, paths: Sequence[Path], *, isolate: bool = False, pss: str | None = None) -> CheckReport:
+def check_manifests(
+    tree: FolderTree, paths: Sequence[Path], *, isolate: bool = False, pss: str | None = None
+) -> CheckReport:
     """Validate and judge every object of YAML files and folders.
 
     Args:

@@ -28,7 +28,7 @@ from cartwright.tools import require
 from cartwright.tree.applications import Application
 from cartwright.tree.environments import Environment
 from cartwright.tree.render import Rendered
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.tree.sources import SourceMap
 
 __all__ = ["Judged", "PolicyCheck", "reference"]
@@ -47,7 +47,7 @@ class PolicyCheck:
 
     def __init__(
         self,
-        tree: Tree,
+        tree: FolderTree,
         *,
         environments: Mapping[str, Environment],
         rules: Sequence[Rule],

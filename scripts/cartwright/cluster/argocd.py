@@ -27,7 +27,7 @@ from cartwright.kernel.ports import LOOPBACK
 from cartwright.kernel.run import run
 from cartwright.policy.constraints import FOLDER as GATEKEEPER
 from cartwright.policy.constraints import WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.yaml.read import load_all
 
 __all__ = [
@@ -94,7 +94,7 @@ class AppStatus:
         return self.sync == "Synced" and self.health == "Healthy"
 
 
-def apply_install(kubectl: Kubectl, kustomize: Path, tree: Tree, *, environment: Mapping[str, str]) -> None:
+def apply_install(kubectl: Kubectl, kustomize: Path, tree: FolderTree, *, environment: Mapping[str, str]) -> None:
     """Apply Argo CD itself.
 
     Raises:
@@ -104,7 +104,9 @@ def apply_install(kubectl: Kubectl, kustomize: Path, tree: Tree, *, environment:
     _apply_patiently(kubectl, rendered)
 
 
-def register_cluster(kubectl: Kubectl, tree: Tree, *, cluster: str, port: int, identities: ClusterIdentities) -> None:
+def register_cluster(
+    kubectl: Kubectl, tree: FolderTree, *, cluster: str, port: int, identities: ClusterIdentities
+) -> None:
     """Apply the cluster's registration with the address and credentials that Git does not hold.
 
     Raises:
@@ -134,7 +136,7 @@ def apply_root(kubectl: Kubectl, objects: Sequence[Mapping[str, Any]]) -> None:
 
 
 def root_objects(
-    tree: Tree,
+    tree: FolderTree,
     kustomize: Path,
     *,
     url: str,

@@ -23,22 +23,28 @@ from cartwright.tree.applications import Application, find_applications
 from cartwright.tree.closure import kustomization_file
 from cartwright.tree.decisions import State, read_state
 from cartwright.tree.environments import Environment, load_environments
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import decode
 
-__all__ = ["CommitTree", "Snapshot", "open_snapshot"]
+__all__ = ["CommitTree", "Snapshot", "commit_tree", "open_snapshot"]
 
 _LISTED = ("argocd", "clusters", "environments")
-"""Top folders that say which apps there are and what they run; files elsewhere are looked up one by one."""
+"""Top folders that say which apps there are and what they run; others are listed when somebody walks them."""
+_FILES = frozenset({"100644", "100755", "120000"})
+"""Modes of what can be read as a file."""
 _FEW = 5
 """So many apps are looked up one by one before all of them are."""
 
 
 @dataclass(frozen=True)
-class CommitTree(Tree):
-    """The files of a commit. ``root`` is the repository, not a folder with these files."""
+class CommitTree:
+    """A :class:`cartwright.tree.repository.Tree` of a commit's files, each read from Git's objects on demand."""
 
+    repository: Path
+    """The repository that has the commit: a work tree, or a Git folder."""
     commit: str = ""
     """Full id."""
+    _listed: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Top folders that were listed whole."""
     _modes: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False, compare=False)
     """Mode and object id of each entry that was listed."""
     _absent: set[str] = field(default_factory=set, repr=False, compare=False)
@@ -48,7 +54,7 @@ class CommitTree(Tree):
 
     def entry(self, path: str) -> tuple[str, str] | None:
         """Mode and object id; None where there is nothing at that path."""
-        if path not in self._modes and path not in self._absent and path.partition("/")[0] not in _LISTED:
+        if path not in self._modes and path not in self._absent and path.partition("/")[0] not in self._listed:
             self.look_up([path])
         return self._modes.get(path)
 
@@ -57,15 +63,23 @@ class CommitTree(Tree):
         wanted = [path for path in paths if path not in self._modes]
         for start in range(0, len(wanted), 1000):
             part = wanted[start : start + 1000]
-            self._modes.update(_list(self.root, self.commit, part))
+            self._modes.update(_list(self.repository, self.commit, part))
             self._absent.update(path for path in part if path not in self._modes)
+
+    def list_whole(self, path: str) -> None:
+        """List every file of the top folder that a path lies in, unless it is known."""
+        top = path.partition("/")[0]
+        if top not in self._listed:
+            self._modes.update(_list(self.repository, self.commit, [top], recursive=True))
+            self._listed.add(top)
+            self.__dict__.pop("_folders", None)
 
     def preload(self, paths: Iterable[str]) -> None:
         """Read files at once that will be asked for; what is no file is passed over."""
         found = [entry[1] for path in paths if (entry := self.entry(path)) and entry[0].startswith("100")]
         missing = [oid for oid in dict.fromkeys(found) if oid not in self._contents]
         if missing:
-            self._contents.update(read_blobs(self.root, missing))
+            self._contents.update(read_blobs(self.repository, missing))
 
     def blob(self, path: str) -> Blob:
         """A plain file of text.
@@ -83,11 +97,12 @@ class CommitTree(Tree):
         return Blob(mode=mode, oid=oid, text=self.text(path))
 
     def read(self, path: str) -> bytes:
+        """See :class:`Tree`. A symbolic link is followed within the commit."""
         entry = self.entry(path)
         if entry is None or not entry[0].startswith(("100", "120")):
             raise UserError(f"is not in commit {self.commit[:7]}", file=path)
         if entry[1] not in self._contents:
-            self._contents.update(read_blobs(self.root, [entry[1]]))
+            self._contents.update(read_blobs(self.repository, [entry[1]]))
         content = self._contents[entry[1]]
         if entry[0] == "120000":
             return self._follow(path, content)
@@ -99,27 +114,44 @@ class CommitTree(Tree):
             return self.read(target)
         raise UserError(f"is a symbolic link to '{target}', which is no file of the repository", file=path)
 
+    def text(self, path: str) -> str:
+        """See :class:`Tree`."""
+        return decode(self.read(path), path)
+
     def hash(self, path: str) -> str | None:
+        """See :class:`Tree`."""
         return hashlib.blake2b(self.read(path), digest_size=20).hexdigest() if self.is_file(path) else None
 
     def is_file(self, path: str) -> bool:
+        """See :class:`Tree`."""
         entry = self.entry(path)
         return entry is not None and entry[0].startswith(("100", "120"))
 
     def is_dir(self, path: str) -> bool:
-        if path.partition("/")[0] in _LISTED:
+        """See :class:`Tree`."""
+        if path.partition("/")[0] in self._listed:
             return path in self._folders
         entry = self.entry(path)
         return entry is not None and entry[0] == "040000"
 
     def walk(self, top: str) -> Iterator[str]:
-        hidden = (path for path in self._modes if path.startswith(f"{top}/"))
-        yield from sorted(path for path in hidden if not any(part.startswith(".") for part in path.split("/")))
+        """See :class:`Tree`."""
+        self.list_whole(top)
+        below = (
+            path.split("/") for path, (mode, _) in self._modes.items() if path.startswith(f"{top}/") and mode in _FILES
+        )
+        # A folder's own files come before those of its folders.
+        shown = [parts for parts in below if not any(part.startswith(".") for part in parts[top.count("/") + 1 :])]
+        yield from ("/".join(parts) for parts in sorted(shown, key=lambda parts: (parts[:-1], parts[-1])))
 
     def folders(self, top: str) -> list[str]:
+        """See :class:`Tree`."""
+        self.list_whole(top)
         return sorted(self._folders.get(top, ()))
 
     def match_folders(self, pattern: str) -> list[str]:
+        """See :class:`Tree`."""
+        self.list_whole(pattern)
         found = [""]
         for part in pattern.split("/"):
             found = [
@@ -142,7 +174,7 @@ class CommitTree(Tree):
                 note(parent)
                 found[parent].add(name)
 
-        for folder in {path.rpartition("/")[0] for path in self._modes}:
+        for folder in {path.rpartition("/")[0] for path in self._modes if path.partition("/")[0] in self._listed}:
             note(folder)
         return found
 
@@ -268,16 +300,21 @@ def open_snapshot(root: Path, head: Head) -> Snapshot:
     Raises:
         UserError: its environments can't be read: file and line.
     """
-    tree = CommitTree(root=root, ref=head.commit, commit=head.commit, _modes=_list(root, head.commit, _LISTED))
+    tree = commit_tree(root, head)
     settings = [path for path in tree._modes if path.startswith("argocd/") or path.count("/") <= 2]
     tree.preload(path for path in settings if path.endswith((".yaml", ".yml", ".json")) and "/install/" not in path)
     return Snapshot(root=root, head=head, tree=tree, environments=load_environments(tree))
 
 
-def _list(root: Path, commit: str, paths: Iterable[str]) -> dict[str, tuple[str, str]]:
-    recursive = ["-r"] if paths is _LISTED else []
+def commit_tree(root: Path, head: Head) -> CommitTree:
+    """The files of a commit; those that say which apps there are and what they run are listed at once."""
+    listed = _list(root, head.commit, _LISTED, recursive=True)
+    return CommitTree(repository=root, commit=head.commit, _modes=listed, _listed=set(_LISTED))
+
+
+def _list(root: Path, commit: str, paths: Iterable[str], *, recursive: bool = False) -> dict[str, tuple[str, str]]:
     out = run_bytes(
-        ["git", "ls-tree", "-z", "--full-tree", *recursive, commit, "--", *paths],
+        ["git", "ls-tree", "-z", "--full-tree", *(["-r"] if recursive else []), commit, "--", *paths],
         cwd=root,
         env={"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
     )

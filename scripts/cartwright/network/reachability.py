@@ -23,7 +23,7 @@ from cartwright.tree.applications import find_applications
 from cartwright.tree.dependencies import FILE, App, DependencyMap, load_dependencies
 from cartwright.tree.environments import load_environments
 from cartwright.tree.render import render
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 __all__ = ["Proof", "Surroundings", "compare", "expect", "prove", "prove_all", "surroundings"]
 
@@ -161,7 +161,7 @@ def prove(
     return compare(dependencies, around, told, environment=environment)
 
 
-def prove_all(tree: Tree) -> dict[str, Proof]:
+def prove_all(tree: FolderTree) -> dict[str, Proof]:
     """The proof of every environment, lowest rank first.
 
     Raises:

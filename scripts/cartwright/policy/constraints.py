@@ -20,7 +20,7 @@ from cartwright.policy.waivers import Waiver, load_waivers
 from cartwright.tools import require
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import Environment, load_environments
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.yaml.read import load_all
 from cartwright.yaml.scalars import needs_quotes
 
@@ -57,7 +57,7 @@ _NOT_ASKED = (
 up the shop while Gatekeeper restarts, and would keep Gatekeeper's own pods from coming back."""
 
 
-def generate(tree: Tree) -> dict[str, str]:
+def generate(tree: FolderTree) -> dict[str, str]:
     """Every generated file: its path and its text.
 
     Raises:
@@ -105,7 +105,7 @@ def generate(tree: Tree) -> dict[str, str]:
     return {f"{FOLDER}/{path}": _HEADER + _text(documents) for path, documents in files.items()}
 
 
-def _deployed(tree: Tree) -> frozenset[Kind]:
+def _deployed(tree: FolderTree) -> frozenset[Kind]:
     """The kinds that some AppProject lets Argo CD deploy: of those that a CRD brings, no others need be there."""
     projects = [
         document

@@ -29,12 +29,12 @@ from cartwright.kernel import memo
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import instant
 from cartwright.registry.reference import parse_reference
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 __all__ = ["read_facts"]
 
 
-def read_facts(tree: Tree, *, use_cache: bool = True) -> dict[str, Any]:
+def read_facts(tree: FolderTree, *, use_cache: bool = True) -> dict[str, Any]:
     """The facts at the commit that the tree stands at; ``shallow`` is true where the history is cut off.
 
     Raises:

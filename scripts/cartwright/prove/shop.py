@@ -17,7 +17,7 @@ from cartwright.policy.parameters import parameters_of
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
 from cartwright.tree.render import RenderFailure, render
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 __all__ = ["Objects", "Shop", "read_shop"]
 
@@ -60,7 +60,7 @@ class Shop:
         )
 
 
-def read_shop(tree: Tree) -> Shop:
+def read_shop(tree: FolderTree) -> Shop:
     """Render everything.
 
     Raises:

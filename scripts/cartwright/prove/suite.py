@@ -19,7 +19,7 @@ from cartwright.prove.mutations import load_mutations, run_mutations
 from cartwright.prove.parity import compare_fixtures, compare_objects
 from cartwright.prove.shop import Shop, read_shop
 from cartwright.tools import require
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 
 __all__ = ["LEAST_COVERAGE", "Proof", "prove", "rego_tests"]
 
@@ -38,7 +38,7 @@ class Proof:
     """What is wrong, one line each; empty where the proof holds."""
 
 
-def prove(tree: Tree) -> Iterator[Proof]:
+def prove(tree: FolderTree) -> Iterator[Proof]:
     """Every proof, one by one as they are found.
 
     Raises:
@@ -120,7 +120,7 @@ def _parity(policies: Path, shop: Shop) -> Proof:
     return Proof("engines", counts, tuple(str(one) for one in differences))
 
 
-def _mutations(tree: Tree, shop: Shop, conftest: Path) -> Proof:
+def _mutations(tree: FolderTree, shop: Shop, conftest: Path) -> Proof:
     table = load_mutations(tree.root)
     outcomes = run_mutations(table, shop, conftest, policies=tree.root / "policies")
     survivors = tuple(str(one.mutation) for one in outcomes if one.survived)

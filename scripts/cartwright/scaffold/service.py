@@ -18,7 +18,7 @@ from cartwright.scaffold.files import Scaffold
 from cartwright.tree.dependencies import FILE as DEPENDENCIES
 from cartwright.tree.dependencies import SCHEMA as DEPENDENCIES_SCHEMA
 from cartwright.tree.environments import load_environments
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.yaml.edit import Edit, edit
 from cartwright.yaml.lines import drop, insert_after, rename
 from cartwright.yaml.read import load
@@ -54,7 +54,7 @@ class Service:
         return self.name.replace("-", "_")
 
 
-def make_scaffold(tree: Tree, service: Service, *, today: date) -> Scaffold:
+def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffold:
     """Everything that the service adds and changes; nothing is written here.
 
     Raises:
@@ -81,7 +81,7 @@ def make_scaffold(tree: Tree, service: Service, *, today: date) -> Scaffold:
     return Scaffold(folders=(code, base, *overlays), created=created, edited=edited)
 
 
-def _require_free(tree: Tree, service: Service) -> None:
+def _require_free(tree: FolderTree, service: Service) -> None:
     name, module = service.name, service.module
     if not _NAME.fullmatch(name):
         raise UserError(
@@ -97,7 +97,7 @@ def _require_free(tree: Tree, service: Service) -> None:
         raise UserError(f"'{module}' is a word or a package of Python already", hint="choose another name")
 
 
-def _places(tree: Tree, name: str) -> Iterable[Path]:
+def _places(tree: FolderTree, name: str) -> Iterable[Path]:
     yield from tree.root.glob(f"apps/*/{name}")
     yield from tree.root.glob(f"environments/*/*/{name}")
 
@@ -126,7 +126,7 @@ def _code(service: Service) -> Iterable[tuple[str, str]]:
             yield path.replace("src/package/", f"src/{service.module}/"), text
 
 
-def _base(tree: Tree, service: Service) -> Iterable[tuple[str, str]]:
+def _base(tree: FolderTree, service: Service) -> Iterable[tuple[str, str]]:
     """The model's base, renamed; without a database, less what only a database needs."""
     for path in tree.walk(f"apps/{GROUP}/{MODEL}"):
         name = Path(path).name
@@ -172,7 +172,7 @@ def _without_database(text: str, name: str, path: str) -> str:
     return text
 
 
-def _overlay(tree: Tree, service: Service, environment: str) -> str:
+def _overlay(tree: FolderTree, service: Service, environment: str) -> str:
     """The model's overlay, renamed, with the tag of a service that is not built yet, and so without a digest."""
     path = f"environments/{environment}/{GROUP}/{MODEL}/kustomization.yaml"
     text = tree.text(path)
@@ -183,7 +183,7 @@ def _overlay(tree: Tree, service: Service, environment: str) -> str:
     return _renamed(text, service)
 
 
-def _dependencies(tree: Tree, service: Service) -> str:
+def _dependencies(tree: FolderTree, service: Service) -> str:
     text = tree.text(DEPENDENCIES)
     apps = load(text, DEPENDENCIES)["apps"]
     last = next(key for key in reversed(apps) if key.startswith(f"{GROUP}/"))
@@ -197,12 +197,12 @@ def _dependencies(tree: Tree, service: Service) -> str:
     return insert_after(text, ["apps", last], "\n".join(lines) + "\n", file=DEPENDENCIES)
 
 
-def _policies(tree: Tree, dependencies: str) -> dict[str, str]:
+def _policies(tree: FolderTree, dependencies: str) -> dict[str, str]:
     schema: dict[str, Any] = json.loads(tree.text(DEPENDENCIES_SCHEMA))
     return generate(parse_dependencies(dependencies, DEPENDENCIES, schema))
 
 
-def _with_database(tree: Tree, service: Service) -> str:
+def _with_database(tree: FolderTree, service: Service) -> str:
     """The Job that creates roles and databases, with a source for the new Secret."""
     text = tree.text(_DATABASES)
     volumes = load(text, _DATABASES)["spec"]["template"]["spec"]["volumes"]
@@ -223,7 +223,7 @@ def _source(service: Service) -> str:
     )
 
 
-def _with_waivers(tree: Tree, service: Service, environments: list[str], today: date) -> str:
+def _with_waivers(tree: FolderTree, service: Service, environments: list[str], today: date) -> str:
     """No digest exists before the first build: that is waived for a while, and said so."""
     text = tree.text(_WAIVERS)
     objects = [("apps/v1", "Deployment", service.name)]

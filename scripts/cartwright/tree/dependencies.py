@@ -6,7 +6,6 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from cartwright.kernel.errors import UserError, nearest
@@ -172,10 +171,9 @@ def _addresses(outside: Mapping[str, Any]) -> list[tuple[list[str | int], str]]:
 def _app_folders(tree: Tree) -> list[str]:
     """Every ``group/app`` below ``apps/`` that has a kustomization."""
     return [
-        f"{parts[-2]}/{parts[-1]}"
-        for folder in sorted((tree.root / "apps").glob("*/*/"))
-        for parts in [PurePosixPath(folder.relative_to(tree.root)).parts]
-        if parts[1] != _COMPONENTS and kustomization_file(tree, "/".join(parts))
+        folder.removeprefix("apps/")
+        for folder in tree.match_folders("apps/*/*")
+        if not folder.startswith(f"apps/{_COMPONENTS}/") and kustomization_file(tree, folder)
     ]
 
 

@@ -25,7 +25,7 @@ from cartwright.kernel.run import run
 from cartwright.tools import load_catalogue, require
 from cartwright.tree.applications import Application
 from cartwright.tree.closure import Closure, find_closure
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import FolderTree
 from cartwright.tree.resources import Resource, identity_of
 from cartwright.yaml.read import load_all, refuse_excess
 
@@ -66,7 +66,7 @@ class RenderFailure:
 
 
 def render(
-    tree: Tree, applications: Sequence[Application], *, use_cache: bool = True
+    tree: FolderTree, applications: Sequence[Application], *, use_cache: bool = True
 ) -> tuple[tuple[Rendered, ...], tuple[RenderFailure, ...]]:
     """Render every application; one that fails does not keep the others from being rendered.
 
@@ -107,7 +107,7 @@ class _Builds:
             self._done.add(key)
 
 
-def _render_one(tree: Tree, application: Application, builds: _Builds) -> Rendered | RenderFailure:
+def _render_one(tree: FolderTree, application: Application, builds: _Builds) -> Rendered | RenderFailure:
     try:
         closure = find_closure(tree, application.path)
         key = _key(tree, application, closure)
@@ -118,7 +118,7 @@ def _render_one(tree: Tree, application: Application, builds: _Builds) -> Render
     return Rendered(application=application, closure=closure, key=key, file=home)
 
 
-def _key(tree: Tree, application: Application, closure: Closure) -> str:
+def _key(tree: FolderTree, application: Application, closure: Closure) -> str:
     total = hashlib.blake2b(digest_size=20)
     total.update(f"{_FORMAT} {load_catalogue()['kustomize'].key}\n".encode())
     for path in closure.files:
@@ -131,7 +131,7 @@ def _key(tree: Tree, application: Application, closure: Closure) -> str:
     return total.hexdigest()
 
 
-def _build(tree: Tree, application: Application, closure: Closure, home: Path) -> None:
+def _build(tree: FolderTree, application: Application, closure: Closure, home: Path) -> None:
     for path in (*(one.path for one in closure.kustomizations), *closure.resources):
         refuse_excess(tree.text(path), path)  # kustomize would write aliases out until its time or the memory is up
     env: dict[str, str] = {}
@@ -161,7 +161,7 @@ _PLACES = (
 )
 
 
-def _blame(message: str, closure: Closure, tree: Tree) -> UserError:
+def _blame(message: str, closure: Closure, tree: FolderTree) -> UserError:
     """The source file and line behind kustomize's words; it names files by their absolute path or by base name."""
     text = message.replace(f"{tree.root}/", "").removeprefix("kustomize ended with code 1: ").removeprefix("Error: ")
     line = next((int(match["line"]) for match in [_PLACES[0].search(text)] if match), None)

@@ -12,20 +12,73 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
 
-__all__ = ["Tree", "find_root", "open_tree"]
+__all__ = ["FolderTree", "Tree", "decode", "find_root", "open_tree"]
 
 _CONTENT = ("apps", "argocd", "clusters", "environments", "policies")
 """Top folders that decide what a check says."""
 
 
+class Tree(Protocol):
+    """Files that do not change while they are read. Paths are relative, with forward slashes.
+
+    Two kinds of trees hold them: a folder on disk (:class:`FolderTree`), and a commit whose files are read from Git's
+    objects (``cartwright.history.snapshot.CommitTree``). Both give the same answers for the same content.
+    """
+
+    def read(self, path: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            UserError: there is no such file, or it can't be read.
+        """
+
+    def text(self, path: str) -> str:
+        """Content of a file as UTF-8.
+
+        Raises:
+            UserError: no such file, or it is not UTF-8.
+        """
+
+    def hash(self, path: str) -> str | None:
+        """Hash of a file's content, None where there is no such file."""
+
+    def is_file(self, path: str) -> bool:
+        """Whether the path is a file."""
+
+    def is_dir(self, path: str) -> bool:
+        """Whether the path is a folder."""
+
+    def walk(self, top: str) -> Iterator[str]:
+        """Every file below ``top``, sorted by folder and name, hidden ones left out."""
+
+    def folders(self, top: str) -> list[str]:
+        """Names of the folders directly below ``top``, sorted; none where there is no such folder."""
+
+    def match_folders(self, pattern: str) -> list[str]:
+        """Folders that a pattern such as ``environments/*/shop/*`` picks, sorted: ``*`` does not cross a slash."""
+
+
+def decode(content: bytes, path: str) -> str:
+    """A file's content as UTF-8.
+
+    Raises:
+        UserError: it is not UTF-8; names the byte.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"is not UTF-8 (byte {error.start})", file=path, hint="save it as UTF-8") from error
+
+
 @dataclass(frozen=True)
-class Tree:
-    """A folder of files that does not change while it is read. Paths are relative, with forward slashes."""
+class FolderTree:
+    """A :class:`Tree` that lies on disk as a folder: the work tree, or a commit laid out in the cache."""
 
     root: Path
     """Where the files lie on disk; kustomize runs here."""
@@ -36,29 +89,18 @@ class Tree:
     _hashes: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
 
     def read(self, path: str) -> bytes:
-        """Content of a file.
-
-        Raises:
-            UserError: there is no such file, or it can't be read.
-        """
+        """See :class:`Tree`."""
         try:
             return (self.root / path).read_bytes()
         except OSError as error:
             raise UserError(error.strerror or str(error), file=path) from error
 
     def text(self, path: str) -> str:
-        """Content of a file as UTF-8.
-
-        Raises:
-            UserError: no such file, or it is not UTF-8.
-        """
-        try:
-            return self.read(path).decode()
-        except UnicodeDecodeError as error:
-            raise UserError(f"is not UTF-8 (byte {error.start})", file=path, hint="save it as UTF-8") from error
+        """See :class:`Tree`."""
+        return decode(self.read(path), path)
 
     def hash(self, path: str) -> str | None:
-        """Hash of a file's content, None where there is no such file. Remembered for the tree's life."""
+        """See :class:`Tree`. Remembered for the tree's life."""
         if path not in self._hashes:
             try:
                 self._hashes[path] = hashlib.blake2b((self.root / path).read_bytes(), digest_size=20).hexdigest()
@@ -67,27 +109,27 @@ class Tree:
         return self._hashes[path]
 
     def is_file(self, path: str) -> bool:
-        """Whether the path is a file."""
+        """See :class:`Tree`."""
         return (self.root / path).is_file()
 
     def is_dir(self, path: str) -> bool:
-        """Whether the path is a folder."""
+        """See :class:`Tree`."""
         return (self.root / path).is_dir()
 
     def walk(self, top: str) -> Iterator[str]:
-        """Every file below ``top``, sorted, hidden ones left out."""
+        """See :class:`Tree`."""
         for folder, names, files in os.walk(self.root / top):
             names[:] = sorted(name for name in names if not name.startswith("."))
             base = PurePosixPath(Path(folder).relative_to(self.root))
             yield from (str(base / name) for name in sorted(files) if not name.startswith("."))
 
     def folders(self, top: str) -> list[str]:
-        """Names of the folders directly below ``top``, sorted; none where there is no such folder."""
+        """See :class:`Tree`."""
         place = self.root / top
         return sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
 
     def match_folders(self, pattern: str) -> list[str]:
-        """Folders that a pattern such as ``environments/*/shop/*`` picks, sorted: ``*`` does not cross a slash."""
+        """See :class:`Tree`."""
         found = (path.relative_to(self.root) for path in self.root.glob(pattern) if path.is_dir())
         return sorted(str(PurePosixPath(path)) for path in found)
 
@@ -135,7 +177,7 @@ def find_root(start: Path | None = None) -> Path:
     raise UserError("no argocd/root.yaml here or in a folder above", file=here, hint="run it inside the repository")
 
 
-def open_tree(root: Path, ref: str | None = None) -> Tree:
+def open_tree(root: Path, ref: str | None = None) -> FolderTree:
     """The work tree, or the files at a Git ref.
 
     A ref's files are laid out once per Git tree in the cache; the work tree and the index are never touched.
@@ -144,7 +186,7 @@ def open_tree(root: Path, ref: str | None = None) -> Tree:
         UserError: no such ref.
     """
     if ref is None:
-        return Tree(root=root)
+        return FolderTree(root=root)
     try:
         tree = run(["git", "rev-parse", "--verify", "--quiet", f"{ref}^{{tree}}"], cwd=root).stdout.strip()
     except ToolError as error:
@@ -152,7 +194,7 @@ def open_tree(root: Path, ref: str | None = None) -> Tree:
     home = cache_root() / "trees" / tree
     if not home.is_dir():
         _export(root, tree, home)
-    return Tree(root=home, ref=ref, repository=root)
+    return FolderTree(root=home, ref=ref, repository=root)
 
 
 def _export(root: Path, tree: str, home: Path) -> None:

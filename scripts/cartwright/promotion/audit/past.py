@@ -109,8 +109,8 @@ class Past:
     def _snapshot(self, environment: Environment, texts: Mapping[str, str]) -> Snapshot:
         today = self._today
         return Snapshot(
-            root=today.root,
+            root=today.repository,
             head=Head(branch=None, commit=today.commit),
-            tree=_PastTree(root=today.root, commit=today.commit, today=today, texts=texts),
+            tree=_PastTree(repository=today.repository, commit=today.commit, today=today, texts=texts),
             environments={environment.name: environment},
         )

@@ -16,7 +16,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion.plan import Plan
 from cartwright.tree.applications import Application
 from cartwright.tree.render import render
-from cartwright.tree.repository import Tree, open_tree
+from cartwright.tree.repository import FolderTree, open_tree
 from cartwright.tree.resources import Identity
 
 __all__ = ["ObjectDiff", "compare_objects", "preview"]
@@ -53,7 +53,7 @@ def preview(plan: Plan) -> tuple[ObjectDiff, ...]:
         for one in plan.edits:
             if one.path in files:
                 (root / one.path).write_bytes(one.after.encode())
-        after, _ = _render(Tree(root=root), applications)
+        after, _ = _render(FolderTree(root=root), applications)
     return compare_objects(before, after)
 
 
@@ -69,7 +69,7 @@ def compare_objects(before: Mapping[Identity, Any], after: Mapping[Identity, Any
     return tuple(found)
 
 
-def _render(tree: Tree, applications: Sequence[Application]) -> tuple[dict[Identity, Any], frozenset[str]]:
+def _render(tree: FolderTree, applications: Sequence[Application]) -> tuple[dict[Identity, Any], frozenset[str]]:
     """The objects by identity, and every file that the builds read."""
     rendered, failures = render(tree, applications)
     for failure in failures:
