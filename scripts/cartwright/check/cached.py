@@ -53,6 +53,7 @@ def check(
     from cartwright.check.judge import judge
 
     report = judge(tree, environments=environments, apps=apps, use_cache=use_cache, today=day)
-    memo.store("reports", key, report.to_cache())
+    if report.lasting:
+        memo.store("reports", key, report.to_cache())
     memo.prune(["reports", "verdicts", "rendered", "lint", "facts", "record", "valid"])
     return report
