@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartwright.kernel import atomic
 from cartwright.kernel.paths import cache_root
 
 __all__ = ["code_hash", "digest", "load", "prune", "store"]
@@ -49,9 +49,7 @@ def store(kind: str, key: str, value: Any) -> None:
     file = _file(kind, key)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as side:
-            json.dump(value, side, separators=(",", ":"))
-        Path(side.name).rename(file)
+        atomic.write_text(file, json.dumps(value, separators=(",", ":")), mode=0o600)
     except OSError:
         return
 

@@ -12,11 +12,11 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from cartwright.kernel.atomic import fill_folder
 from cartwright.kernel.errors import ToolError, nearest
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
@@ -143,20 +143,17 @@ def _all_built() -> bool:
 
 
 def _build_one(tool: Tool, go: Path) -> None:
-    tool.home.parent.mkdir(parents=True, exist_ok=True)
-    # Built in a side folder and renamed: a killed or failed build leaves nothing that looks like a tool.
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=tool.home.parent) as side:
-        home = Path(side) / "home"
-        try:
+    try:
+        # A killed or failed build leaves nothing that looks like a tool.
+        with fill_folder(tool.home) as home:
             run(
                 [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", home / tool.name, tool.package],
                 cwd=tool.folder,
                 env=_go_env(),
                 timeout=_BUILD_LIMIT_SECONDS,
             )
-            home.rename(tool.home)
-        except (ToolError, OSError) as error:
-            raise ToolError(f"{tool.name} {tool.version} could not be built{_advice(error)}:\n{error}") from error
+    except (ToolError, OSError) as error:
+        raise ToolError(f"{tool.name} {tool.version} could not be built{_advice(error)}:\n{error}") from error
 
 
 def _fetch_assets(tool: Tool) -> None:
@@ -164,13 +161,11 @@ def _fetch_assets(tool: Tool) -> None:
     say(f"{', '.join(tool.assets)} of {tool.module} {tool.version} …")
     done = run([go, "mod", "download", "-json", tool.module], cwd=tool.folder, env=_go_env(), timeout=600)
     source = Path(json.loads(done.stdout)["Dir"])
-    tool.asset_home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".assets-", dir=tool.asset_home.parent) as side:
+    with fill_folder(tool.asset_home) as home:
         for name in tool.assets:
-            target = Path(side) / "home" / name
+            target = home / name
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / name).is_dir() else shutil.copyfile)(source / name, target)
-        (Path(side) / "home").rename(tool.asset_home)
 
 
 def _go_env() -> dict[str, str]:

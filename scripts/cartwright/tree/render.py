@@ -13,7 +13,6 @@ import os
 import posixpath
 import re
 import secrets
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
+from cartwright.kernel import atomic
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
@@ -155,9 +155,8 @@ def _build(tree: Tree, application: Application, closure: Closure, home: Path) -
         raise _blame(str(error), closure, tree) from error
     documents = [document for document in load_all(done.stdout, application.path) if document is not None]
     home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=home.parent, delete=False, encoding="utf-8") as side:
-        json.dump({"apiVersion": "v1", "kind": "List", "items": documents}, side, separators=(",", ":"), default=str)
-    Path(side.name).rename(home)
+    listed = {"apiVersion": "v1", "kind": "List", "items": documents}
+    atomic.write_text(home, json.dumps(listed, separators=(",", ":"), default=str), mode=0o600)
 
 
 _PLACES = (

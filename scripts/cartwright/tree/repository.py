@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+from cartwright.kernel import atomic
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
@@ -156,18 +155,11 @@ def open_tree(root: Path, ref: str | None = None) -> Tree:
 
 
 def _export(root: Path, tree: str, home: Path) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
-    side = Path(tempfile.mkdtemp(prefix=".tree-", dir=home.parent))
-    try:
-        present = run(["git", "ls-tree", "--name-only", tree], cwd=root).stdout.split()
-        tops = [top for top in _CONTENT if top in present]
+    present = run(["git", "ls-tree", "--name-only", tree], cwd=root).stdout.split()
+    tops = [top for top in _CONTENT if top in present]
+    with atomic.fill_folder(home) as side:
         # `git archive` writes bytes that must not pass through text.
-        archive = side / "tree.tar"
+        archive = side.with_name("tree.tar")
         run(["git", "archive", "--format=tar", "-o", archive, tree, *tops], cwd=root)
         with tarfile.open(fileobj=BytesIO(archive.read_bytes())) as tar:
-            tar.extractall(side / "files", filter="data")
-        (side / "files").rename(home)
-    except FileExistsError:
-        pass  # another process laid out the same tree first
-    finally:
-        shutil.rmtree(side, ignore_errors=True)
+            tar.extractall(side, filter="data")
