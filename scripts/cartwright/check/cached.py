@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cartwright.kernel import memo
 from cartwright.kernel.findings import CheckReport
 from cartwright.tools import catalogue_hash
-from cartwright.tree.repository import Tree
+from cartwright.tree.repository import TREES, Tree
 
 __all__ = ["check"]
 
@@ -55,5 +55,5 @@ def check(
     report = judge(tree, environments=environments, apps=apps, use_cache=use_cache, today=day)
     if report.lasting:
         memo.store("reports", key, report.to_cache())
-    memo.prune(["reports", "verdicts", "rendered", "lint", "facts", "record", "valid"])
+    memo.prune(["reports", "verdicts", "rendered", "lint", "facts", "record", "valid"], folders=[TREES])
     return report

@@ -2,7 +2,8 @@
 
 A tool is taken from the cache, else from PATH where exactly the pinned version is there, else from the registry that
 ``$CARTWRIGHT_TOOLS`` names, else built. Go modules and Go's build cache live in the cache folder while tools are built,
-and go once every tool is there: they are many times the size of what they make.
+and go at the end of each run: they are many times the size of what they make. A run's tools share them. No other
+run uses them meanwhile: who builds holds the cache's lock.
 """
 
 from __future__ import annotations
@@ -64,8 +65,11 @@ def require(names: Iterable[str]) -> dict[str, Path]:
     if len(found) < len(tools):
         with lock():
             missing = [tool for tool in tools if tool.name not in found]
-            _take(missing)
-            _build(missing)
+            try:
+                _take(missing)
+                _build(missing)
+            finally:
+                _drop(cache_root() / "scratch")
         found = {tool.name: locate(tool) or tool.binary for tool in tools}
     return found
 
@@ -90,7 +94,10 @@ def asset(name: str, path: str) -> Path:
         raise ToolError(f"tools.toml lists no asset '{path}' of '{name}'")
     if not tool.asset_home.is_dir():
         with lock():
-            _make_assets([tool])
+            try:
+                _make_assets([tool])
+            finally:
+                _drop(cache_root() / "scratch")
     return tool.asset_home / path
 
 
@@ -121,24 +128,21 @@ def _build(missing: list[Tool]) -> None:
             f"{now - began:.0f} s in all"
         )
         _drop(cache_root() / "scratch" / "build", above=_BUILD_CACHE_BYTES)
-    if _all_built():
-        _make_assets(list(load_catalogue().values()))
-        _drop(cache_root() / "scratch")
+    # While their modules are there. Once every tool is, those that are read without being built have their turn.
+    _make_assets(list(load_catalogue().values()) if _all_built() else todo)
 
 
 def _make_assets(tools: Sequence[Tool]) -> None:
     """Take or fetch the assets that are missing of these tools."""
     missing = [tool for tool in tools if tool.assets and not tool.asset_home.is_dir()]
     _take(missing, binaries=False)
-    fetched = [tool for tool in missing if not tool.asset_home.is_dir()]
-    for tool in fetched:
-        _fetch_assets(tool)
-    if fetched and _all_built():
-        _drop(cache_root() / "scratch")
+    for tool in missing:
+        if not tool.asset_home.is_dir():
+            _fetch_assets(tool)
 
 
 def _all_built() -> bool:
-    """Whether Go's caches have done their work. The real node's tools are built by those who want one."""
+    """Whether nothing is left to build. The real node's tools are built by those who want one."""
     return all(locate(tool) for tool in load_catalogue().values() if "node" not in tool.tiers)
 
 

@@ -11,13 +11,15 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from cartwright.kernel import atomic
+from cartwright.kernel import atomic, memo
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
 
-__all__ = ["Tree", "find_root", "open_tree"]
+__all__ = ["TREES", "Tree", "find_root", "open_tree"]
 
+TREES = "trees"
+"""The kind of folder, in the cache, that the files of a ref are laid out in."""
 _CONTENT = ("apps", "argocd", "clusters", "environments", "policies")
 """Top folders that decide what a check says."""
 
@@ -148,8 +150,9 @@ def open_tree(root: Path, ref: str | None = None) -> Tree:
         tree = run(["git", "rev-parse", "--verify", "--quiet", f"{ref}^{{tree}}"], cwd=root).stdout.strip()
     except ToolError as error:
         raise UserError(f"no commit '{ref}' in this repository") from error
-    home = cache_root() / "trees" / tree
-    if not home.is_dir():
+    home = memo.take_folder(TREES, tree)
+    if home is None:
+        home = cache_root() / TREES / tree
         _export(root, tree, home)
     return Tree(root=home, ref=ref, repository=root)
 
