@@ -51,10 +51,12 @@ test: setup lint ## every test that this machine can run, and one line on those 
 	@.venv/bin/pytest -q --numprocesses=logical --dist=loadgroup
 
 .PHONY: lint
-lint: setup ## ruff, mypy, opa fmt and opa check, generated files current
+lint: setup ## ruff, mypy, dead code, the order of imports, opa fmt and opa check, generated files current
 	@.venv/bin/ruff check $(PYTHON_SOURCES)
 	@.venv/bin/ruff format --check --quiet $(PYTHON_SOURCES)
 	@$(MAKE) --no-print-directory types
+	@.venv/bin/vulture
+	@.venv/bin/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --fail --list policies
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest policies/gatekeeper
 	@$(CARTWRIGHT) networkpolicies --check

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cartwright.kernel.atomic import write_text
@@ -175,10 +175,6 @@ class State:
         """Write the state in one step: a killed ``up`` leaves the old file or the new one, never half of one."""
         layout.root.mkdir(parents=True, exist_ok=True)
         write_text(layout.state_file, json.dumps({"version": _VERSION, **asdict(self)}, indent=2) + "\n")
-
-    def with_processes(self, processes: Mapping[str, ProcessRecord]) -> State:
-        """The same state with the processes as they are now."""
-        return replace(self, processes=dict(processes))
 
 
 @contextmanager

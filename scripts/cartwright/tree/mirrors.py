@@ -19,7 +19,7 @@ from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
 from cartwright.tools import asset, load_catalogue
 
-__all__ = ["environment", "mirror_key"]
+__all__ = ["environment"]
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,6 @@ def environment() -> dict[str, str]:
         "HTTPS_PROXY": _NO_PROXY_ANSWERS,
         "https_proxy": _NO_PROXY_ANSWERS,
     }
-
-
-def mirror_key() -> str:
-    """What decides the content of the mirrors: equal keys, equal files."""
-    return " ".join(_name(upstream) for upstream in _UPSTREAMS)
 
 
 def _name(upstream: _Upstream) -> str:
