@@ -60,6 +60,8 @@ lint: setup ## ruff, mypy, the order of imports, dead code, opa fmt and opa chec
 	@.venv/bin/ruff check $(PYTHON_SOURCES)
 	@.venv/bin/ruff format --check --quiet $(PYTHON_SOURCES)
 	@$(MAKE) --no-print-directory types
+	@.venv/bin/vulture
+	@.venv/bin/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --fail --list policies
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) check --strict policies/lib policies/rules policies/conftest policies/gatekeeper
 	@$(CARTWRIGHT) networkpolicies --check

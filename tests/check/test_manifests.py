@@ -296,3 +296,61 @@ def test_the_command_takes_files_and_folders_and_refuses_what_is_missing(reposit
     data = json.loads(done.stdout)
     assert data["evaluated"]["objects"] == 1
     assert [one["rule"] for one in data["findings"]] == ["automount-token"]
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Path:
+    """A folder as people have them: a chart, values, a base with an overlay, and a manifest."""
+    folder = tmp_path / "deploy"
+    kustomization = "resources: [../base]\ncomponents: [../part]\nnamePrefix: a-\n"
+    files = {
+        "chart/Chart.yaml": "apiVersion: v2\nname: web\n",
+        "chart/templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {{ .Values.metadata }}\n",
+        "chart/values.yaml": "metadata: {name: a}\n",
+        "base/kustomization.yaml": "resources: [pod.yaml]\n",
+        "base/pod.yaml": POD.replace("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
+        "part/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\n"
+        "kind: Component\ncommonAnnotations: {a: b}\n",
+        "overlay/kustomization.yaml": kustomization,
+        "pod.yaml": POD.replace("name: web", "name: other"),
+        "empty.yaml": "# later\n",
+    }
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_folder_is_rendered_and_what_is_no_manifest_skipped_and_counted(
+    repository: Path, deploy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = judge(repository, deploy)
+    pod = (deploy / "base" / "pod.yaml").read_text(encoding="utf-8").splitlines()
+    (finding,) = report.findings
+    assert (finding.file, finding.line) == (
+        str(deploy / "base" / "pod.yaml"),
+        pod.index("        readOnlyRootFilesystem: false") + 1,
+    )
+    assert (finding.rule, finding.resource.name) == ("read-only-root-filesystem", "a-web")
+    assert report.coverage.objects == 2
+    assert capsys.readouterr().err == "3 files are not manifests and were skipped\n"
+
+
+def test_a_strict_check_refuses_what_is_no_manifest(repository: Path, deploy: Path) -> None:
+    with pytest.raises(UserError, match=r"chart/Chart.yaml: document 1 is not a Kubernetes object: it has no kind"):
+        check_manifests(open_tree(repository), [deploy], strict=True)
+    shutil.rmtree(deploy / "chart")
+    assert check_manifests(open_tree(repository), [deploy], strict=True).coverage.objects == 2
+
+
+def test_a_file_that_is_half_a_manifest_is_not_skipped(repository: Path, deploy: Path) -> None:
+    (deploy / "half.yaml").write_text(f"{POD}---\nkind: Pod\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"half.yaml: document 2 is not a Kubernetes object: it has no apiVersion"):
+        judge(repository, deploy)
+
+
+def test_a_kustomization_that_can_not_be_rendered_is_a_finding(repository: Path, deploy: Path) -> None:
+    (deploy / "overlay" / "kustomization.yaml").write_text("resources:\n- gone.yaml\n", encoding="utf-8")
+    found = [one for one in judge(repository, deploy).findings if one.rule == "render"]
+    assert [(one.file, one.line) for one in found] == [(str(deploy / "overlay" / "kustomization.yaml"), 2)]
+    assert "'gone.yaml': no such file or folder" in found[0].message

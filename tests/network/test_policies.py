@@ -278,13 +278,13 @@ def test_writing_makes_the_check_pass_and_leaves_current_files_alone(repository:
 
 
 def test_a_folder_that_cannot_be_written_leaves_every_policy_as_it_was(repository: Path) -> None:
-    # A folder in the side file's place fails for root too, whom permissions do not stop.
-    blocker = repository / "apps/shop/catalog/.networkpolicy.yaml.new"
+    # A folder in the file's place fails for root too, whom permissions do not stop.
+    blocker = repository / "apps/shop/catalog/networkpolicy.yaml"
     blocker.mkdir()
     result = cartwright()
     assert isinstance(result.exception, UserError)
-    assert result.exception.file == "apps/shop/catalog/.networkpolicy.yaml.new"
-    assert not list(repository.rglob("networkpolicy.yaml"))
+    assert result.exception.file == "apps/shop/catalog/networkpolicy.yaml"
+    assert list(repository.rglob("*networkpolicy.yaml*")) == [blocker]
 
 
 def test_an_app_without_entry_and_an_entry_without_app_are_named(repository: Path) -> None:

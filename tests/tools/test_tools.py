@@ -143,3 +143,15 @@ def test_scratch_is_dropped_only_above_its_limit(cache: Path) -> None:
     assert scratch.is_dir()
     _build._drop(scratch, above=99)
     assert not scratch.exists()
+
+
+@pytest.mark.parametrize("ends", ["", "; exit 1"], ids=["built", "failed"])
+def test_go_modules_are_shared_within_a_run_and_gone_after_it(bin_folder: Path, cache: Path, ends: str) -> None:
+    count = f'mkdir -p "$GOMODCACHE"; echo one >> "$GOMODCACHE/runs"; cp "$GOMODCACHE/runs" {bin_folder}'
+    program(bin_folder, "go", GO.format(build=f"{count}; {BUILD}{ends}"))
+    try:
+        require(["kustomize", "kubeconform"])
+    except ToolError:
+        assert ends
+    assert (bin_folder / "runs").read_text(encoding="utf-8") == ("one\n" if ends else "one\none\n")
+    assert not list(cache.glob("*scratch*"))

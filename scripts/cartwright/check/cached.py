@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cartwright.kernel import memo
 from cartwright.kernel.findings import CheckReport
 from cartwright.tools import catalogue_hash
-from cartwright.tree.repository import FolderTree
+from cartwright.tree.repository import TREES, FolderTree
 
 __all__ = ["check"]
 
@@ -53,6 +53,7 @@ def check(
     from cartwright.check.judge import judge
 
     report = judge(tree, environments=environments, apps=apps, use_cache=use_cache, today=day)
-    memo.store("reports", key, report.to_cache())
-    memo.prune(["reports", "verdicts", "rendered", "lint", "facts", "record", "valid"])
+    if report.lasting:
+        memo.store("reports", key, report.to_cache())
+    memo.prune(["reports", "verdicts", "rendered", "lint", "facts", "record", "valid"], folders=[TREES])
     return report

@@ -72,6 +72,7 @@ class _Check:
         self.reported = _pick_apps(self.applications, apps)
         self.sources = SourceMap(tree)
         self.rules = load_rules(tree.root / "policies")
+        self._content = frozenset(tree.content_files)
 
     def run(self) -> CheckReport:
         if not self.applications:
@@ -137,7 +138,12 @@ class _Check:
                 rules=len(self.rules),
             ),
             findings=tuple(sorted(set(findings))),
+            lasting=not broken and not hub.failures and all(self._is_lasting(one) for one in everything),
         )
+
+    def _is_lasting(self, rendered: Rendered) -> bool:
+        """Whether the tree's content hash stands for all that a build read: hidden files, say, are not in it."""
+        return rendered.closure.complete and self._content.issuperset(rendered.closure.files)
 
     def _source_files(self) -> list[str]:
         """YAML files that are linted: everything that is rendered or configures it, fixtures left out."""

@@ -1,80 +1,93 @@
-"""Judging YAML files as they are, without Argo CD or kustomize: ``cartwright check --manifests``."""
+"""Judging YAML files and folders, without Argo CD: ``cartwright check --manifests``."""
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cartwright.check.collect import Collected, collect
 from cartwright.check.conformance import SchemaProblem, check_schemas
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.findings import CheckReport, Coverage, Finding, ResourceRef
-from cartwright.policy.documents import Document, documents_of, read_text
+from cartwright.kernel.output import stderr
+from cartwright.policy.documents import Document
 from cartwright.policy.engine import evaluate_documents
 from cartwright.tools import require
 from cartwright.tree.repository import FolderTree
+from cartwright.tree.sources import SourceMap
 from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["check_manifests"]
 
-_SUFFIXES = frozenset({".json", ".yaml", ".yml"})
-
 
 def check_manifests(
-    tree: FolderTree, paths: Sequence[Path], *, isolate: bool = False, pss: str | None = None
+    tree: FolderTree, paths: Sequence[Path], *, isolate: bool = False, pss: str | None = None, strict: bool = False
 ) -> CheckReport:
     """Validate and judge every object of YAML files and folders.
 
     Args:
         tree: where the policies are.
-        paths: files, and folders whose ``.yaml``, ``.yml`` and ``.json`` files are taken.
-        isolate: judge each file on its own; else objects of all files see each other.
+        paths: files, and folders whose ``.yaml``, ``.yml`` and ``.json`` files are taken. Their kustomizations are
+            rendered, and what goes into one is judged as it comes out. Other files that are no manifests are skipped,
+            which is said on standard error.
+        isolate: judge each file and each rendering on its own; else objects of all of them see each other.
         pss: judge pods as if their namespace enforced this Pod Security level.
+        strict: refuse a folder with a file that would be skipped.
 
     Raises:
-        UserError: no such path, no object in any of them, or a file that is no YAML, too large or none of objects.
+        UserError: no such path, no object in any of them, or a file that is too large or holds objects and something
+            else. Of files that are named, and of all that would be skipped if it is strict: no YAML, or none of
+            objects.
     """
-    texts = {str(file): read_text(file) for file in dict.fromkeys(_files(paths))}
-    documents = [document for path, text in texts.items() for document in documents_of(text, path)]
-    if not documents:
+    found = collect(paths, strict=strict)
+    if found.skipped:
+        files = "1 file is not a manifest and was" if found.skipped == 1 else f"{found.skipped} files are not manifests"
+        stderr().print(f"{files}{'' if found.skipped == 1 else ' and were'} skipped", markup=False)
+    if not found.documents and not found.failures:
         raise UserError("holds no Kubernetes object", file=paths[0])
-    evaluation = evaluate_documents(
-        documents, {}, require(["conftest"])["conftest"], policies=tree.root / "policies", isolate=isolate, pss=pss
-    )
-    lines = _Lines(texts)
+    lines = _Lines(found)
     findings = [
         Finding(
-            file=found.file,
-            line=lines.of(found.file, found.document, found.field),
-            rule=found.rule,
-            severity=found.severity,
-            message=found.message,
-            resource=ResourceRef(
-                found.resource.api_version, found.resource.kind, found.resource.namespace, found.resource.name
-            ),
+            file=one.file, line=one.line, rule="render", severity="error", message=f"can't be rendered: {one.message}"
         )
-        for found in evaluation.findings
+        for one in found.failures
     ]
-    findings += _schema_findings(documents, lines)
+    rules = objects = 0
+    if found.documents:
+        evaluation = evaluate_documents(
+            found.documents,
+            {},
+            require(["conftest"])["conftest"],
+            policies=tree.root / "policies",
+            isolate=isolate,
+            pss=pss,
+        )
+        rules, objects = evaluation.rules, evaluation.objects
+        by_place = {(one.path, one.index): one for one in found.documents}
+        for one in evaluation.findings:
+            file, line = lines.of(by_place[one.file, one.document], one.field)
+            reference = ResourceRef(
+                one.resource.api_version, one.resource.kind, one.resource.namespace, one.resource.name
+            )
+            findings.append(
+                Finding(
+                    file=file,
+                    line=line,
+                    rule=one.rule,
+                    severity=one.severity,
+                    message=one.message,
+                    resource=reference,
+                )
+            )
+        findings += _schema_findings(found.documents, lines)
     return CheckReport(
-        coverage=Coverage(files=len(texts), objects=evaluation.objects, rules=evaluation.rules),
+        coverage=Coverage(files=found.files, objects=objects, rules=rules),
         findings=tuple(sorted(set(findings))),
     )
-
-
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            found = sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES and not one.is_dir())
-            if not found:
-                raise UserError("holds no YAML file", file=path)
-            yield from found
-        elif path.exists():
-            yield path
-        else:
-            raise UserError("no such file or folder", file=path)
 
 
 def _schema_findings(documents: Sequence[Document], lines: _Lines) -> Iterator[Finding]:
@@ -89,9 +102,10 @@ def _schema_findings(documents: Sequence[Document], lines: _Lines) -> Iterator[F
     for document, problems in zip(documents, found, strict=True):
         prefix = [part for number in document.item for part in ("items", number)]
         for problem in problems:
+            place, line = lines.of(document, (*prefix, *problem.place))
             yield Finding(
-                file=document.path,
-                line=lines.of(document.path, document.index, (*prefix, *problem.place)),
+                file=place,
+                line=line,
                 rule="schema",
                 severity="error",
                 message=f"{'.'.join(problem.field) + ': ' if problem.field else ''}{problem.message}",
@@ -147,13 +161,21 @@ def _reference(document: Document) -> ResourceRef:
 
 
 class _Lines:
-    """Line numbers in texts, each parsed once and only when something was found in it."""
+    """Where fields stand, each file parsed once and only when something was found in it."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
+    def __init__(self, found: Collected) -> None:
+        self._found = found
         self._nodes: dict[str, list[Any]] = {}
+        self._sources: dict[str, SourceMap] = {}
 
-    def of(self, file: str, document: int, field: Sequence[str | int]) -> int:
-        if file not in self._nodes:
-            self._nodes[file] = list(nodes(self._texts[file], file))
-        return line_of(self._nodes[file][document], field)[0]
+    def of(self, document: Document, field: Sequence[str | int]) -> tuple[str, int]:
+        """File and one-based line behind a field."""
+        path = document.path
+        if path in self._found.rendered:
+            folder, rendered = self._found.rendered[path]
+            sources = self._sources.setdefault(path, SourceMap(FolderTree(root=folder)))
+            file, line = sources.locate(rendered.closure, document.object, field)
+            return os.path.normpath(folder / file), line
+        if path not in self._nodes:
+            self._nodes[path] = list(nodes(self._found.texts[path], path))
+        return path, line_of(self._nodes[path][document.index], field)[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cartwright.cluster.identities import ARGOCD_NAMESPACE
 from cartwright.cluster.state import Layout
+from cartwright.kernel.atomic import write_text
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.run import run
 
@@ -85,10 +86,7 @@ class Remote:
         hook.parent.mkdir(exist_ok=True)
         command = f"{shlex.quote(str(kubectl))} --kubeconfig={shlex.quote(str(kubeconfig))} --request-timeout=10s"
         text = _HOOK.replace("@KUBECTL@", f"{command} --namespace={ARGOCD_NAMESPACE}").replace("@REF@", _REF)
-        side = hook.with_suffix(".new")
-        side.write_text(text, encoding="utf-8")
-        side.chmod(0o755)
-        side.replace(hook)
+        write_text(hook, text, mode=0o755)
 
     def head(self) -> str | None:
         """The commit that Argo CD is to bring about; None before the first push."""

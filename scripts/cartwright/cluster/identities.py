@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cartwright.cluster.certificates import Authority, KeyPair, signing_key
 from cartwright.cluster.state import Layout
+from cartwright.kernel.atomic import write_text
 from cartwright.kernel.ports import LOOPBACK
 
 __all__ = [
@@ -192,10 +192,7 @@ def write_kubeconfig(path: Path, *, cluster: str, server: str, authority: Path, 
     text = json.dumps(content, indent=2) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    side = path.with_suffix(".new")
-    with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    side.replace(path)
+    write_text(path, text, mode=0o600)
 
 
 def _data(path: Path) -> str:

@@ -22,6 +22,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from cartwright.cluster.blueprint import Component
 from cartwright.cluster.state import Layout, ProcessRecord, State
+from cartwright.kernel.atomic import write_text
 from cartwright.kernel.errors import ClusterError
 from cartwright.kernel.run import run
 
@@ -109,11 +110,8 @@ class Supervisor:
             folder.mkdir(parents=True, exist_ok=True)
         self._layout.data.chmod(0o700)
         file = self._layout.supervisor_config
-        side = file.with_suffix(".new")
         # It names the password of Redis.
-        with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(configuration(self._layout, components))
-        side.replace(file)
+        write_text(file, configuration(self._layout, components), mode=0o600)
         if self.is_running():
             self._reload()
             return

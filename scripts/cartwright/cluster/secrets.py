@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.state import Layout
+from cartwright.kernel.atomic import write_bytes
 from cartwright.tree.render import Rendered
 
 __all__ = ["SecretReference", "Seeding", "derived", "missing_secrets", "secret_objects", "seed"]
@@ -46,10 +46,7 @@ def seed(layout: Layout) -> bytes:
     if len(known) == 32:
         return known
     fresh = secrets.token_bytes(32)
-    side = layout.seed_file.with_suffix(".new")
-    with os.fdopen(os.open(side, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(fresh)
-    side.replace(layout.seed_file)
+    write_bytes(layout.seed_file, fresh, mode=0o600)
     return fresh
 
 

@@ -9,9 +9,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from cartwright.kernel.atomic import write_text
 from cartwright.kernel.errors import ClusterError
 
 __all__ = ["Layout", "ProcessRecord", "State", "exclusive"]
@@ -93,7 +94,7 @@ class Layout:
             *(self.pki, self.data, self.config, self.logs, self.scratch, self.remote),
             *(self.seed_file, self.state_file, self.lock_file, self.root / "supervisord.pid"),
             *self.root.glob("kubeconfig-*.yaml"),
-            *self.root.glob("*.new"),
+            *self.root.glob(".*.new"),
         ]
 
     def kubeconfig(self, environment: str) -> Path:
@@ -173,13 +174,7 @@ class State:
     def save(self, layout: Layout) -> None:
         """Write the state in one step: a killed ``up`` leaves the old file or the new one, never half of one."""
         layout.root.mkdir(parents=True, exist_ok=True)
-        side = layout.state_file.with_suffix(".new")
-        side.write_text(json.dumps({"version": _VERSION, **asdict(self)}, indent=2) + "\n", encoding="utf-8")
-        side.replace(layout.state_file)
-
-    def with_processes(self, processes: Mapping[str, ProcessRecord]) -> State:
-        """The same state with the processes as they are now."""
-        return replace(self, processes=dict(processes))
+        write_text(layout.state_file, json.dumps({"version": _VERSION, **asdict(self)}, indent=2) + "\n")
 
 
 @contextmanager

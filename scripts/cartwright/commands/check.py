@@ -27,13 +27,17 @@ def check(  # noqa: PLR0917 - a command's options
         list[str] | None, typer.Option("--app", metavar="APP", help="Report only on this app (repeatable).")
     ] = None,
     manifests: Annotated[
-        bool, typer.Option("--manifests", help="Judge the YAML files and folders PATH… as they are instead.")
+        bool,
+        typer.Option("--manifests", help="Judge YAML files, and folders with their kustomizations rendered, instead."),
     ] = False,
     isolate: Annotated[bool, typer.Option("--isolate", help="With --manifests: judge each file on its own.")] = False,
     pss: Annotated[
         str | None,
         typer.Option(metavar="LEVEL", help="With --manifests: judge pods as if in a namespace of this level."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --manifests: refuse a folder with files that are no manifests.")
+    ] = False,
     ref: Annotated[str | None, typer.Option(metavar="REF", help="Check this Git ref, not the work tree.")] = None,
     output: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="text, json, sarif, junit or github.")
@@ -55,15 +59,15 @@ def check(  # noqa: PLR0917 - a command's options
         raise UserError(f"no format '{output}'", hint=nearest(output, RENDERERS))
     if pss is not None and pss not in _LEVELS:
         raise UserError(f"no Pod Security level '{pss}'", hint=nearest(pss, _LEVELS))
-    if (isolate or pss or paths) and not manifests:
-        raise UserError("paths, --isolate and --pss go with --manifests")
+    if (isolate or pss or paths or strict) and not manifests:
+        raise UserError("paths, --isolate, --pss and --strict go with --manifests")
     if manifests and not paths:
         raise UserError("--manifests needs files or folders to judge")
     tree = open_tree(find_root(), ref)
     if paths:
         from cartwright.check.manifests import check_manifests
 
-        report = check_manifests(tree, paths, isolate=isolate, pss=pss)
+        report = check_manifests(tree, paths, isolate=isolate, pss=pss, strict=strict)
     else:
         from cartwright.check.cached import check as run_check
 

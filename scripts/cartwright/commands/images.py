@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cartwright.kernel.atomic import put_folder
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stderr, stdout, write
 
@@ -137,8 +138,7 @@ def _copy(layout: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as side:
         fresh = shutil.copytree(layout, Path(side) / "oci")
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
+        put_folder(fresh, target)
 
 
 def _say(line: str) -> None:

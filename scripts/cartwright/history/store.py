@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from functools import cache
@@ -22,6 +21,7 @@ from cartwright.history import log, pins, trailers
 from cartwright.history.git import git
 from cartwright.history.log import Commit, FileChange, read_blobs, read_commits
 from cartwright.history.pins import read_pins
+from cartwright.kernel import atomic
 from cartwright.kernel.errors import CartwrightError, ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.tree.closure import KUSTOMIZATION_NAMES
@@ -151,17 +151,15 @@ def _save(store: sqlite3.Connection, file: Path) -> None:
     """Write all that the views show to the cache, in one step; without a place to write, the next call reads again."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, side = tempfile.mkstemp(dir=file.parent)
-        os.close(handle)
-        store.commit()
-        store.execute("ATTACH DATABASE ? AS kept", (side,))
-        store.execute("PRAGMA kept.synchronous = OFF")
-        for name, columns in _TABLES.items():
-            store.execute(f"CREATE TABLE kept.{name} ({columns})")
-            store.execute(f"INSERT INTO kept.{name} SELECT * FROM all_{name}")  # noqa: S608
-        store.commit()
-        store.execute("DETACH DATABASE kept")
-        Path(side).replace(file)
+        with atomic.side_file(file, mode=0o600) as side:
+            store.commit()
+            store.execute("ATTACH DATABASE ? AS kept", (str(side),))
+            store.execute("PRAGMA kept.synchronous = OFF")
+            for name, columns in _TABLES.items():
+                store.execute(f"CREATE TABLE kept.{name} ({columns})")
+                store.execute(f"INSERT INTO kept.{name} SELECT * FROM all_{name}")  # noqa: S608
+            store.commit()
+            store.execute("DETACH DATABASE kept")
     except (OSError, sqlite3.DatabaseError):
         return
 

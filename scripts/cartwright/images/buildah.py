@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cartwright.kernel.atomic import put_folder
 from cartwright.kernel.errors import ToolError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
@@ -119,8 +119,7 @@ def export(buildah: Buildah, *, name: str, tag: str, output: Path, revision: str
         layout = Path(side) / "oci"
         buildah("push", "--quiet", f"{name}:{tag}", f"oci:{layout}:{tag}")
         digest, size = _measure(layout)
-        shutil.rmtree(output, ignore_errors=True)
-        layout.rename(output)
+        put_folder(layout, output)
     return Built(name=name, tag=tag, digest=digest, size=size, layout=output, revision=revision)
 
 

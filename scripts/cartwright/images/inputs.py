@@ -37,11 +37,6 @@ class Source:
     key: str
     """Hash of all that the image is made of: its content, the base, its names."""
 
-    @property
-    def modified(self) -> bool:
-        """Whether the work tree differs from the commit, so that nobody else can build the same image."""
-        return self.revision.endswith("-dirty")
-
 
 def known_services(root: Path) -> list[str]:
     """The services that have an image: every package under ``services/`` that can be run."""

@@ -17,6 +17,7 @@ from cartwright.images.buildah import Buildah, Built, open_store
 from cartwright.images.debian import build_debian
 from cartwright.images.inputs import REGISTRY, pick_services, read_source
 from cartwright.images.recipes import load_recipes
+from cartwright.kernel.atomic import put_folder
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.paths import cache_root
 
@@ -180,8 +181,7 @@ def _keep(name: str, key: str, built: Built) -> Built:
     _share(fresh / "layout")
     data = {**asdict(built), "layout": None}
     (fresh / "image.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(home / key, ignore_errors=True)
-    fresh.rename(home / key)
+    put_folder(fresh, home / key)
     for old in sorted(_builds(home), key=_used)[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return Built(**{**data, "layout": home / key / "layout"})

@@ -77,6 +77,8 @@ class CheckReport:
     coverage: Coverage
     findings: tuple[Finding, ...]
     """Sorted by file and line; one that several environments share is there once."""
+    lasting: bool = True
+    """Whether the same files give the same report: not where a build read anything else, or failed."""
 
     @property
     def errors(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cartwright.kernel import atomic
 from cartwright.kernel.errors import UserError
 
 __all__ = ["stale", "write_all"]
@@ -23,23 +23,11 @@ def write_all(root: Path, wanted: Mapping[str, str], paths: tuple[str, ...]) -> 
     Raises:
         UserError: the disk or its permissions do not let us; no file has changed then.
     """
-    sides: list[tuple[Path, Path]] = []
     try:
-        for path in paths:
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            side = target.with_name(f".{target.name}.new")
-            sides.append((side, target))
-            side.write_bytes(wanted[path].encode())
-        for side, target in sides:
-            side.replace(target)
+        atomic.write_all({root / path: wanted[path].encode() for path in paths})
     except OSError as error:
         place = Path(error.filename).relative_to(root) if error.filename else None
         raise UserError(error.strerror or os.strerror(error.errno or 0), file=place) from error
-    finally:
-        for side, _ in sides:
-            with contextlib.suppress(OSError):
-                side.unlink(missing_ok=True)
 
 
 def _differs(file: Path, content: bytes) -> bool:

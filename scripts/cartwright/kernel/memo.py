@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartwright.kernel import atomic
 from cartwright.kernel.paths import cache_root
 
-__all__ = ["code_hash", "digest", "load", "prune", "store"]
+__all__ = ["code_hash", "digest", "load", "prune", "store", "take_folder"]
 
 _KEEP_SECONDS = 14 * 24 * 3600.0
 
@@ -49,15 +53,31 @@ def store(kind: str, key: str, value: Any) -> None:
     file = _file(kind, key)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as side:
-            json.dump(value, side, separators=(",", ":"))
-        Path(side.name).rename(file)
+        atomic.write_text(file, json.dumps(value, separators=(",", ":")), mode=0o600)
     except OSError:
         return
 
 
-def prune(kinds: Iterable[str]) -> None:
-    """Drop entries of two weeks ago and older, at most once a day."""
+def take_folder(kind: str, key: str) -> Path | None:
+    """A kept folder that is used from now on, None where there is none. It stays for two weeks from its last use.
+
+    Fill it with `cartwright.kernel.atomic.fill_folder` where there is none.
+    """
+    folder = cache_root() / kind / key
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a cache that can't be written to is not pruned either
+            stack.enter_context(_pruning(kind, fcntl.LOCK_SH))
+            os.utime(folder)
+        return folder if folder.is_dir() else None
+
+
+def prune(kinds: Iterable[str], *, folders: Iterable[str] = ()) -> None:
+    """Drop entries of two weeks ago and older, at most once a day.
+
+    Args:
+        kinds: of values and files. Who reads one that goes makes it anew.
+        folders: kinds of folders, see `take_folder`. Two weeks count from their last use.
+    """
     marker = cache_root() / ".pruned"
     now = time.time()
     if marker.exists() and now - marker.stat().st_mtime < 24 * 3600:
@@ -66,9 +86,31 @@ def prune(kinds: Iterable[str]) -> None:
         for file in (cache_root() / kind).glob("*/*"):
             if now - file.stat().st_mtime > _KEEP_SECONDS:
                 file.unlink(missing_ok=True)
+    for kind in folders:
+        if (cache_root() / kind).is_dir():
+            _prune_folders(cache_root() / kind, kind, now)
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
     os.utime(marker)
+
+
+def _prune_folders(home: Path, kind: str, now: float) -> None:
+    # Nobody begins to use a folder between the look at its age and its removal. Its files go after the lock.
+    with (
+        tempfile.TemporaryDirectory(prefix=".pruned-", dir=home, ignore_cleanup_errors=True) as doomed,
+        _pruning(kind, fcntl.LOCK_EX),
+    ):
+        for folder in home.iterdir():
+            if folder.is_dir() and now - folder.stat().st_mtime > _KEEP_SECONDS:
+                folder.rename(Path(doomed) / folder.name)
+
+
+@contextmanager
+def _pruning(kind: str, how: int) -> Iterator[None]:
+    """Keep folders of a kind from being removed (shared), or from being taken into use (exclusive)."""
+    with (cache_root() / f".{kind}.lock").open("w") as file:
+        fcntl.flock(file, how)
+        yield
 
 
 def _file(kind: str, key: str) -> Path:

@@ -24,7 +24,6 @@ _LIBRARY = ("data", "lib", "inventory")
 _ENTRY = ("data", "cartwright")
 _DISPATCH = ("data", "lib", "dispatch")
 """Generated: it knows which rules there are."""
-_PARSE = "{name: rego.parse_module(name, text) | some name, text in input}"
 _POD_PATHS = (("data", "lib", "workload"), "spec_paths")
 """Who goes through this table asks for every kind that carries pods."""
 

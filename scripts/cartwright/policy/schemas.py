@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cartwright.kernel import atomic
 from cartwright.kernel.errors import CartwrightError
 from cartwright.kernel.paths import cache_root
 from cartwright.policy.model import POD_CARRYING
@@ -81,19 +80,12 @@ def schema_folder() -> Path:
     parts += [load_catalogue()[tool].key for tool, _, _ in _CRDS]
     home = cache_root() / "schemas" / f"{kubernetes}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}"
     if not home.is_dir():
-        home.parent.mkdir(parents=True, exist_ok=True)
-        side = Path(tempfile.mkdtemp(prefix=".schemas-", dir=home.parent))
-        try:
+        with atomic.fill_folder(home) as side:
             _write_kubernetes(kubernetes, side)
             for tool, kept, folder in _CRDS:
                 _write_crds(asset(tool, kept) / folder, side)
             constraint = side / f"{CONSTRAINT_KIND.lower()}-constraints-v1beta1.json"
             constraint.write_text(json.dumps(_CONSTRAINT), encoding="utf-8")
-            side.rename(home)
-        except FileExistsError:
-            pass  # another process made the same folder first
-        finally:
-            shutil.rmtree(side, ignore_errors=True)
     return home
 
 

@@ -33,12 +33,12 @@ def pack(folder: Path, target: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Write an archive's files below a folder that is not there yet.
+    """Write an archive's files below a folder that is empty or not there yet.
 
     Raises:
         ToolError: it is no such archive, or it holds anything but plain files with names below the folder.
     """
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     total = 0
     try:
         with tarfile.open(archive, "r:gz") as opened:

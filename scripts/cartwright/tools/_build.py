@@ -2,7 +2,8 @@
 
 A tool is taken from the cache, else from PATH where exactly the pinned version is there, else from the registry that
 ``$CARTWRIGHT_TOOLS`` names, else built. Go modules and Go's build cache live in the cache folder while tools are built,
-and go once every tool is there: they are many times the size of what they make.
+and go at the end of each run: they are many times the size of what they make. A run's tools share them. No other
+run uses them meanwhile: who builds holds the cache's lock.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from cartwright.kernel.atomic import fill_folder
 from cartwright.kernel.errors import ToolError, nearest
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
@@ -64,8 +65,11 @@ def require(names: Iterable[str]) -> dict[str, Path]:
     if len(found) < len(tools):
         with lock():
             missing = [tool for tool in tools if tool.name not in found]
-            _take(missing)
-            _build(missing)
+            try:
+                _take(missing)
+                _build(missing)
+            finally:
+                _drop(cache_root() / "scratch")
         found = {tool.name: locate(tool) or tool.binary for tool in tools}
     return found
 
@@ -90,7 +94,10 @@ def asset(name: str, path: str) -> Path:
         raise ToolError(f"tools.toml lists no asset '{path}' of '{name}'")
     if not tool.asset_home.is_dir():
         with lock():
-            _make_assets([tool])
+            try:
+                _make_assets([tool])
+            finally:
+                _drop(cache_root() / "scratch")
     return tool.asset_home / path
 
 
@@ -121,42 +128,36 @@ def _build(missing: list[Tool]) -> None:
             f"{now - began:.0f} s in all"
         )
         _drop(cache_root() / "scratch" / "build", above=_BUILD_CACHE_BYTES)
-    if _all_built():
-        _make_assets(list(load_catalogue().values()))
-        _drop(cache_root() / "scratch")
+    # While their modules are there. Once every tool is, those that are read without being built have their turn.
+    _make_assets(list(load_catalogue().values()) if _all_built() else todo)
 
 
 def _make_assets(tools: Sequence[Tool]) -> None:
     """Take or fetch the assets that are missing of these tools."""
     missing = [tool for tool in tools if tool.assets and not tool.asset_home.is_dir()]
     _take(missing, binaries=False)
-    fetched = [tool for tool in missing if not tool.asset_home.is_dir()]
-    for tool in fetched:
-        _fetch_assets(tool)
-    if fetched and _all_built():
-        _drop(cache_root() / "scratch")
+    for tool in missing:
+        if not tool.asset_home.is_dir():
+            _fetch_assets(tool)
 
 
 def _all_built() -> bool:
-    """Whether Go's caches have done their work. The real node's tools are built by those who want one."""
+    """Whether nothing is left to build. The real node's tools are built by those who want one."""
     return all(locate(tool) for tool in load_catalogue().values() if "node" not in tool.tiers)
 
 
 def _build_one(tool: Tool, go: Path) -> None:
-    tool.home.parent.mkdir(parents=True, exist_ok=True)
-    # Built in a side folder and renamed: a killed or failed build leaves nothing that looks like a tool.
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=tool.home.parent) as side:
-        home = Path(side) / "home"
-        try:
+    try:
+        # A killed or failed build leaves nothing that looks like a tool.
+        with fill_folder(tool.home) as home:
             run(
                 [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", home / tool.name, tool.package],
                 cwd=tool.folder,
                 env=_go_env(),
                 timeout=_BUILD_LIMIT_SECONDS,
             )
-            home.rename(tool.home)
-        except (ToolError, OSError) as error:
-            raise ToolError(f"{tool.name} {tool.version} could not be built{_advice(error)}:\n{error}") from error
+    except (ToolError, OSError) as error:
+        raise ToolError(f"{tool.name} {tool.version} could not be built{_advice(error)}:\n{error}") from error
 
 
 def _fetch_assets(tool: Tool) -> None:
@@ -164,13 +165,11 @@ def _fetch_assets(tool: Tool) -> None:
     say(f"{', '.join(tool.assets)} of {tool.module} {tool.version} …")
     done = run([go, "mod", "download", "-json", tool.module], cwd=tool.folder, env=_go_env(), timeout=600)
     source = Path(json.loads(done.stdout)["Dir"])
-    tool.asset_home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".assets-", dir=tool.asset_home.parent) as side:
+    with fill_folder(tool.asset_home) as home:
         for name in tool.assets:
-            target = Path(side) / "home" / name
+            target = home / name
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / name).is_dir() else shutil.copyfile)(source / name, target)
-        (Path(side) / "home").rename(tool.asset_home)
 
 
 def _go_env() -> dict[str, str]:

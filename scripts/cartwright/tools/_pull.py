@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
+from cartwright.kernel.atomic import fill_folder
 from cartwright.kernel.errors import Blocked, ToolError
 from cartwright.registry.api import Api, Limits
 from cartwright.registry.contents import INDEX, Blob, download, read_manifest
@@ -174,15 +173,13 @@ def _take_one(reference: Reference, part: Part, named: Mapping[str, str] | None,
 
 
 def _fetch(api: Api, part: Part, blob: Blob) -> None:
-    part.home.parent.mkdir(parents=True, exist_ok=True)
-    # Unpacked in a side folder and renamed: a killed or failed download leaves nothing that looks like a tool.
-    with tempfile.TemporaryDirectory(prefix=".pulling-", dir=part.home.parent) as side:
-        archive, home = Path(side) / "archive", Path(side) / "home"
+    # A killed or failed download leaves nothing that looks like a tool.
+    with fill_folder(part.home) as home:
+        archive = home.with_name("archive")
         download(api, blob, archive)
         unpack(archive, home)
         if part.platform and not (home / part.tool.name).is_file():
             raise ToolError(f"its archive holds no {part.tool.name}")
-        home.rename(part.home)
 
 
 def _remedy(reference: Reference, part: Part) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cartwright.kernel.errors import UserError
+from cartwright.tree.plugins import chart_references, generator_references, inline, is_known, plugin_references
 from cartwright.tree.repository import Tree
 from cartwright.yaml.read import line_of, load_all, nodes
 
 __all__ = ["KUSTOMIZATION_NAMES", "Closure", "Kustomization", "find_closure", "kustomization_file"]
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_FOLDERS_OR_FILES = ("resources", "components", "bases", "generators", "transformers", "validators")
+_FOLDERS_OR_FILES = ("resources", "components", "bases")
+_PLUGINS = ("generators", "transformers", "validators")
+_CHARTS = ("helmCharts", "helmChartInflationGenerator")
+_PLAIN = frozenset({"apiVersion", "kind", "metadata", "resources"})
+"""Fields of a kustomization whose build is its files as they stand."""
 _FILES = ("crds", "configurations", "patchesStrategicMerge")
 _OBJECTS_WITH_PATH = ("patches", "patchesJson6902", "replacements")
 _REMOTE = re.compile(r"^(?:[a-z+]+://|git@|(?:github|gitlab|bitbucket)\.\w+/)|\?ref=|//")
@@ -48,6 +53,9 @@ class Closure:
     """The files that hold whole objects, in the order they are listed."""
     remotes: tuple[str, ...]
     """Remote bases, as written."""
+    complete: bool
+    """Whether ``files`` and ``remotes`` are all that a build reads. A plugin that is a program, a container or a chart
+    reads what it wants: such a build must not come from a cache."""
 
 
 def kustomization_file(tree: Tree, folder: str) -> str | None:
@@ -61,24 +69,28 @@ def find_closure(tree: Tree, folder: str) -> Closure:
     Raises:
         UserError: a file or folder that is referred to is missing, or a kustomization is not readable: file and line.
     """
-    walk = _Walk(tree)
     start = kustomization_file(tree, folder)
     if start is None:
         raise UserError("has no kustomization.yaml", file=folder)
+    walk = _Walk(tree)
     walk.follow(start)
     return Closure(
         kustomizations=tuple(walk.kustomizations.values()),
         files=tuple(sorted(walk.files)),
         resources=tuple(dict.fromkeys(walk.resources)),
         remotes=tuple(sorted(walk.remotes)),
+        complete=walk.complete,
     )
 
 
 class _Walk:
     """Collects a closure. A kustomization reached twice (a shared component) is read once."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, above: frozenset[str] = frozenset()) -> None:
         self.tree = tree
+        self.above = above
+        """The kustomizations of plugins that are being followed."""
+        self.complete = True
         self.kustomizations: dict[str, Kustomization] = {}
         self.files: set[str] = set()
         self.resources: list[str] = []
@@ -96,12 +108,81 @@ class _Walk:
         self.kustomizations[path] = Kustomization(path=path, content=content)
         for place, reference, whole in _references(content):
             self._visit(path, text, place, reference, whole)
+        for key in _PLUGINS:
+            for index, item in enumerate(content.get(key) or []):
+                if isinstance(item, str):
+                    self._plugin(path, text, [key, index], item)
+        shared = content.get("helmGlobals")
+        for chart in [one for key in _CHARTS for one in content.get(key) or [] if isinstance(one, dict)]:
+            self.complete = False
+            self._take(path, chart_references(chart, shared if isinstance(shared, dict) else {}))
+
+    def _plugin(self, path: str, text: str, place: list[str | int], entry: str) -> None:
+        """Follow what a plugin's configuration names. Its paths count from the kustomization that lists it."""
+        documents = inline(entry)
+        if documents is not None:
+            self._configurations(path, path, line_of(next(nodes(text, path)), place)[0], documents)
+            return
+        if _REMOTE.search(entry):
+            self.remotes.add(entry)
+            self.complete = False
+            return
+        target = _join(path, entry)
+        inner = None if self.tree.is_file(target) else kustomization_file(self.tree, target)
+        if inner is None:
+            self._visit(path, text, place, entry, True)
+            self._configurations(path, target, 1, load_all(self.tree.text(target), target))
+            return
+        if inner in self.above:
+            raise UserError(
+                f"'{entry}': refers back to itself",
+                file=path,
+                line=line_of(next(nodes(text, path)), place)[0],
+            )
+        below = _Walk(self.tree, self.above | {inner})
+        below.follow(inner)
+        for name, one in below.kustomizations.items():
+            self.kustomizations.setdefault(name, one)
+        self.files |= below.files
+        self.resources += below.resources
+        self.remotes |= below.remotes
+        # Another build makes these plugins. Where it changes nothing, they are what its files say.
+        self.complete &= below.complete and not below.remotes
+        self.complete &= all(one.content.keys() <= _PLAIN for one in below.kustomizations.values())
+        for resource in dict.fromkeys(below.resources):
+            self._configurations(path, resource, 1, load_all(self.tree.text(resource), resource), required=False)
+
+    def _configurations(
+        self, path: str, file: str, line: int, documents: Sequence[Any], *, required: bool = True
+    ) -> None:
+        """Take the files that plugins name whose configurations stand in ``file``, listed by the one in ``path``."""
+        for plugin in _single(documents):
+            self.complete &= is_known(plugin)
+            if isinstance(plugin, dict):
+                missing = self._take(path, plugin_references(plugin))
+                if missing and required and is_known(plugin):
+                    raise UserError(f"'{missing[0]}': no such file", file=file, line=line)
+
+    def _take(self, path: str, references: Iterable[str]) -> list[str]:
+        """Add files, and all files of folders. Returns the names of which there is neither."""
+        missing = []
+        for reference in references:
+            target = _join(path, reference)
+            if _REMOTE.search(reference):
+                self.remotes.add(reference)
+            elif self.tree.is_file(target):
+                self.files.add(target)
+            elif self.tree.is_dir(target):
+                self.files.update(self.tree.walk(target))
+            else:
+                missing.append(reference)
+        return missing
 
     def _visit(self, path: str, text: str, place: list[str | int], reference: str, whole: bool) -> None:
         if _REMOTE.search(reference):
             self.remotes.add(reference)
             return
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), reference))
+        target = _join(path, reference)
         if self.tree.is_file(target):
             self.files.add(target)
             if whole:
@@ -115,12 +196,26 @@ class _Walk:
         self.follow(inner)
 
 
+def _join(path: str, reference: str) -> str:
+    """What a reference in the kustomization at ``path`` names."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), reference))
+
+
+def _single(documents: Iterable[Any]) -> Iterator[Any]:
+    """The objects of a file, those of a List one by one."""
+    for one in documents:
+        if isinstance(one, dict) and str(one.get("kind", "")).endswith("List") and isinstance(one.get("items"), list):
+            yield from _single(one["items"])
+        elif one is not None:
+            yield one
+
+
 def _references(content: dict[str, Any]) -> Iterator[tuple[list[str | int], str, bool]]:
     """Where each reference stands, what it names, and whether that may be a folder or a file of whole objects."""
     for keys, whole in ((_FOLDERS_OR_FILES, True), (_FILES, False)):
         for key in keys:
             for index, item in enumerate(content.get(key) or []):
-                if isinstance(item, str) and "\n" not in item:
+                if isinstance(item, str) and "\n" not in item and (whole or inline(item) is None):
                     yield [key, index], item, whole
     for key in _OBJECTS_WITH_PATH:
         for index, item in enumerate(content.get(key) or []):
@@ -132,12 +227,4 @@ def _references(content: dict[str, Any]) -> Iterator[tuple[list[str | int], str,
     for key in ("configMapGenerator", "secretGenerator"):
         for index, item in enumerate(content.get(key) or []):
             if isinstance(item, dict):
-                yield from (([key, index, *place], name, False) for place, name in _generator_files(item))
-
-
-def _generator_files(generator: dict[str, Any]) -> Iterator[tuple[list[str | int], str]]:
-    for field in ("files", "envs"):
-        for at, entry in enumerate(generator.get(field) or []):
-            yield [field, at], str(entry).partition("=")[2] or str(entry)
-    if isinstance(generator.get("env"), str):
-        yield ["env"], generator["env"]
+                yield from (([key, index, *place], name, False) for place, name in generator_references(item))

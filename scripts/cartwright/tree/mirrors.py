@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cartwright.kernel.errors import ToolError
+from cartwright.kernel import atomic
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
 from cartwright.tools import asset, load_catalogue
 
-__all__ = ["environment", "mirror_key"]
+__all__ = ["environment"]
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,6 @@ def environment() -> dict[str, str]:
     }
 
 
-def mirror_key() -> str:
-    """What decides the content of the mirrors: equal keys, equal files."""
-    return " ".join(_name(upstream) for upstream in _UPSTREAMS)
-
-
 def _name(upstream: _Upstream) -> str:
     tool = load_catalogue()[upstream.tool]
     return f"{upstream.tool}-{tool.version}-{tool.key}"
@@ -89,9 +83,8 @@ def _mirror(upstream: _Upstream) -> Path:
     home = cache_root() / "mirrors" / f"{_name(upstream)}.git"
     if home.is_dir():
         return home
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".mirror-", dir=home.parent) as side:
-        files, bare = Path(side) / "files", Path(side) / "bare.git"
+    with atomic.fill_folder(home) as bare:
+        files = bare.with_name("files")
         for path in upstream.paths:
             source, target = asset(upstream.tool, path), files / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,11 +101,6 @@ def _mirror(upstream: _Upstream) -> Path:
         run(["git", "commit", "--quiet", "--no-verify", f"--message={upstream.url} {version}"], env=work)
         run(["git", "tag", version], env=work)
         (bare / "index").unlink(missing_ok=True)
-        try:
-            bare.rename(home)
-        except OSError as error:
-            if not home.is_dir():  # else another process made the same mirror first
-                raise ToolError(f"mirror of {upstream.url}: {error}") from error
     return home
 
 
@@ -135,9 +123,7 @@ def _git_configuration(mirrors: dict[str, Path]) -> Path:
     # Named by its content: a running repo-server keeps the one that it was started with.
     file = cache_root() / "mirrors" / f"gitconfig-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if not file.is_file():
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as side:
-            side.write(text)
-        Path(side.name).replace(file)
+        atomic.write_text(file, text, mode=0o600)
     return file
 
 

@@ -1,7 +1,8 @@
 """Rendering applications with kustomize: one process per overlay, in a pool, cached by what the build reads.
 
 The cache key is a hash over the overlay's whole file closure, kustomize's own version, and the pinned remote bases.
-An unchanged closure needs no build, and overlays that say the same in several environments are built once.
+An unchanged closure needs no build, and overlays that say the same in several environments are built once. Where a
+build may read more than its closure, it is made each time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import posixpath
 import re
-import tempfile
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
+from cartwright.kernel import atomic
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
@@ -43,7 +45,8 @@ class Rendered:
     application: Application
     closure: Closure
     key: str
-    """Hash of all that the build read: equal keys, equal output, whatever the overlay's folder."""
+    """Hash of all that the build read: equal keys, equal output, whatever the overlay's folder. Where that is not
+    known, no two builds have one key: nothing that is kept by key is taken for a verdict on another build."""
     file: Path
     """The output, as one object of kind List in JSON."""
 
@@ -126,6 +129,8 @@ def _key(tree: FolderTree, application: Application, closure: Closure) -> str:
         total.update(f"{posixpath.relpath(path, application.path)} {tree.hash(path)}\n".encode())
     for remote in closure.remotes:
         total.update(f"{remote}\n".encode())
+    if not closure.complete:
+        total.update(secrets.token_bytes(20))
     if closure.remotes:
         total.update("".join(tool.asset_key for tool in load_catalogue().values()).encode())
     return total.hexdigest()
@@ -150,9 +155,8 @@ def _build(tree: FolderTree, application: Application, closure: Closure, home: P
         raise _blame(str(error), closure, tree) from error
     documents = [document for document in load_all(done.stdout, application.path) if document is not None]
     home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=home.parent, delete=False, encoding="utf-8") as side:
-        json.dump({"apiVersion": "v1", "kind": "List", "items": documents}, side, separators=(",", ":"), default=str)
-    Path(side.name).rename(home)
+    listed = {"apiVersion": "v1", "kind": "List", "items": documents}
+    atomic.write_text(home, json.dumps(listed, separators=(",", ":"), default=str), mode=0o600)
 
 
 _PLACES = (

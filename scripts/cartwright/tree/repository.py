@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +12,15 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from cartwright.kernel import atomic, memo
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
 
-__all__ = ["FolderTree", "Tree", "decode", "find_root", "open_tree"]
+__all__ = ["TREES", "FolderTree", "Tree", "decode", "find_root", "open_tree"]
 
+TREES = "trees"
+"""The kind of folder, in the cache, that the files of a ref are laid out in."""
 _CONTENT = ("apps", "argocd", "clusters", "environments", "policies")
 """Top folders that decide what a check says."""
 
@@ -191,25 +192,19 @@ def open_tree(root: Path, ref: str | None = None) -> FolderTree:
         tree = run(["git", "rev-parse", "--verify", "--quiet", f"{ref}^{{tree}}"], cwd=root).stdout.strip()
     except ToolError as error:
         raise UserError(f"no commit '{ref}' in this repository") from error
-    home = cache_root() / "trees" / tree
-    if not home.is_dir():
+    home = memo.take_folder(TREES, tree)
+    if home is None:
+        home = cache_root() / TREES / tree
         _export(root, tree, home)
     return FolderTree(root=home, ref=ref, repository=root)
 
 
 def _export(root: Path, tree: str, home: Path) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
-    side = Path(tempfile.mkdtemp(prefix=".tree-", dir=home.parent))
-    try:
-        present = run(["git", "ls-tree", "--name-only", tree], cwd=root).stdout.split()
-        tops = [top for top in _CONTENT if top in present]
+    present = run(["git", "ls-tree", "--name-only", tree], cwd=root).stdout.split()
+    tops = [top for top in _CONTENT if top in present]
+    with atomic.fill_folder(home) as side:
         # `git archive` writes bytes that must not pass through text.
-        archive = side / "tree.tar"
+        archive = side.with_name("tree.tar")
         run(["git", "archive", "--format=tar", "-o", archive, tree, *tops], cwd=root)
         with tarfile.open(fileobj=BytesIO(archive.read_bytes())) as tar:
-            tar.extractall(side / "files", filter="data")
-        (side / "files").rename(home)
-    except FileExistsError:
-        pass  # another process laid out the same tree first
-    finally:
-        shutil.rmtree(side, ignore_errors=True)
+            tar.extractall(side, filter="data")

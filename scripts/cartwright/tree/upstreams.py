@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cartwright.tree.environments import Environment
     from cartwright.tree.repository import Tree
 
-__all__ = ["check_order", "downstreams", "require_edge"]
+__all__ = ["check_order", "require_edge"]
 
 
 def check_order(tree: Tree, environments: Mapping[str, Environment]) -> None:
@@ -37,11 +37,6 @@ def check_order(tree: Tree, environments: Mapping[str, Environment]) -> None:
             if rank >= environment.rank:
                 message = f"upstream '{upstream}' has rank {rank}, which is not below {environment.rank}"
                 raise _error(tree, environment, place, message, "an upstream comes before")
-
-
-def downstreams(environments: Mapping[str, Environment], name: str) -> tuple[str, ...]:
-    """The environments that take releases from this one, lowest rank first."""
-    return tuple(one.name for one in environments.values() if name in one.upstreams)
 
 
 def require_edge(environments: Mapping[str, Environment], source: str, target: str) -> None:

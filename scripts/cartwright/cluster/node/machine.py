@@ -18,6 +18,7 @@ import psutil
 
 from cartwright.cluster.node import firewall
 from cartwright.cluster.node.layout import RUNS, NodeLayout
+from cartwright.kernel.atomic import write_text
 from cartwright.kernel.errors import ClusterError, ToolError
 from cartwright.kernel.run import run
 
@@ -72,10 +73,8 @@ def prepare(node: NodeLayout) -> None:
     if not node.before.is_file():
         found = {name: value for name in _SETTINGS if (value := _setting(name)) is not None}
         found_dirs = [str(folder) for folder in (_SHIM_SOCKETS, _CNI_RESULTS, *_parents()) if folder.is_dir()]
-        side = node.before.with_suffix(".new")
         known = {"settings": found, "folders": found_dirs, "tables": firewall.tables()}
-        side.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-        side.replace(node.before)
+        write_text(node.before, json.dumps(known, indent=2) + "\n")
     for folder in (node.config / "cni", node.config / "registries", node.volumes, node.pod_logs, node.run):
         folder.mkdir(parents=True, exist_ok=True)
     _OWNER.write_text(f"{node.root}\n", encoding="utf-8")
