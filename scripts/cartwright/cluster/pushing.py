@@ -42,7 +42,7 @@ def push(root: Path, layout: Layout, *, say: Callable[[str], None]) -> None:
         ClusterError: no cluster runs, it has no remote, or ``up`` or ``down`` works on it.
         UserError: the branch must move and can't: uncommitted changes, a merge that is not ended, or HEAD on no branch.
         Blocked: a conflict, or another reason why the commits can't go on top; branch and files are as they were. Or
-            the remote moved on each time.
+            the remote refuses the push, or moved on each time; the branch is on top of what it had then.
         ToolError: Git fails.
     """
     State.of_running(layout)
@@ -95,8 +95,11 @@ class _Attempt:
         if not sent:
             self.say(f"Nothing to push: {BRANCH} of {self.remote.url} is at {self.theirs[:7]}")
             return True
-        if not self.remote.advance(self.root, commit, expected=self.theirs):
-            return False
+        try:
+            if not self.remote.advance(self.root, commit, expected=self.theirs):
+                return False
+        except ToolError as error:
+            raise Blocked(f"{self.remote.url}: the push is refused: {' '.join(str(error).split())}") from error
         self.say(f"Pushed {_count(len(sent), 'commit')} to {BRANCH} of {self.remote.url}:")
         self._list(sent)
         self.say(f"Argo CD syncs {commit[:7]}; `cartwright status` shows how far it is")
