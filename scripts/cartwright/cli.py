@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "build", "main"]
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "up": "Start the embedded cluster with Argo CD and wait until every Application is Healthy.",
+        "push": "Push this clone's commits to the embedded cluster, on top of what its remote has.",
         "status": "Show sync, health, revision and image of every app in every environment.",
         "open": "Print the addresses of everything that has a page, and credentials.",
         "down": "Stop the embedded cluster and remove its data.",

@@ -65,7 +65,9 @@ def test_a_second_up_at_the_same_time_is_refused_and_names_the_first(tmp_path: P
     layout = Layout(tmp_path)
     with (
         exclusive(layout),
-        pytest.raises(ClusterError, match=rf"^another `cartwright up` or `down` \(pid {os.getpid()}\) works on "),
+        pytest.raises(
+            ClusterError, match=rf"^another `cartwright up`, `down` or `push` \(pid {os.getpid()}\) works on "
+        ),
         exclusive(layout),
     ):
         pass

@@ -37,7 +37,7 @@ def test_every_command_has_help(name: str) -> None:
     assert f"Usage: cartwright {name}" in shown.stdout
 
 
-@pytest.mark.parametrize("name", ["up", "check", "promote"])
+@pytest.mark.parametrize("name", ["up", "push", "check", "promote"])
 def test_the_commands_of_every_day_have_examples_and_exit_codes(name: str) -> None:
     shown = command(name, "--help").stdout
     assert f"cartwright {name}" in shown.split("Example", 1)[1]

@@ -58,6 +58,21 @@ def test_their_digests_came_by_promotion(node_cluster: NodeCluster) -> None:
     }
 
 
+def test_a_commit_of_the_clone_is_pushed_on_top_of_them_and_synced(node_cluster: NodeCluster) -> None:
+    sandbox = node_cluster.sandbox
+    recorded = sandbox.git("--git-dir", str(sandbox.layout.remote), "rev-parse", "main")
+    (sandbox.repository / "pushed.txt").write_text("changes no object\n", encoding="utf-8")
+    sandbox.commit("a commit of a person")
+    done = sandbox.cartwright("push")
+    assert done.returncode == 0, done.stdout + done.stderr
+    head = sandbox.git("rev-parse", "HEAD")
+    assert f"Argo CD syncs {head[:7]}" in done.stdout
+    assert sandbox.git("--git-dir", str(sandbox.layout.remote), "rev-parse", "main") == head
+    sandbox.git("merge-base", "--is-ancestor", recorded, head)
+    # Well is what is at the remote's HEAD, too.
+    node_cluster.await_healthy(240)
+
+
 def test_a_demo_order_comes_back_from_postgresql(node_cluster: NodeCluster) -> None:
     done = node_cluster.sandbox.cartwright("demo", "order")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,7 +16,7 @@ from cartwright.kernel.atomic import write_text
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.run import run
 
-__all__ = ["BRANCH", "Remote", "check_out", "head_of", "uncommitted"]
+__all__ = ["BRANCH", "Remote", "check_out", "head_of", "uncommitted", "work_tree_commit"]
 
 BRANCH = "main"
 """The branch that manifests name as their target revision."""
@@ -24,6 +24,9 @@ BRANCH = "main"
 _REF = f"refs/heads/{BRANCH}"
 _STAGE = "refs/heads/cartwright-stage"
 """Where commits wait until they are to be brought about together."""
+
+_WORK_TREE_AUTHOR = ("cartwright", "cartwright@localhost")
+_WORK_TREE_SUBJECT = "Uncommitted changes of the work tree"
 
 _OWN_CONFIGURATION = {
     # A hook or template of the person's own must not run here, and the mirrors' settings are not wanted either.
@@ -111,6 +114,7 @@ class Remote:
             include_uncommitted: put the work tree's changes into one more commit, in the remote only: index, HEAD and
                 work tree of the repository stay as they are.
             keep: leave the branch as it is where it holds this HEAD and more: digests of this machine's own images.
+                Uncommitted changes of an earlier call are no such thing: the branch goes back to HEAD.
 
         Raises:
             UserError: the repository has no commit yet.
@@ -132,9 +136,36 @@ class Remote:
         self._land(commit)
         return commit
 
+    def advance(self, root: Path, commit: str, *, expected: str) -> bool:
+        """Push a commit of a repository to the branch, if that is still where it was; tells whether it was.
+
+        Args:
+            root: the repository.
+            commit: what the branch is to be at; it holds ``expected``.
+            expected: where the branch was last seen.
+
+        Raises:
+            ToolError: Git fails, and the branch has not moved.
+        """
+        try:
+            run(
+                [
+                    *("git", "push", "--quiet", "--no-verify", "--no-follow-tags", "--no-signed"),
+                    *("--recurse-submodules=no", f"--force-with-lease={_REF}:{expected}"),
+                    *(self.path, f"{commit}:{_REF}"),
+                ],
+                cwd=root,
+                env=_OWN_CONFIGURATION,
+            )
+        except ToolError:
+            if self.head() == expected:
+                raise
+            return False
+        return True
+
     def _holds(self, head: str, commit: str) -> bool:
         done = run(["git", "merge-base", "--is-ancestor", commit, head], cwd=self.path, accept=(0, 1))
-        return done.returncode == 0
+        return done.returncode == 0 and work_tree_commit(self.path, since=commit, head=head) is None
 
     def _land(self, commit: str) -> None:
         """Move the branch by a push: only pushes run the hook."""
@@ -151,8 +182,8 @@ class Remote:
                 "GIT_DIR": str(self.path),
                 "GIT_WORK_TREE": str(root),
                 "GIT_INDEX_FILE": str(Path(side) / "index"),
-                "GIT_AUTHOR_NAME": "cartwright",
-                "GIT_AUTHOR_EMAIL": "cartwright@localhost",
+                "GIT_AUTHOR_NAME": _WORK_TREE_AUTHOR[0],
+                "GIT_AUTHOR_EMAIL": _WORK_TREE_AUTHOR[1],
                 "GIT_COMMITTER_NAME": "cartwright",
                 "GIT_COMMITTER_EMAIL": "cartwright@localhost",
             }
@@ -163,8 +194,8 @@ class Remote:
             head = self.head()
             if tree == current and head:
                 return head  # the same changes as last time: no new commit
-            message = "Uncommitted changes of the work tree"
-            done = run(["git", "commit-tree", tree, "-p", parent, "-m", message], cwd=self.path, env=variables)
+            words = ["git", "commit-tree", tree, "-p", parent, "-m", _WORK_TREE_SUBJECT]
+            done = run(words, cwd=self.path, env=variables)
             return done.stdout.strip()
 
 
@@ -199,6 +230,22 @@ def uncommitted(root: Path) -> int:
     except ToolError as error:
         raise UserError("not a Git repository", file=root, hint="`git init`, then commit") from error
     return len(done.stdout.splitlines())
+
+
+def work_tree_commit(repository: Path, *, since: str, head: str) -> str | None:
+    """The commit between two others that holds no more than a work tree's uncommitted changes; None where none does.
+
+    Only ``up --include-uncommitted`` makes such commits. They stand for a moment and belong in nobody's history.
+    """
+    name, address = _WORK_TREE_AUTHOR
+    done = run(
+        [
+            *("git", "rev-list", "--max-count=1", "--fixed-strings", "--all-match"),
+            *(f"--author={name} <{address}>", f"--grep={_WORK_TREE_SUBJECT}", f"{since}..{head}"),
+        ],
+        cwd=repository,
+    )
+    return done.stdout.strip() or None
 
 
 def _no_lock() -> dict[str, str]:

@@ -36,7 +36,7 @@ class Layout:
 
     @property
     def lock_file(self) -> Path:
-        """Held by the one ``up`` or ``down`` that may change things."""
+        """Held by the one ``up``, ``down`` or ``push`` that may change things."""
         return self.root / "lock"
 
     @property
@@ -179,7 +179,7 @@ class State:
 
 @contextmanager
 def exclusive(layout: Layout) -> Iterator[None]:
-    """Keep a second ``up`` or ``down`` out. The lock ends with the process, however it ends.
+    """Keep a second ``up``, ``down`` or ``push`` out. The lock ends with the process, however it ends.
 
     Raises:
         ClusterError: another one holds it.
@@ -191,7 +191,7 @@ def exclusive(layout: Layout) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise ClusterError(
-                f"another `cartwright up` or `down` (pid {file.read().strip() or '?'}) works on {layout.root}"
+                f"another `cartwright up`, `down` or `push` (pid {file.read().strip() or '?'}) works on {layout.root}"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -211,7 +211,9 @@ class ClusterReport:
     def _git_lines(self) -> list[Text]:
         lines = [f"remote {self.remote} at {self.commit[:7]}"]
         if self.local_commit != self.commit:
-            lines.append(f"HEAD is {self.local_commit[:7]}: `cartwright up` or `git push` brings it to the remote")
+            lines.append(
+                f"HEAD is {self.local_commit[:7]}: `cartwright up` or `cartwright push` brings it to the remote"
+            )
         if self.uncommitted:
             lines.append(f"{self.uncommitted} uncommitted files in the work tree")
         return [Text(line) for line in lines]
