@@ -295,7 +295,7 @@ def test_an_app_without_entry_and_an_entry_without_app_are_named(repository: Pat
         load_dependencies(open_tree(repository))
     shutil.rmtree(folder)
     shutil.rmtree(repository / "apps/data")
-    with pytest.raises(UserError, match="apps/data/postgresql is no app's folder") as caught:
+    with pytest.raises(UserError, match="apps/data/postgresql is not the folder of an app") as caught:
         load_dependencies(open_tree(repository))
     assert caught.value.line == 12
 

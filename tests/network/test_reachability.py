@@ -230,7 +230,7 @@ def test_pods_that_the_map_does_not_know_are_an_error(dependencies: DependencyMa
     objects = copy.deepcopy(rendered)
     (deployment,) = [one for one in objects if one["kind"] == "Deployment" and one["metadata"]["name"] == "gateway"]
     deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] = "gatewya"
-    with pytest.raises(UserError, match=r"pods of Deployment shop/gateway are no app's: .* is 'gatewya'"):
+    with pytest.raises(UserError, match=r"pods of Deployment shop/gateway belong to no app: .* is 'gatewya'"):
         surroundings(dependencies, objects)
 
 
@@ -301,7 +301,7 @@ def test_the_command_prints_what_differs_and_ends_with_1(monkeypatch: pytest.Mon
     done = CliRunner().invoke(build("networkpolicies"), ["networkpolicies", "--prove"])
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        "dev: 3 declared connections get through, and none else of 10",
+        "dev: 3 of 10 tested connections are allowed, exactly those declared",
         *(f"prod: line {number}" for number in range(20)),
         "prod: and 2 more",
     ]

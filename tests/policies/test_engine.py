@@ -168,7 +168,7 @@ def test_an_environment_may_ask_its_namespaces_for_more(judge: Judge, level: str
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"pined-image": {}}, "parameters for 'pined-image', which is no rule (did you mean 'pinned-image'?)"),
+        ({"pined-image": {}}, "parameters for 'pined-image', which is not a rule (did you mean 'pinned-image'?)"),
         (
             {"require-probes": {"probe": []}},
             "require-probes has no parameter 'probe' (did you mean 'probes'?)",

@@ -151,7 +151,7 @@ def test_a_rule_is_read_from_its_metadata(tmp_path: Path) -> None:
         pytest.param(
             "# title: Something holds",
             "# title: [Something holds",
-            "policies/rules/some-rule/rule.rego:3: METADATA is no valid YAML: did not find expected ',' or ']'",
+            "policies/rules/some-rule/rule.rego:3: METADATA is not valid YAML: did not find expected ',' or ']'",
             id="no-yaml",
         ),
         pytest.param(

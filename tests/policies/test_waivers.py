@@ -91,7 +91,7 @@ def test_a_mistyped_key_is_refused_with_the_nearest(root: Path) -> None:
 
 def test_a_day_that_does_not_exist_is_refused(root: Path) -> None:
     _write(root, _ENTRY | {"expires": "2026-02-30"})
-    with pytest.raises(UserError, match=r"policies/waivers\.yaml:2: expires: 2026-02-30 is no date"):
+    with pytest.raises(UserError, match=r"policies/waivers\.yaml:2: expires: 2026-02-30 is not a date"):
         load_waivers(root)
 
 
@@ -106,14 +106,17 @@ def test_a_mistyped_rule_is_an_error_that_names_the_nearest_and_hides_nothing(ro
     _write(root, _ENTRY | {"rule": "pined-image"})
     assert _apply(root, ("dev", _FINDING)) == (
         [_FINDING],
-        ["2: waiver of pined-image for StatefulSet data/redis: 'pined-image' is no rule; did you mean 'pinned-image'?"],
+        [
+            "2: waiver of pined-image for StatefulSet data/redis: "
+            "'pined-image' is not a rule; did you mean 'pinned-image'?",
+        ],
     )
 
 
 def test_a_mistyped_environment_is_an_error_that_names_the_nearest(root: Path) -> None:
     _write(root, _ENTRY | {"environments": ["prd"]})
     _, complaints = _apply(root, ("dev", _FINDING))
-    assert complaints == [f"2: {_ABOUT}'prd' is no environment; did you mean 'prod'?"]
+    assert complaints == [f"2: {_ABOUT}'prd' is not an environment; did you mean 'prod'?"]
 
 
 @pytest.mark.parametrize(

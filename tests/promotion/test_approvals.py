@@ -143,7 +143,7 @@ def test_the_last_line_that_fits_an_app_counts_and_groups_hold_groups() -> None:
         ("@release: a@b.c\n* @relase\n", r"APPROVERS:2: no group '@relase' \(did you mean '@release'\?\)"),
         ("\n* somebody\n", "APPROVERS:2: 'somebody' is neither a group nor an address"),
         ("@a: a@b.c\n@a: d@e.f\n", "APPROVERS:2: the group @a stands above already"),
-        ("@a a@b.c\n", r"APPROVERS:1: '@a' is no pattern \(a group is '@a: …'\)"),
+        ("@a a@b.c\n", r"APPROVERS:1: '@a' is not a pattern \(a group is '@a: …'\)"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_with_its_line(text: str, message: str) -> None:

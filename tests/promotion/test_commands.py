@@ -152,11 +152,11 @@ def test_a_push_lands_on_the_remote_and_leaves_the_clone_alone(repository: Repos
         (["app-000", "--from", "dev", "--to", "staging", "--branch", "x"], "--remote and --branch say where to push"),
         (["app-000", "--from", "dev", "--to", "staging", "--break-glass", "now"], "say who and why: 'NAME: reason'"),
         (["freeze", "--env", "staging", "--reason", "x"], "when does it end? (--for 2h, or --until"),
-        (["hold", "app-000", "--env", "staging", "--reason", "x", "--for", "1 day"], "'1 day' is no duration"),
+        (["hold", "app-000", "--env", "staging", "--reason", "x", "--for", "1 day"], "'1 day' is not a duration"),
         (["hold", "app-000", "--env", "stagin", "--reason", "x"], "no environment 'stagin' (did you mean 'staging'?)"),
-        (["hold", "app-000", "--env", "dev", "--reason", "a\nb"], "reason 'a\\nb': one line of text is meant"),
+        (["hold", "app-000", "--env", "dev", "--reason", "a\nb"], "reason 'a\\nb': expected one line of text"),
         (["freeze", "--env", "dev", "--reason", "x", "--until", "2026-01-01T00:00:00Z"], "ends before it begins"),
-        (["hold", "app-000", "--env", "dev", "--reason", "x", "--until", "tomorrow"], "'tomorrow' is no moment"),
+        (["hold", "app-000", "--env", "dev", "--reason", "x", "--until", "tomorrow"], "'tomorrow' is not a time"),
     ],
 )
 def test_a_wrong_word_is_exit_code_2_and_one_clear_line(

@@ -536,8 +536,8 @@ def test_the_next_time_lies_behind_the_freeze_that_a_soak_ends_in(tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"timeZone": "Europe/Berlni"}, "'Europe/Berlni' is no time zone"),
-        ({"schedule": "0 25 * * *"}, "'0 25 \\* \\* \\*' is no schedule"),
+        ({"timeZone": "Europe/Berlni"}, "'Europe/Berlni' is not a time zone"),
+        ({"schedule": "0 25 * * *"}, "'0 25 \\* \\* \\*' is not a schedule"),
     ],
     ids=["zone", "schedule"],
 )

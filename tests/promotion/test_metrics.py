@@ -203,7 +203,7 @@ def test_the_command_prints_each_environment_and_app(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--since", "soon"], "error: 'soon' is no duration (such as 90s, 10m, 1h30m or 2d)\n"),
+        (["--since", "soon"], "error: 'soon' is not a duration (such as 90s, 10m, 1h30m or 2d)\n"),
         (["--since", "2999-01-01"], "error: --since 2999-01-01 is not in the past\n"),
         (
             ["--argocd"],

@@ -231,7 +231,7 @@ REFUSED = {
         "9: .*has no digest, and a release without one is not promoted",
     ),
     "source tag is a number": ("dev", ("1.1.0", "1.10"), "11: .*newTag 1.10 is not text in YAML"),
-    "source digest malformed": ("dev", (NEW, "sha256:12"), "9: .*'sha256:12' is no digest"),
+    "source digest malformed": ("dev", (NEW, "sha256:12"), "9: .*'sha256:12' is not a digest"),
     "entry missing in target": ("dev", (IMAGE, "other"), f"{FILE}: images has no entry 'other'"),
     "target without newTag": (
         "staging",

@@ -152,7 +152,7 @@ def test_a_branch_that_never_rests_is_one_clear_line(tmp_path: Path, monkeypatch
         raise BranchMovedError
 
     monkeypatch.setattr(WorkTree, "land", moved)
-    with pytest.raises(Blocked, match=r"^others keep landing, attempts in vain: 1; nothing was promoted"):
+    with pytest.raises(Blocked, match=r"^gave up after 1 attempts: the branch keeps moving\. Nothing was promoted"):
         Engine(root=made.root, now=minutes(60)).promote("dev", "staging")
 
 

@@ -35,17 +35,19 @@ def test_a_reference_is_taken_apart(text: str, expected: tuple[str | None, ...])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("", "'' is no repository (host/path:tag)", id="empty"),
-        pytest.param("a.io/A/b:1", "'A/b' is no repository (host/path:tag, the path in lower case)", id="upper case"),
-        pytest.param("ghcr.io/a b:1", "'a b' is no repository (host/path:tag, the path in lower case)", id="space"),
+        pytest.param("", "'' is not a repository (host/path:tag)", id="empty"),
+        pytest.param(
+            "a.io/A/b:1", "'A/b' is not a repository (host/path:tag, the path in lower case)", id="upper case"
+        ),
+        pytest.param("ghcr.io/a b:1", "'a b' is not a repository (host/path:tag, the path in lower case)", id="space"),
         pytest.param("ghcr.io/a/b:", "the tag is not 1 to 128 letters, digits, '_', '.' and '-'", id="empty tag"),
         pytest.param(
-            "ghcr.io/a/b:1/2", "'a/b:1/2' is no repository (host/path:tag, the path in lower case)", id="slash"
+            "ghcr.io/a/b:1/2", "'a/b:1/2' is not a repository (host/path:tag, the path in lower case)", id="slash"
         ),
         pytest.param("ghcr.io/b:" + "1" * 129, "the tag is not 1 to 128 letters, digits, '_', '.' and '-'", id="long"),
         pytest.param("ghcr.io/b@sha256:12", "the digest is not sha256: and 64 hexadecimal digits", id="short digest"),
         pytest.param("ghcr.io/b@" + DIGEST.upper(), "the digest is not sha256: and 64 hexadecimal digits", id="case"),
-        pytest.param("https://ghcr.io/b:1", "'https:' is no host", id="URL"),
+        pytest.param("https://ghcr.io/b:1", "'https:' is not a host", id="URL"),
     ],
 )
 def test_what_is_no_reference_is_refused_with_the_part_that_is_wrong(text: str, message: str) -> None:

@@ -66,7 +66,7 @@ def test_a_tag_that_moved_is_refused_with_both_digests(logged_in: Registry) -> N
     error = refusal(f"{logged_in.host}/shop/moving:1.0.0@{first}")
     assert (error.code, error.exit_code) == ("tag-moved", 1)
     assert (
-        str(error) == f"{logged_in.host}/shop/moving:1.0.0: the tag moved: it leads to {second} now, {first} is meant"
+        str(error) == f"{logged_in.host}/shop/moving:1.0.0: the tag moved: it leads to {second} now, expected {first}"
     )
 
 
@@ -291,7 +291,7 @@ def test_neither_tag_nor_digest_is_no_version() -> None:
     ("content", "message"),
     [
         pytest.param("{", "can't be read as the credentials of docker or podman: ", id="no JSON"),
-        pytest.param("[]", "is no JSON object, and credentials of docker or podman are meant", id="a list"),
+        pytest.param("[]", "must be a JSON object: the credentials of docker or podman", id="a list"),
         pytest.param('{"auths": {"HOST": {"auth": "%"}}}', "holds no usable credentials for HOST: ", id="no base64"),
         pytest.param(
             '{"auths": {"HOST": {"identitytoken": "x"}}}', "has an identity token for HOST, which", id="identity token"

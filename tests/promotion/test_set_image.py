@@ -57,7 +57,7 @@ def test_set_refuses_a_tag_that_moved_and_writes_nothing(shop: Repository, regis
     ended = set_image(shop, f"{registry.host}/shop/app:2.1.0@{first}")
     assert (ended.code, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"error: {registry.host}/shop/app:2.1.0: the tag moved: it leads to {second} now, {first} is meant\n"
+        f"error: {registry.host}/shop/app:2.1.0: the tag moved: it leads to {second} now, expected {first}\n"
     )
     assert shop.git("rev-parse", "HEAD") == head
 
@@ -125,7 +125,7 @@ def test_the_gate_lets_pass_what_the_registry_confirms_and_stops_a_tag_that_move
     mine = next(one for one in json.loads(ended.stdout)["gates"] if one["gate"] == "registry")
     assert (mine["code"], mine["passed"]) == ("registry-tag-moved", False)
     assert mine["sentence"] == (
-        f"{registry.host}/shop/app:4.0.0: the tag moved: it leads to {second} now, {digest} is meant"
+        f"{registry.host}/shop/app:4.0.0: the tag moved: it leads to {second} now, expected {digest}"
     )
 
 

@@ -128,7 +128,7 @@ def test_a_file_that_is_no_key_is_named(offline: Registry, tmp_path: Path) -> No
     (tmp_path / "cosign.pub").write_text("no key")
     with pytest.raises(UserError) as caught:
         verify(image, key=tmp_path / "cosign.pub")
-    assert str(caught.value) == "cosign.pub: is no public key as cosign writes it"
+    assert str(caught.value) == "cosign.pub: is not a public key in cosign's format"
 
 
 def test_a_tag_has_no_signature(keys: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_last_entry_leaves_an_empty_list() -> None:
         ("holds: x\n", "f.yaml:1: holds is not a list"),
         ("holds: &h\n  - app: a\nfreezes: *h\n", "f.yaml:1: holds is shared by an anchor"),
         ("{freezes: []}\n", "f.yaml:1: is written in one pair of braces, and has no 'holds'"),
-        ("a: 1\n---\nb: 2\n", "f.yaml: holds several documents where one is meant"),
+        ("a: 1\n---\nb: 2\n", "f.yaml: holds several documents; expected one"),
         ("holds: [{app: a},  # why\n  ]\n", "f.yaml:1: holds ends with a comment"),
         ("holds: []\nholds: []\n", "f.yaml:2: YAML: the key 'holds' stands in line 1 already"),
     ],
@@ -165,7 +165,7 @@ def test_holds_that_have_ended_go_with_the_one_that_is_released(tmp_path: Path) 
         ("hold: []\n", r"environments/prod/promotion.yaml:1: unknown key 'hold' \(did you mean 'holds'\?\)"),
         (
             "holds:\n  - {app: shop/a, reason: x, by: y, until: 2026-02-30T00:00:00Z}\n",
-            "environments/prod/promotion.yaml: '2026-02-30T00:00:00Z' is no moment in time",
+            "environments/prod/promotion.yaml: '2026-02-30T00:00:00Z' is not a date and time",
         ),
         (
             "holds:\n  - {app: a, reason: x, by: y, until: 2026-02-20T00:00:00Z}\n",
@@ -223,7 +223,7 @@ def test_every_message_that_is_printed_is_parsed_to_the_same(message: Message) -
 
 @pytest.mark.parametrize("value", ["two\nlines", "a\x00b", " ", "", "a\u2028b", "a\rb"])
 def test_a_value_of_several_lines_is_refused_as_it_could_forge_a_trailer(value: str) -> None:
-    with pytest.raises(UserError, match="one line of text is meant"):
+    with pytest.raises(UserError, match="expected one line of text"):
         Message(subject="s", target="prod", rollback_reason=value).render()
 
 

@@ -64,5 +64,5 @@ def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     history = History()
     history.commit({"a": "1"}, message="Begin\n", at=1_700_000_000)
     (commit,) = history.write(root).values()
-    with pytest.raises(UserError, match=r"^a: is a file in commit [0-9a-f]{7}, and a folder is meant$"):
+    with pytest.raises(UserError, match=r"^a: is a file in commit [0-9a-f]{7}, but a folder is expected$"):
         edited_tree(root, root / ".git", commit, {"a/b": ("100644", git(root, "hash-object", "-w", "a"))})

@@ -207,11 +207,11 @@ def test_the_first_waiver_finds_its_place_in_an_empty_list(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("Parcels", "'Parcels' is no name for a service", id="capital letter"),
-        pytest.param("2go", "'2go' is no name for a service", id="digit first"),
-        pytest.param("parcels-", "'parcels-' is no name for a service", id="hyphen last"),
-        pytest.param("p" * 31, "is no name for a service", id="too long"),
-        pytest.param("../parcels", "'../parcels' is no name for a service", id="path"),
+        pytest.param("Parcels", "'Parcels' is not a valid service name", id="capital letter"),
+        pytest.param("2go", "'2go' is not a valid service name", id="digit first"),
+        pytest.param("parcels-", "'parcels-' is not a valid service name", id="hyphen last"),
+        pytest.param("p" * 31, "is not a valid service name", id="too long"),
+        pytest.param("../parcels", "'../parcels' is not a valid service name", id="path"),
         pytest.param("on", "'on' is a word of YAML", id="YAML's word"),
         pytest.param("class", "'class' is a word or a package of Python already", id="keyword"),
         pytest.param("json", "'json' is a word or a package of Python already", id="standard library"),

@@ -88,7 +88,7 @@ def test_anything_but_plain_files_below_the_folder_is_refused(tmp_path: Path, ba
     root = tmp_path / "root"
     root.mkdir()
     archive = archive_of(root / "archive", entry("good", size=1), bad)
-    with pytest.raises(ToolError, match=r"^its archive holds '.*', which is no plain file below its folder$"):
+    with pytest.raises(ToolError, match=r"^its archive holds '.*', which is not a plain file below its folder$"):
         unpack(archive, root / "home")
     assert {one.name for one in root.iterdir()} == {"archive", "home"}
 

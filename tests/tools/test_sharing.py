@@ -273,7 +273,7 @@ def test_a_tag_that_leads_to_another_tool_is_refused(shelf: Shelf, make: Make, n
 
 def test_an_image_in_place_of_tools_is_refused(shelf: Shelf, make: Make) -> None:
     shelf.registry.push("cartwright/tools", "main")
-    with pytest.raises(ToolError, match=rf"^{shelf.reference}:main: is no index of tools$"):
+    with pytest.raises(ToolError, match=rf"^{shelf.reference}:main: is not an index of tools$"):
         pull(f"{shelf.reference}:main", [load_catalogue()["kustomize"]])
 
 
@@ -415,7 +415,7 @@ def test_the_command_stops_at_changed_content_in_one_line_and_builds_nothing(
         pytest.param(
             ["build", "opa"],
             {"CARTWRIGHT_TOOLS": "ghcr.io/Upper"},
-            "error: CARTWRIGHT_TOOLS: image 'ghcr.io/Upper': 'Upper' is no repository "
+            "error: CARTWRIGHT_TOOLS: image 'ghcr.io/Upper': 'Upper' is not a repository "
             "(host/path:tag, the path in lower case)\n",
             id="no reference",
         ),

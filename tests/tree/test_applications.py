@@ -75,7 +75,7 @@ def test_an_excluded_folder_is_not_generated_and_is_reported_as_unreached(reposi
         ("{{ .values.name }}", "{{ .values.nmae }}", "'{{.values.nmae}}' has no value here"),
         ("{{ .values.name }}", "{{ .values.name | upper }}", "is more than Cartwright reads of templates"),
         ("{{ .values.name }}", "same", "Application 'dev-same' is generated from"),
-        ("name: dev\n", "name: elsewhere\n", "destination.name 'elsewhere' is no environment's cluster"),
+        ("name: dev\n", "name: elsewhere\n", "destination.name 'elsewhere' is not the cluster of any environment"),
     ],
     ids=["missing key", "a function", "one name for all", "unknown cluster"],
 )

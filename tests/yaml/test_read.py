@@ -101,13 +101,13 @@ def test_aliases_as_people_use_them_are_not_refused() -> None:
 
 @pytest.mark.parametrize("number", [".inf", "-.inf", ".nan", "1e999", "0b_", "1" * 5000])
 def test_a_number_that_no_program_can_hold_is_refused_at_its_line(number: str) -> None:
-    with pytest.raises(UserError, match=f"{re.escape(number[:40])} is no finite number") as caught:
+    with pytest.raises(UserError, match=f"{re.escape(number[:40])} is not a finite number") as caught:
         load_all(f"a: b\nc: {number}\n", "a.yaml")
     assert caught.value.line == 2
 
 
 def test_a_key_that_is_a_list_is_refused_at_its_line() -> None:
-    with pytest.raises(UserError, match="a key is no plain value") as caught:
+    with pytest.raises(UserError, match="a key must be a plain value") as caught:
         load_all("a: b\n? [c]\n: d\n", "a.yaml")
     assert caught.value.line == 2
 

@@ -248,7 +248,7 @@ def _known(parameters: Mapping[str, Mapping[str, Any]], rules: Mapping[str, Rule
     for rule in parameters:
         if rule not in rules:
             raise UserError(
-                f"parameters for '{rule}', which is no rule", file="environments", hint=nearest(rule, rules)
+                f"parameters for '{rule}', which is not a rule", file="environments", hint=nearest(rule, rules)
             )
     return parameters
 

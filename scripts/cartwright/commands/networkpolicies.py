@@ -61,6 +61,7 @@ def _prove() -> None:
         if len(proof.differences) > _SHOWN:
             write(f"{environment}: and {len(proof.differences) - _SHOWN} more")
         if not proof.differences:
-            write(f"{environment}: {proof.declared} declared connections get through, and none else of {proof.tried}")
+            allowed = f"{proof.declared} of {proof.tried} tested connections are allowed"
+            write(f"{environment}: {allowed}, exactly those declared")
     if any(proof.differences for proof in proofs.values()):
         raise typer.Exit(1)

@@ -241,7 +241,7 @@ def moment(text: str) -> datetime.datetime:
 
     found = parse_instant(text)
     if found is None:
-        raise UserError(f"'{text}' is no moment with an offset from UTC", hint="such as 2026-11-21T08:00:00Z")
+        raise UserError(f"'{text}' is not a time with an offset from UTC", hint="such as 2026-11-21T08:00:00Z")
     return found
 
 
@@ -249,7 +249,7 @@ def moment_after(duration: str) -> datetime.datetime:
     """The moment that comes so long after now.
 
     Raises:
-        UserError: it is no duration.
+        UserError: it is not a duration.
     """
     from cartwright.promotion.gates.case import parse_duration
 

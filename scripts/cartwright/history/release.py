@@ -74,7 +74,7 @@ class Release:
             raise UserError("pins no image, so there is no release to promote", file=self.file)
         for pin in self.pins:
             if pin.tag is None or not _TAG.fullmatch(pin.tag):
-                what = "has no newTag" if pin.tag is None else f"newTag '{pin.tag}' is no image tag"
+                what = "has no newTag" if pin.tag is None else f"newTag '{pin.tag}' is not a valid image tag"
                 raise UserError(f"{pin.image}: {what}", file=self.file, line=pin.tag_line, hint="state tag and digest")
             if not pin.tag_is_text:
                 raise UserError(
@@ -92,7 +92,7 @@ class Release:
                 )
             if not _DIGEST.fullmatch(pin.digest):
                 raise UserError(
-                    f"{pin.image}: '{pin.digest}' is no digest",
+                    f"{pin.image}: '{pin.digest}' is not a digest",
                     file=self.file,
                     line=pin.digest_line,
                     hint="sha256: and 64 hexadecimal digits",
@@ -109,7 +109,7 @@ def read_release(text: str, file: str) -> Release:
     filled = [index for index, node in enumerate(composition.documents) if isinstance(node, yaml.MappingNode)]
     empty = [node for node in composition.documents if isinstance(node, yaml.ScalarNode) and not node.value]
     if len(filled) != 1 or len(empty) != len(composition.documents) - 1:
-        raise UserError("is not a kustomization (one mapping is meant)", file=file)
+        raise UserError("is not a kustomization (expected one mapping)", file=file)
     root = composition.documents[filled[0]]
     images = _lookup(root, "images")
     if images is None:

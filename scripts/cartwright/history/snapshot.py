@@ -112,7 +112,7 @@ class CommitTree:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.decode(errors="replace")))
         if (self.entry(target) or ("",))[0].startswith("100"):
             return self.read(target)
-        raise UserError(f"is a symbolic link to '{target}', which is no file of the repository", file=path)
+        raise UserError(f"is a symbolic link to '{target}', which is not a file of the repository", file=path)
 
     def text(self, path: str) -> str:
         """See :class:`Tree`."""

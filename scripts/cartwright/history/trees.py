@@ -66,7 +66,7 @@ def _read(root: Path, commit: str, files: Mapping[str, object]) -> dict[str, _En
     for name, place in names.items():
         kind, content = found.get(name, ("tree", b""))
         if kind != "tree":
-            raise UserError(f"is a file in commit {commit[:7]}, and a folder is meant", file=place)
+            raise UserError(f"is a file in commit {commit[:7]}, but a folder is expected", file=place)
         trees[place] = dict(_parse(content, len(commit) // 2))
     return trees
 

@@ -16,7 +16,7 @@ def one_line(value: str, what: str) -> str:
         UserError: it is empty, or is not one line.
     """
     if not value.strip() or any(ord(char) < 32 or char in "\x7f\x85\u2028\u2029" for char in value):
-        raise UserError(f"{what} {value!r}: one line of text is meant")
+        raise UserError(f"{what} {value!r}: expected one line of text")
     return value.strip()
 
 

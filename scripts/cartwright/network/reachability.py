@@ -43,7 +43,7 @@ class Surroundings:
     endpoints: Mapping[str, Endpoint]
     """By name."""
     apps: Mapping[str, App]
-    """The app of an endpoint, by the endpoint's name; the others are no app's pods."""
+    """The app of an endpoint, by the endpoint's name; the others belong to no app pods."""
     neighbours: Mapping[str, int]
     """Port that the scraper reads of an endpoint that is a neighbour."""
     resolvers: frozenset[str]
@@ -76,7 +76,7 @@ def surroundings(dependencies: DependencyMap, objects: Iterable[Mapping[str, Any
         objects: all that is rendered for the environment.
 
     Raises:
-        UserError: a rendered workload's pods are no app's of the map.
+        UserError: a rendered workload's pods belong to no app of the map.
     """
     listed = list(objects)
     addresses = map(str, _PODS.hosts())
@@ -316,7 +316,7 @@ def _templates(
         place = (namespace, labels.get(_LABEL, ""))
         if place not in known:
             raise UserError(
-                f"pods of {one['kind']} {namespace}/{one['metadata']['name']} are no app's: "
+                f"pods of {one['kind']} {namespace}/{one['metadata']['name']} belong to no app: "
                 f"their label {_LABEL} is '{place[1]}'",
                 file=FILE,
                 hint="name it under the app's 'pods'",

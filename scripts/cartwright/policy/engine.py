@@ -176,7 +176,7 @@ def _check_parameters(rules: Sequence[Rule], parameters: Mapping[str, Mapping[st
     by_id = {rule.id: rule for rule in rules}
     for rule_id, values in parameters.items():
         if rule_id not in by_id:
-            raise UserError(f"parameters for '{rule_id}', which is no rule", hint=nearest(rule_id, by_id))
+            raise UserError(f"parameters for '{rule_id}', which is not a rule", hint=nearest(rule_id, by_id))
         if not isinstance(values, Mapping):
             raise UserError(f"parameters of {rule_id} must be a mapping of names to values")
         schemas = {parameter.name: parameter.schema for parameter in by_id[rule_id].parameters}

@@ -130,7 +130,7 @@ def load_rules(policies: Path) -> tuple[Rule, ...]:
     """Every rule under ``policies/rules``, sorted by id.
 
     Raises:
-        UserError: a rule's METADATA is missing or wrong (with file and line), or there is no rule at all.
+        UserError: a rule's METADATA is missing or wrong (with file and line), or there is not a rule at all.
     """
     folder, root = policies / "rules", policies.parent
     files = sorted(folder.glob("*/rule.rego"))
@@ -189,7 +189,7 @@ def _metadata(file: Path, *, shown: Path) -> tuple[Mapping[str, Any], int, str]:
         metadata = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark.line if error.problem_mark else 0
-        raise UserError(f"METADATA is no valid YAML: {error.problem}", file=shown, line=start + 2 + mark) from error
+        raise UserError(f"METADATA is not valid YAML: {error.problem}", file=shown, line=start + 2 + mark) from error
     if not isinstance(metadata, dict):
         raise UserError("METADATA is not a mapping", file=shown, line=start + 2)
     return metadata, start + 2, lines[end].removeprefix("package ").strip()

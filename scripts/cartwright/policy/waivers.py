@@ -66,7 +66,7 @@ def _waiver(entry: Mapping[str, Any], *, line: int) -> Waiver:
     try:
         expires = datetime.date.fromisoformat(entry["expires"])
     except ValueError as error:
-        raise UserError(f"expires: {entry['expires']} is no date", file=_FILE, line=line) from error
+        raise UserError(f"expires: {entry['expires']} is not a date", file=_FILE, line=line) from error
     wanted = entry["object"]
     return Waiver(
         rule=entry["rule"],
@@ -136,10 +136,10 @@ def _fault(
 ) -> str | None:
     """What is wrong with the waiver itself, whatever was found."""
     if waiver.rule not in known_rules:
-        return f"'{waiver.rule}' is no rule; {nearest(waiver.rule, known_rules)}"
+        return f"'{waiver.rule}' is not a rule; {nearest(waiver.rule, known_rules)}"
     for environment in waiver.environments:
         if environment not in known_environments:
-            return f"'{environment}' is no environment; {nearest(environment, known_environments)}"
+            return f"'{environment}' is not an environment; {nearest(environment, known_environments)}"
     if waiver.expires < today:
         return f"expired on {waiver.expires}; remove the cause of the finding, then the waiver"
     if waiver.expires > today + LONGEST:

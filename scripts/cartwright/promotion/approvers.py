@@ -70,7 +70,7 @@ def parse_roster(text: str, file: str) -> Roster:
             continue
         pattern, *who = line.split()
         if pattern.startswith("@"):
-            raise UserError(f"'{pattern}' is no pattern", file=file, line=number, hint=f"a group is '{pattern}: …'")
+            raise UserError(f"'{pattern}' is not a pattern", file=file, line=number, hint=f"a group is '{pattern}: …'")
         lines.append((pattern, _members(who, groups, file, number)))
     return Roster(file=file, lines=tuple(lines), groups=groups)
 

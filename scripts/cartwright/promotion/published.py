@@ -129,7 +129,7 @@ def _read(api: Api, image: Reference, digest: str) -> Mapping[str, Any]:
 
 
 def _moved(api: Api, image: Reference, current: str) -> RegistryError:
-    sentence = f"{image.name}:{image.tag}: the tag moved: it leads to {current} now, {image.digest} is meant"
+    sentence = f"{image.name}:{image.tag}: the tag moved: it leads to {current} now, expected {image.digest}"
     manifest = _read(api, image, current)
     inner = [one for one in _list(manifest.get("manifests")) if one.get("digest") == image.digest]
     if inner:
@@ -148,7 +148,7 @@ def _platforms(api: Api, image: Reference, manifest: Mapping[str, Any]) -> tuple
         config = manifest.get("config")
         digest = config.get("digest") if isinstance(config, dict) else None
         if not isinstance(digest, str):
-            raise RegistryError("no-image", f"{image}: is no container image that can be run")
+            raise RegistryError("no-image", f"{image}: is not a container image that can run")
         answer = api.ask("GET", f"blobs/{digest}", accept=(), missing=f"no configuration {digest}")
         if _hash(answer.content) != digest:
             raise RegistryError("wrong-digest", f"{image}: its configuration does not hash to {digest}")
@@ -181,5 +181,5 @@ def _parse(content: bytes, image: Reference) -> Mapping[str, Any]:
     except ValueError as error:
         raise RegistryError("no-image", f"{image}: the registry answered with something that is not JSON") from error
     if not isinstance(data, dict):
-        raise RegistryError("no-image", f"{image}: is no container image that can be run")
+        raise RegistryError("no-image", f"{image}: is not a container image that can run")
     return data

@@ -76,7 +76,7 @@ def _explain(code: int, stderr: str, key: Path) -> CartwrightError:
     if code == _NOT_SIGNED:
         return SignatureError("not-signed", "it is not signed")
     if _NO_KEY.search(said):
-        return UserError("is no public key as cosign writes it", file=key.name)
+        return UserError("is not a public key in cosign's format", file=key.name)
     if _OTHER_IMAGE.search(said):
         return SignatureError("other-image", "its signature is that of another image")
     if _OTHER_KEY.search(said):

@@ -179,7 +179,7 @@ def _find(mutation: Mutation, objects: Objects) -> tuple[str, int]:
     ]
     if len(found) != 1:
         where = f"{mutation.environment} {mutation.app}".strip()
-        raise _fault(mutation, f"{mutation.object} is {len(found)} objects of {where}, and one is meant")
+        raise _fault(mutation, f"{mutation.object} is {len(found)} objects of {where}; expected one")
     return found[0]
 
 

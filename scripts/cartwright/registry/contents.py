@@ -84,7 +84,7 @@ def read_manifest(api: Api, name: str, *, missing: str) -> tuple[Blob, dict[str,
     except ValueError as error:
         raise RegistryError("no-image", f"{api.image}: {name} is not JSON") from error
     if not isinstance(content, dict):
-        raise RegistryError("no-image", f"{api.image}: {name} is no manifest")
+        raise RegistryError("no-image", f"{api.image}: {name} is not a manifest")
     return Blob(digest, len(answer.content)), content
 
 

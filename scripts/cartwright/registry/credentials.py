@@ -53,7 +53,7 @@ def find_login(host: str) -> Login | None:
     except (OSError, ValueError) as error:
         raise UserError(f"can't be read as the credentials of docker or podman: {error}", file=file) from error
     if not isinstance(content, dict):
-        raise UserError("is no JSON object, and credentials of docker or podman are meant", file=file)
+        raise UserError("must be a JSON object: the credentials of docker or podman", file=file)
     if not content.keys() & {"auths", "credsStore", "credHelpers"}:
         return None
     import docker.auth

@@ -72,10 +72,10 @@ def parse_reference(text: str) -> Reference:
     else:
         host, repository = _DEFAULT_HOST, name
     if not _HOST.fullmatch(host):
-        raise UserError(f"image '{text}': '{host}' is no host")
+        raise UserError(f"image '{text}': '{host}' is not a host")
     if not _PATH.fullmatch(repository):
         hint = "host/path:tag, the path in lower case" if repository else "host/path:tag"
-        raise UserError(f"image '{text}': '{repository}' is no repository", hint=hint)
+        raise UserError(f"image '{text}': '{repository}' is not a repository", hint=hint)
     if host == _DEFAULT_HOST and "/" not in repository:
         repository = f"library/{repository}"
     return Reference(name=name, host=host, repository=repository, tag=tag or None, digest=digest or None)

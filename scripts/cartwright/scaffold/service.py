@@ -85,7 +85,7 @@ def _require_free(tree: FolderTree, service: Service) -> None:
     name, module = service.name, service.module
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"'{name}' is no name for a service", hint="up to 30 of a-z, 0-9 and '-', a letter first and no '-' last"
+            f"'{name}' is not a valid service name", hint="up to 30 of a-z, 0-9 and '-', a letter first and no '-' last"
         )
     if needs_quotes(name):
         raise UserError(f"'{name}' is a word of YAML", hint="choose another name")

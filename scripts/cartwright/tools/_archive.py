@@ -46,7 +46,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 name = PurePosixPath(entry.name)
                 total += entry.size
                 if not entry.isreg() or name.is_absolute() or ".." in name.parts or not name.parts:
-                    raise ToolError(f"its archive holds '{entry.name}', which is no plain file below its folder")
+                    raise ToolError(f"its archive holds '{entry.name}', which is not a plain file below its folder")
                 if total > _LARGEST:
                     raise ToolError(f"its archive unpacks to more than {_LARGEST >> 20} MiB")
                 target = folder / name

@@ -113,12 +113,12 @@ def read_index(api: Api, name: str) -> tuple[dict[str, Any], ...]:
     _, content = read_manifest(api, name, missing=what)
     entries = content.get("manifests")
     if content.get("mediaType") != INDEX or not isinstance(entries, list):
-        raise RegistryError("no-image", f"{api.image}: is no index of tools")
+        raise RegistryError("no-image", f"{api.image}: is not an index of tools")
     for entry in entries:
         if Blob.read(entry) is None or any(
             not isinstance(entry.get(key, {}), dict) for key in ("annotations", "platform")
         ):
-            raise RegistryError("no-image", f"{api.image}: is no index of tools")
+            raise RegistryError("no-image", f"{api.image}: is not an index of tools")
     return tuple(entries)
 
 
@@ -132,7 +132,7 @@ def read_layer(api: Api, part: Part, manifest: Mapping[str, Any]) -> Blob:
     layer = layers[0] if isinstance(layers, list) and len(layers) == 1 else None
     blob = Blob.read(layer)
     if blob is None or layer.get("mediaType") != LAYER:  # type: ignore[union-attr]  # a blob is read from a mapping
-        raise RegistryError("no-image", f"{api.image}: tag {part.tag} leads to something that is no tool")
+        raise RegistryError("no-image", f"{api.image}: tag {part.tag} leads to something that is not a tool")
     notes = manifest.get("annotations")
     said = notes.get(TAG) if isinstance(notes, dict) else None
     if said != part.tag:

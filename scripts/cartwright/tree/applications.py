@@ -97,7 +97,7 @@ def unreached(tree: Tree, applications: Sequence[Application]) -> tuple[str, ...
 def _applicationsets(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
     roots = [one for one in load_all(tree.text(ROOT), ROOT) if one and one.get("kind") == "Application"]
     if len(roots) != 1:
-        raise UserError(f"holds {len(roots)} Applications where the one root is meant", file=ROOT)
+        raise UserError(f"holds {len(roots)} Applications; expected one, the root", file=ROOT)
     pending = [str(roots[0]["spec"]["source"]["path"])]
     while pending:
         folder = pending.pop()
@@ -143,7 +143,7 @@ def _generate(
             metadata, made = manifest["metadata"], manifest["spec"]
             cluster = str(made["destination"].get("name", ""))
             if cluster not in by_cluster:
-                raise UserError(f"destination.name '{cluster}' is no environment's cluster", file=file)
+                raise UserError(f"destination.name '{cluster}' is not the cluster of any environment", file=file)
             yield Application(
                 environment=by_cluster[cluster].name,
                 name=metadata["name"],

@@ -103,7 +103,7 @@ class _Walk:
         documents = load_all(text, path)
         content = documents[0] if documents else None
         if len(documents) != 1 or not isinstance(content, dict):
-            raise UserError("is not a kustomization (one mapping is meant)", file=path)
+            raise UserError("is not a kustomization (expected one mapping)", file=path)
         self.files.add(path)
         self.kustomizations[path] = Kustomization(path=path, content=content)
         for place, reference, whole in _references(content):

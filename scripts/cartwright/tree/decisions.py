@@ -185,5 +185,5 @@ def drop_freezes(text: str, state: State, *, reason: str | None, now: datetime.d
 def _moment(text: str, file: str) -> datetime.datetime:
     moment = parse_instant(text)
     if moment is None:
-        raise UserError(f"'{text}' is no moment in time", file=file, hint="such as 2026-11-21T08:00:00Z")
+        raise UserError(f"'{text}' is not a date and time", file=file, hint="such as 2026-11-21T08:00:00Z")
     return moment

@@ -110,7 +110,7 @@ def load_dependencies(tree: Tree) -> DependencyMap:
     folders = set(_app_folders(tree))
     for key in dependencies.apps:
         if key not in folders:
-            raise _error(text, FILE, ["apps", key], f"apps/{key} is no app's folder", nearest(key, folders))
+            raise _error(text, FILE, ["apps", key], f"apps/{key} is not the folder of an app", nearest(key, folders))
     for key in sorted(folders - set(dependencies.apps)):
         raise UserError(f"apps/{key} has no entry", file=FILE, hint=f"add 'apps: {key}:' with what it calls")
     return dependencies

@@ -82,7 +82,7 @@ def _kept(found: yaml.SequenceNode, indices: Collection[int]) -> list[yaml.Node]
 
 def _root(composition: Composition) -> yaml.MappingNode | None:
     if len(composition.documents) > 1:
-        raise UserError("holds several documents where one is meant", file=composition.file)
+        raise UserError("holds several documents; expected one", file=composition.file)
     root = composition.documents[0] if composition.documents else None
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
         return None

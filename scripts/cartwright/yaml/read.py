@@ -31,7 +31,7 @@ class _UniqueKeyLoader(_Loader):  # type: ignore[misc]
                 continue
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is no plain value", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a plain value", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key.value}' stands in line {seen[key.value]} already", key.start_mark
@@ -52,7 +52,7 @@ def _as_number(loader: Any, node: yaml.ScalarNode) -> int | float:
     except ValueError:  # "0b_", or thousands of digits
         number = math.nan
     if isinstance(number, float) and not math.isfinite(number):
-        problem = f"{str(node.value)[:40]} is no finite number"
+        problem = f"{str(node.value)[:40]} is not a finite number"
         raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
     return number
 
@@ -103,7 +103,7 @@ def load(text: str, file: str) -> Any:
     """
     documents = load_all(text, file)
     if len(documents) > 1:
-        raise UserError("holds several documents where one is meant", file=file)
+        raise UserError("holds several documents; expected one", file=file)
     return documents[0] if documents else None
 
 

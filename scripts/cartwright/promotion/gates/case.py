@@ -154,7 +154,7 @@ def parse_duration(text: str) -> datetime.timedelta:
     """
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UserError(f"'{text}' is no duration", hint="such as 90s, 10m, 1h30m or 2d")
+        raise UserError(f"'{text}' is not a duration", hint="such as 90s, 10m, 1h30m or 2d")
     try:
         return sum((datetime.timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), datetime.timedelta())
     except OverflowError:

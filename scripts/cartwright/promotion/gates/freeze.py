@@ -83,7 +83,7 @@ def _openings(
     try:
         zone = ZoneInfo(window["timeZone"])
     except (ZoneInfoNotFoundError, ValueError) as error:
-        message = f"'{window['timeZone']}' is no time zone"
+        message = f"'{window['timeZone']}' is not a time zone"
         hint = "an IANA name such as Europe/Berlin"
         raise UserError(message, file=target.file, line=line("timeZone"), hint=hint) from error
     duration = parse_duration(window["duration"])
@@ -93,7 +93,7 @@ def _openings(
             CronSim(window["schedule"], moment.astimezone(zone) + datetime.timedelta(seconds=1), reverse=True), None
         )
     except CronSimError as error:
-        message = f"'{window['schedule']}' is no schedule: {error}"
+        message = f"'{window['schedule']}' is not a schedule: {error}"
         raise UserError(message, file=target.file, line=line("schedule"), hint="five fields of cron") from error
     if last is None:
         return []

@@ -182,7 +182,8 @@ def deliver(
 
 
 def _give_up(state: tenacity.RetryCallState) -> None:
-    raise Blocked(f"others keep landing, attempts in vain: {state.attempt_number}; nothing was promoted, run it again")
+    tried = f"gave up after {state.attempt_number} attempts: the branch keeps moving"
+    raise Blocked(f"{tried}. Nothing was promoted; run it again")
 
 
 def _attempt(

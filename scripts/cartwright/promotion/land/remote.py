@@ -205,7 +205,7 @@ def pick_remote(root: Path, *, name: str | None, branch: str | None) -> Remote:
         return Remote(root=root, remote=name, branch=followed or f"refs/heads/{current}")
     full = branch if branch.startswith("refs/heads/") else f"refs/heads/{branch}"
     if git(root, "check-ref-format", full, accept=(0, 1)).returncode:
-        raise UserError(f"'{branch}' is no name of a branch")
+        raise UserError(f"'{branch}' is not a branch name")
     return Remote(root=root, remote=name, branch=full)
 
 

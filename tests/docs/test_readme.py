@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from cartwright.cli import COMMANDS, build
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 _FENCED = re.compile(r"^ *```[^\n]*\n(.*?)^ *``` *$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^ {4}.*$", re.MULTILINE)
