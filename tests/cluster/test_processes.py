@@ -8,10 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xmlrpc.client import Fault
 
 import psutil
 import pytest
+from supervisor.states import ProcessStates
+from supervisor.xmlrpc import Faults
 
+from cartwright.cluster import processes
 from cartwright.cluster.blueprint import Component, Phase
 from cartwright.cluster.processes import MARKER, Supervisor, kill_all, own_processes
 from cartwright.cluster.state import Layout, ProcessRecord, State
@@ -111,6 +115,28 @@ def test_a_component_that_cannot_start_is_named_with_the_end_of_its_log(layout: 
     assert message.startswith("broken does not start:\n")
     assert "bind: address already in use" in message
     assert str(layout.logs / "broken.log") in message
+
+
+def test_a_component_that_ends_while_supervisord_answers_is_left_to_its_further_attempts(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = launched(layout, SLEEPER)
+
+    class Proxy:
+        """Refuses each start as supervisord does where the process has ended within the call."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.supervisor = self
+
+        def getAllProcessInfo(self) -> list[dict[str, object]]:  # noqa: N802
+            return [{"name": "sleeper", "state": ProcessStates.STOPPED}]
+
+        def startProcess(self, name: str, _: bool) -> None:  # noqa: N802
+            raise Fault(Faults.SPAWN_ERROR, f"SPAWN_ERROR: {name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "ServerProxy", Proxy)
+        assert supervisor.start(["sleeper"]) == ["sleeper"]
 
 
 def test_launching_again_leaves_what_runs_alone_and_replaces_what_changed(layout: Layout) -> None:
