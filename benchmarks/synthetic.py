@@ -30,7 +30,7 @@ def write_repository(root: Path, *, apps: int, environments: Sequence[str], poli
         policies: the policies folder to copy; this repository's own by default.
     """
     shutil.copytree(
-        policies or _REPOSITORY / "policies", root / "policies", ignore=shutil.ignore_patterns("fail", "pass")
+        policies or _REPOSITORY / "policies", root / "policies", ignore=shutil.ignore_patterns("cases.yaml")
     )
     _write(root / "policies" / "waivers.yaml", "waivers: []\n")
     names = [f"app-{number:03}" for number in range(apps)]

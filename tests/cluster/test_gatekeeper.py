@@ -16,7 +16,8 @@ import pytest
 
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.kernel.errors import ToolError
-from cartwright.policy.documents import Document, read_documents
+from cartwright.policy.cases import load_cases
+from cartwright.policy.documents import Document
 from cartwright.policy.engine import PolicyFinding, evaluate_documents
 from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups, template
 from cartwright.policy.kinds import is_cluster_wide, resource_of, version_of
@@ -33,8 +34,8 @@ pytestmark = pytest.mark.cluster
 
 _ROOT = find_root(Path(__file__))
 _POLICIES = _ROOT / "policies"
-_FIXTURES = int(os.environ.get("CARTWRIGHT_GATEKEEPER_FIXTURES", "2"))
-"""Fail fixtures of each rule; ``CARTWRIGHT_GATEKEEPER_FIXTURES=100`` tries all."""
+_CASES = int(os.environ.get("CARTWRIGHT_GATEKEEPER_CASES", "2"))
+"""Failing cases of each rule; ``CARTWRIGHT_GATEKEEPER_CASES=100`` tries all."""
 _LONGEST = 256
 """The audit and the API server's warnings cut a message there."""
 _ELSEWHERE = frozenset({"same-repository-same-digest", "priority-class-exists", "rbac-cluster-secrets"})
@@ -282,12 +283,13 @@ def test_while_gatekeeper_is_away_nothing_comes_into_our_namespaces(
 
 
 def _written(rules: Any) -> Iterator[tuple[str, list[Document]]]:
-    """Fail fixtures by rule and name, each with namespaces and cluster-wide names of its own."""
+    """Failing cases by rule and name, each with namespaces and cluster-wide names of its own."""
     number = 0
     for rule in rules:
-        for file in sorted(rule.file.parent.glob("fail/*.yaml"))[:_FIXTURES]:
-            name = f"{rule.id}/{file.stem}"
-            objects = [document.object for document in read_documents([file])]
+        failing = [case for case in load_cases([rule]) if case.verdict == "fail"]
+        for case in failing[:_CASES]:
+            name = f"{rule.id}/{case.name}"
+            objects = [document.object for document in case.documents]
             own = {place for one in objects for place in _own_names(one) if place not in ("", "default", "kube-system")}
             names = {place: f"{place}-{number}" for place in own}
             yield name, [Document(name, index, _renamed(one, names)) for index, one in enumerate(objects)]

@@ -11,9 +11,7 @@ import pytest
 
 from cartwright.kernel.run import run
 from cartwright.policy.documents import Document
-from cartwright.policy.engine import Evaluation, evaluate_documents, evaluate_fleets
-from cartwright.policy.fixtures import read_fixtures
-from cartwright.policy.model import load_rules
+from cartwright.policy.engine import Evaluation, evaluate_documents
 from cartwright.tools import require
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -51,19 +49,6 @@ def judge(policies: Path, conftest_binary: Path) -> Judge:
         )
 
     return judge
-
-
-@pytest.fixture(scope="session")
-def fixture_files(policies: Path) -> list[Path]:
-    """Every pass and fail fixture."""
-    return sorted(policies.glob("rules/*/*/*.yaml"))
-
-
-@pytest.fixture(scope="session")
-def fixture_verdicts(policies: Path, conftest_binary: Path, fixture_files: list[Path]) -> Evaluation:
-    """All fixtures judged in one process, each by itself."""
-    fleets = read_fixtures(fixture_files, load_rules(policies))
-    return evaluate_fleets(fleets, conftest_binary, policies=policies)
 
 
 @pytest.fixture(scope="session")

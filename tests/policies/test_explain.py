@@ -1,4 +1,4 @@
-"""What rules say of themselves: explanations with examples from the fixtures, and a page for each that is current."""
+"""What rules say of themselves: explanations with examples from the cases, and a page for each that is current."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_there_are_at_least_seventy_rules_each_with_a_page() -> None:
 @pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule.id)
 def test_a_rule_has_a_bad_and_a_good_example_that_differ_in_what_the_edit_says(rule: object) -> None:
     shown = examples(rule)  # type: ignore[arg-type]
-    bad, good = shown.bad.body.splitlines(), shown.good.body.splitlines()
+    bad, good = shown.bad.text.splitlines(), shown.good.text.splitlines()
     for line in shown.edit:
         assert line[1:] in (good if line.startswith("+") else bad)
     assert shown.edit
@@ -53,7 +53,7 @@ def test_a_rule_has_a_bad_and_a_good_example_that_differ_in_what_the_edit_says(r
 
 def test_the_examples_are_those_that_the_rule_names_or_the_pair_that_differs_least() -> None:
     named = examples(pick_rule(_RULES, "topology-spread"))
-    assert (named.bad.file.name, named.good.file.name) == ("nothing.yaml", "spread.yaml")
+    assert (named.bad.name, named.good.name) == ("nothing", "spread")
     rule = replace(pick_rule(_RULES, "topology-spread"), example=None)
     assert len(examples(rule).edit) == 2
 
@@ -87,7 +87,14 @@ def test_explain_has_why_remedy_examples_and_links() -> None:
     assert "readOnlyRootFilesystem: true" in found["good"]["manifest"]
     assert found["links"][0]["ref"].startswith("https://kubernetes.io/")
     text = CliRunner().invoke(app, ["explain", "read-only-root-filesystem"]).stdout
-    for part in (rule.title, rule.why, rule.remedy, "Bad: Fails:", "Good: Passes:", found["links"][0]["ref"]):
+    for part in (
+        rule.title,
+        rule.why,
+        rule.remedy,
+        f"Bad: {found['bad']['claim']}",
+        f"Good: {found['good']['claim']}",
+        found["links"][0]["ref"],
+    ):
         assert part in text
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from cartwright.policy.documents import read_documents
+from cartwright.policy.cases import load_cases
 from cartwright.policy.engine import Evaluation
-from cartwright.policy.model import POD_CARRYING
+from cartwright.policy.model import POD_CARRYING, load_rules
 
 pytestmark = pytest.mark.slow
 
@@ -302,9 +302,10 @@ def _paths(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @cache
 def _judged() -> list[dict[str, Any]]:
-    """An object of each kind that any rule is about, as the fixtures have them."""
-    files = sorted((Path(__file__).parents[2] / "policies").glob("rules/*/pass/*.yaml"))
-    return [*(_workload(kind) for kind in sorted(_SPEC_PATHS)), *(one.object for one in read_documents(files))]
+    """An object of each kind that any rule is about, as the cases have them."""
+    cases = load_cases(load_rules(Path(__file__).parents[2] / "policies"))
+    passing = [dict(one.object) for case in cases if case.verdict == "pass" for one in case.documents]
+    return [*(_workload(kind) for kind in sorted(_SPEC_PATHS)), *passing]
 
 
 @st.composite

@@ -12,9 +12,9 @@ import pytest
 from cartwright.kernel.errors import ToolError
 from cartwright.policy import engine
 from cartwright.policy.adapter import ENVIRONMENT, HUB, Fleet, Realm, by_file, data_document
+from cartwright.policy.cases import fleets_of, load_cases
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import Evaluation, evaluate_fleets
-from cartwright.policy.fixtures import read_fixtures
 from cartwright.policy.model import Rule, load_rules
 
 _PROJECT = {
@@ -155,13 +155,15 @@ def test_rules_share_a_batch_unless_they_mean_different_things_by_a_name(policie
     ]
 
 
-def test_a_fixture_across_environments_says_whose_an_object_is(tmp_path: Path, policies: Path) -> None:
-    file = tmp_path / "replicas-not-below-upstream" / "pass" / "x.yaml"
-    file.parent.mkdir(parents=True)
-    one = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {cartwright.dev/environment: %s}}\n"
-    facts = "apiVersion: cartwright.dev/v1\nkind: Facts\nfacts: {history: {}}\n"
-    file.write_text("---\n".join([one % "staging", facts, one % "prod", one % "staging"]), encoding="utf-8")
-    [fleet] = read_fixtures([file], load_rules(policies))
+def test_a_case_across_environments_says_whose_an_object_is(policies: Path) -> None:
+    def pod(environment: str) -> dict[str, Any]:
+        labels = {"cartwright.dev/environment": environment}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": labels}}
+
+    facts = {"apiVersion": "cartwright.dev/v1", "kind": "Facts", "facts": {"history": {}}}
+    [case, *_] = load_cases([rule for rule in load_rules(policies) if rule.id == "replicas-not-below-upstream"])
+    case = replace(case, objects=(pod("staging"), facts, pod("prod"), pod("staging")))
+    [fleet] = fleets_of([case], load_rules(policies))
     seen = [(realm.name, realm.upstreams, len(realm.documents)) for realm in fleet.realms]
     assert seen == [("staging", (), 2), ("", (), 1), ("prod", ("staging",), 1)]
     assert fleet.facts == {"history": {}}

@@ -6,11 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from cartwright.prove.suite import rego_tests
+from cartwright.prove.suite import PROOFS, prove, rego_tests
 from cartwright.tools import require
+from cartwright.tree.repository import FolderTree, find_root
 
+_LEAST = {
+    "rules": {"rules": 115, "errors": 110},
+    "cases": {"cases": 1195, "must fail": 668, "must pass": 527},
+    "library": {"Rego tests": 140},
+    "coverage": {"files": 141, "per cent of lines": 99.0},
+    "engines": {"cases": 1068, "rendered objects": 300},
+    "mutations": {"mutations": 166, "rules that they break": 115},
+}
+"""How much is tried at least: a proof of nothing has no fault."""
 _FAILS = "test_a if { false }\n"
 _ENDS_IN_AN_ERROR = "test_a if { f(1) == 2 }\n\nf(x) := 1 if x > 0\n\nf(x) := 2 if x > 0\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROOFS)
+def test_the_proof_has_no_fault_and_tries_no_less_than_before(name: str) -> None:
+    [proof] = prove(FolderTree(find_root()), only=[name])
+    assert proof.faults == ()
+    assert [count for count, least in _LEAST[name].items() if proof.counts[count] < least] == []
 
 
 @pytest.mark.parametrize("folder", ["lib", "gatekeeper"])

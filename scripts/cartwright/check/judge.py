@@ -146,7 +146,7 @@ class _Check:
         return rendered.closure.complete and self._content.issuperset(rendered.closure.files)
 
     def _source_files(self) -> list[str]:
-        """YAML files that are linted: everything that is rendered or configures it, fixtures left out."""
+        """YAML files that are linted: everything that is rendered or configures it, without the cases of rules."""
         return [
             path
             for path in self.tree.content_files

@@ -55,7 +55,7 @@ def explain(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="Id of a rule, as findings name it.")],
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Explain a rule: why it is there, a bad and a good example from its fixtures, the remedy, and where to read more.
+    """Explain a rule: why it is there, a bad and a good example from its cases, the remedy, and where to read more.
 
     Examples: `cartwright policy explain pinned-image`, `cartwright policy explain pdb-selects --format json`.
     """
@@ -126,7 +126,7 @@ def build(
 def test_rules(
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Prove the rules: fixtures, Rego tests and coverage, two engines with one verdict, and the shop broken on purpose.
+    """Prove the rules: cases, Rego tests and coverage, two engines with one verdict, and the shop broken on purpose.
 
     Examples: `cartwright policy test`, `cartwright policy test --format json`.
 

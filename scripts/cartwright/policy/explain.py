@@ -1,4 +1,4 @@
-"""What a rule says of itself, with an example of each verdict from its own fixtures."""
+"""What a rule says of itself, with an example of each verdict from its own cases."""
 
 from __future__ import annotations
 
@@ -6,35 +6,24 @@ import difflib
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cartwright.kernel.errors import UserError, nearest
+from cartwright.policy.cases import Case, load_cases
 from cartwright.policy.model import Rule
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["Example", "Examples", "as_data", "as_text", "examples", "pick_rule", "summary"]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One fixture."""
-
-    file: Path
-    claim: str
-    """What it shows, from its first line."""
-    body: str
-    """The manifests, without the first line."""
+__all__ = ["Examples", "as_data", "as_text", "examples", "pick_rule", "summary"]
 
 
 @dataclass(frozen=True)
 class Examples:
     """A bad and a good example that differ in one edit."""
 
-    bad: Example
-    good: Example
+    bad: Case
+    good: Case
     edit: tuple[str, ...]
     """The lines that differ, as a unified diff from bad to good without headers."""
 
@@ -52,24 +41,17 @@ def pick_rule(rules: Sequence[Rule], rule_id: str) -> Rule:
 
 
 def examples(rule: Rule) -> Examples:
-    """The fail and the pass fixture that the rule names, else those that differ least.
+    """The fail and the pass case that the rule names, else those that differ least.
 
     Raises:
-        UserError: the rule lacks one of the two.
+        UserError: the rule names one that is not there, or its cases are malformed.
     """
+    cases = load_cases([rule])
+    bad, good = ([case for case in cases if case.verdict == verdict] for verdict in ("fail", "pass"))
     if rule.example is not None:
-        folders = zip(("fail", "pass"), rule.example, strict=True)
-        files = [rule.file.parent / side / f"{name}.yaml" for side, name in folders]
-        for file in files:
-            if not file.is_file():
-                raise UserError(
-                    f"example of rule {rule.id}: no such fixture", file=file.relative_to(rule.file.parents[3])
-                )
-        one, other = (_read(file) for file in files)
-        return Examples(bad=one, good=other, edit=_edit(one, other))
-    bad, good = ([_read(file) for file in _fixtures(rule, folder)] for folder in ("fail", "pass"))
-    pairs = [(len(_edit(one, other)), len(one.body), one, other) for one in bad for other in good]
-    _, _, one, other = min(pairs, key=lambda pair: (pair[0], pair[1], pair[2].file.name, pair[3].file.name))
+        bad, good = _named(rule, bad, rule.example[0]), _named(rule, good, rule.example[1])
+    pairs = [(len(_edit(one, other)), len(one.text), one, other) for one in bad for other in good]
+    _, _, one, other = min(pairs, key=lambda pair: (pair[0], pair[1], pair[2].name, pair[3].name))
     return Examples(bad=one, good=other, edit=_edit(one, other))
 
 
@@ -93,8 +75,8 @@ def as_data(rule: Rule) -> dict[str, Any]:
         "remedy": rule.remedy,
         "kinds": [{"group": kind.group, "kind": kind.kind} for kind in rule.kinds],
         "parameters": [{"name": one.name, **one.schema} for one in rule.parameters],
-        "bad": {"claim": shown.bad.claim, "manifest": shown.bad.body},
-        "good": {"claim": shown.good.claim, "manifest": shown.good.body},
+        "bad": {"claim": shown.bad.why, "manifest": shown.bad.text},
+        "good": {"claim": shown.good.why, "manifest": shown.good.text},
         "edit": list(shown.edit),
         "links": [{"ref": link.ref, "description": link.description} for link in rule.links],
     }
@@ -122,18 +104,18 @@ def as_text(data: Mapping[str, Any]) -> Text:
     return text
 
 
-def _fixtures(rule: Rule, folder: str) -> list[Path]:
-    files = sorted(rule.file.parent.glob(f"{folder}/*.yaml"))
-    if not files:
-        raise UserError(f"rule {rule.id} has no {folder} fixture", file=rule.file.parent.name)
-    return files
+def _named(rule: Rule, cases: Sequence[Case], name: str) -> list[Case]:
+    found = [case for case in cases if case.name == name]
+    if not found:
+        file = cases[0].file
+        raise UserError(
+            f"example of rule {rule.id}: no such case '{name}'",
+            file=file,
+            hint=nearest(name, [case.name for case in cases]),
+        )
+    return found
 
 
-def _read(file: Path) -> Example:
-    first, _, body = file.read_text(encoding="utf-8").partition("\n")
-    return Example(file=file, claim=first.removeprefix("#").strip(), body=body)
-
-
-def _edit(one: Example, other: Example) -> tuple[str, ...]:
-    lines = difflib.unified_diff(one.body.splitlines(), other.body.splitlines(), lineterm="", n=0)
+def _edit(one: Case, other: Case) -> tuple[str, ...]:
+    lines = difflib.unified_diff(one.text.splitlines(), other.text.splitlines(), lineterm="", n=0)
     return tuple(line for line in list(lines)[2:] if not line.startswith("@@"))

@@ -105,7 +105,7 @@ class Rule:
     remedy: str
     links: tuple[Link, ...]
     example: tuple[str, str] | None
-    """The fail and the pass fixture that explain it best; None where the two that differ least do."""
+    """The fail and the pass case that explain it best; None where the two that differ least do."""
     git_only: str
     """Why no cluster can judge this although an environment's objects suffice; empty for most rules."""
     file: Path

@@ -1,1 +1,1 @@
-"""Proofs of the policy suite: fixtures, mutations, two engines compared, and coverage."""
+"""Proofs of the policy suite: cases, mutations, two engines compared, and coverage."""

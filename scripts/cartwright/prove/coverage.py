@@ -1,4 +1,4 @@
-"""How much of the Rego its own tests and fixtures reach, by opa's count of lines."""
+"""How much of the Rego its own tests and cases reach, by opa's count of lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from cartwright.kernel.run import run
 from cartwright.policy.adapter import data_document, input_document
-from cartwright.policy.fixtures import read_fixtures
+from cartwright.policy.cases import fleets_of, load_cases
 from cartwright.policy.model import load_rules
 
 __all__ = ["Covered", "least", "library", "library_coverage", "rule_coverage", "total"]
@@ -50,14 +50,14 @@ def library_coverage(policies: Path, opa: Path) -> dict[str, Covered]:
 
 
 def rule_coverage(policies: Path, opa: Path) -> dict[str, Covered]:
-    """The rules and the conftest adapter under the fixtures, by path below ``policies``.
+    """The rules and the conftest adapter under the cases, by path below ``policies``.
 
     Raises:
         ToolError: the Rego does not compile.
     """
     rules = load_rules(policies)
     files = [policies / "conftest" / "main.rego", *(rule.file for rule in rules)]
-    fleets = read_fixtures(sorted(policies.glob("rules/*/*/*.yaml")), rules)
+    fleets = fleets_of(load_cases(rules), rules)
     with tempfile.TemporaryDirectory(prefix="cartwright-coverage-") as folder:
         data, objects = Path(folder, "data.json"), Path(folder, "input.json")
         data.write_text(json.dumps(data_document(rules, fleets)), encoding="utf-8")

@@ -1,8 +1,7 @@
 """Two engines, one verdict: what conftest and Gatekeeper's engine (gator) each find in the same objects, compared.
 
-A fixture is a world of its own, and gator needs longer to start than to judge one. So many fixtures go into one
-process, each with namespaces of its own, and a fixture that comes out differently is tried again alone: what it gets
-there counts.
+A case is a world of its own, and gator needs longer to start than to judge one. So many cases go into one process,
+each with namespaces of its own, and a case that comes out differently is tried again alone: what it gets there counts.
 """
 
 from __future__ import annotations
@@ -20,17 +19,18 @@ from typing import Any
 
 from cartwright.kernel.errors import ToolError
 from cartwright.kernel.run import run
-from cartwright.policy.documents import Document, read_documents
+from cartwright.policy.cases import Case, load_cases
+from cartwright.policy.documents import Document
 from cartwright.policy.engine import evaluate_documents
 from cartwright.policy.gatekeeper import CONSTRAINT, Settings, constraint, enforcement, lookups, template
 from cartwright.policy.model import Rule, load_rules
 from cartwright.policy.reads import Modules, parse_modules
 from cartwright.tools import require
 
-__all__ = ["Difference", "Parity", "compare_fixtures", "compare_objects", "gatekeeper_rules"]
+__all__ = ["Difference", "Parity", "compare_cases", "compare_objects", "gatekeeper_rules"]
 
-_MARK = "cartwright.dev/fixture"
-"""Annotation that tells which fixture an object came from."""
+_MARK = "cartwright.dev/case"
+"""Annotation that tells which case an object came from."""
 _SUFFIX = re.compile(r"-x\d+x\b")
 _SPECIAL = re.compile(r"default|kube-.*|gatekeeper-system|")
 """Namespaces that mean something by their name."""
@@ -45,7 +45,7 @@ _NOT_LOADED = "adding data of GVK"
 """How gator begins to say that an object is no object of its kind."""
 _SECONDS = 300.0
 _BATCH = 150
-"""Fixtures per process: some rules look at every namespace, so that twice as many need more than twice the time."""
+"""Cases per process: some rules look at every namespace, so that twice as many need more than twice the time."""
 
 
 @dataclass(frozen=True, order=True)
@@ -53,7 +53,7 @@ class Difference:
     """A finding that one engine has and the other has not."""
 
     where: str
-    """The fixture's path, or the environment."""
+    """The case's label, or the environment."""
     engine: str
     """Which engine found it: ``conftest`` or ``gator``."""
     rule: str
@@ -71,16 +71,16 @@ class Parity:
 
     rules: int
     """Rules that both engines were asked."""
-    fixtures: int
-    """Fixture files; 0 where whole environments were compared."""
+    cases: int
+    """How many cases; 0 where whole environments were compared."""
     objects: int
     """Objects that both engines judged."""
     findings: int
     """Findings that both agree on."""
     alone: int
-    """Fixtures that had to be tried alone."""
+    """Cases that had to be tried alone."""
     unreadable: tuple[str, ...]
-    """Fixtures with an object so malformed that gator does not load it. An API server does not take it either."""
+    """Labels of cases with an object so malformed that neither gator nor an API server takes it."""
     differences: tuple[Difference, ...]
 
 
@@ -97,17 +97,16 @@ def gatekeeper_rules(policies: Path) -> tuple[Rule, ...]:
     return tuple(rule for rule in load_rules(policies) if "gatekeeper" in rule.runs_in)
 
 
-def compare_fixtures(policies: Path, files: Sequence[Path] | None = None) -> Parity:
-    """Compare on every fixture, or on those given, each a world of its own.
+def compare_cases(policies: Path, cases: Sequence[Case] | None = None) -> Parity:
+    """Compare on every case of these rules, or on those given, each a world of its own.
 
     Raises:
-        UserError: a rule or a fixture can't be read.
+        UserError: a rule or a case can't be read.
         ToolError: an engine failed.
     """
     rules = gatekeeper_rules(policies)
-    chosen = [file for rule in rules for file in sorted(rule.file.parent.glob("*/*.yaml"))] if files is None else files
     engines = _Engines(policies, rules)
-    worlds = {str(file): _flat(read_documents([file])) for file in chosen}
+    worlds = {case.label: _flat(case.documents) for case in (load_cases(rules) if cases is None else cases)}
     expected = engines.conftest([document for documents in worlds.values() for document in documents], {}, isolate=True)
     found = engines.gator_in_batches(worlds)
     readable = {name: counted for name, counted in found.items() if counted is not None}
@@ -117,7 +116,7 @@ def compare_fixtures(policies: Path, files: Sequence[Path] | None = None) -> Par
         readable |= dict(zip(doubtful, again, strict=True))
     return Parity(
         rules=len(rules),
-        fixtures=len(readable),
+        cases=len(readable),
         objects=sum(len(worlds[name]) for name in readable),
         findings=sum(expected.get(name, Counter()).total() for name in readable),
         alone=len(doubtful),
@@ -160,7 +159,7 @@ def compare_objects(
         results = dict(zip(judged, pool.map(compare, judged), strict=True))
     return Parity(
         rules=len(rules),
-        fixtures=0,
+        cases=0,
         objects=sum(map(len, judged.values())),
         findings=sum(expected.total() for expected, _ in results.values()),
         alone=0,
@@ -212,8 +211,8 @@ class _Engines:
         return Counter(_of_gator(result) for result in self._run([_marked(one, where) for one in objects], parameters))
 
     def gator_in_batches(self, worlds: Mapping[str, Sequence[Document]]) -> dict[str, Counter[_Found] | None]:
-        """Findings in fixtures by name, many in one process, as far as namespaces keep them apart; None for a fixture
-        that gator does not load."""
+        """Findings in cases by label, many in one process, as far as namespaces keep them apart; None for a case that
+        gator does not load."""
         # One object that is not loaded spoils its whole batch: likely ones stay among themselves.
         suspects = [name for name in worlds if any(_is_odd(document.object) for document in worlds[name])]
         names = [name for name in worlds if name not in suspects]

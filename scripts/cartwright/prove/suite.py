@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cartwright.check.hub import NAME as HUB_NAME
 from cartwright.kernel.errors import ToolError
 from cartwright.kernel.run import run
+from cartwright.policy.cases import Case, Expected, fleets_of, load_cases, load_mutations
 from cartwright.policy.engine import evaluate_fleets
-from cartwright.policy.fixtures import read_fixtures
 from cartwright.policy.model import Rule, load_rules
 from cartwright.prove.coverage import Covered, least, library_coverage, rule_coverage, total
-from cartwright.prove.mutations import load_mutations, run_mutations
-from cartwright.prove.parity import compare_fixtures, compare_objects
+from cartwright.prove.mutations import run_mutations
+from cartwright.prove.parity import compare_cases, compare_objects
 from cartwright.prove.shop import Shop, read_shop
 from cartwright.tools import require
 from cartwright.tree.repository import FolderTree
 
-__all__ = ["LEAST_COVERAGE", "Proof", "prove", "rego_tests"]
+__all__ = ["LEAST_COVERAGE", "PROOFS", "Proof", "prove", "rego_tests", "wrong_cases"]
 
 LEAST_COVERAGE = 95.0
-"""Per cent of the lines of each Rego file that its tests or fixtures must reach."""
+"""Per cent of the lines of each Rego file that its tests or cases must reach."""
 
 
 @dataclass(frozen=True)
@@ -38,46 +39,68 @@ class Proof:
     """What is wrong, one line each; empty where the proof holds."""
 
 
-def prove(tree: FolderTree) -> Iterator[Proof]:
+class _Bench:
+    """What the proofs are made of, each read once, when it is needed."""
+
+    def __init__(self, tree: FolderTree) -> None:
+        self.tree = tree
+        self.policies = tree.root / "policies"
+        self.tools = require(["conftest", "gator", "opa"])
+        self.rules = load_rules(self.policies)
+
+    @cached_property
+    def shop(self) -> Shop:
+        return read_shop(self.tree)
+
+
+def prove(tree: FolderTree, only: Collection[str] = ()) -> Iterator[Proof]:
     """Every proof, one by one as they are found.
 
+    Args:
+        tree: the repository.
+        only: keys of `PROOFS`; all by default.
+
     Raises:
-        UserError: a rule, a fixture or the mutation table is malformed.
+        UserError: a rule, a case or a mutation is malformed.
         ToolError: a tool is missing or failed.
     """
-    policies = tree.root / "policies"
-    tools = require(["conftest", "gator", "opa"])
-    rules = load_rules(policies)
-    yield _rules(rules)
-    yield _fixtures(rules, policies, tools["conftest"])
-    yield rego_tests(policies, tools["opa"])
-    yield _coverage(policies, tools["opa"])
-    shop = read_shop(tree)
-    yield _parity(policies, shop)
-    yield _mutations(tree, shop, tools["conftest"])
+    bench = _Bench(tree)
+    for name, proof in PROOFS.items():
+        if not only or name in only:
+            yield proof(bench)
 
 
-def _rules(rules: Sequence[Rule]) -> Proof:
-    severities = Counter(rule.severity for rule in rules)
-    admission = sum("admission" in rule.runs_in for rule in rules)
-    counts = {"rules": len(rules), "errors": severities["error"], "warnings": severities["warning"]}
+def _rules(bench: _Bench) -> Proof:
+    severities = Counter(rule.severity for rule in bench.rules)
+    admission = sum("admission" in rule.runs_in for rule in bench.rules)
+    counts = {"rules": len(bench.rules), "errors": severities["error"], "warnings": severities["warning"]}
     return Proof("rules", {**counts, "judged at admission too": admission}, ())
 
 
-def _fixtures(rules: Sequence[Rule], policies: Path, conftest: Path) -> Proof:
-    files = sorted(policies.glob("rules/*/*/*.yaml"))
-    evaluation = evaluate_fleets(read_fixtures(files, rules), conftest, policies=policies)
-    fired = {(finding.file, finding.rule) for finding in evaluation.findings}
+def _cases(bench: _Bench) -> Proof:
+    cases = load_cases(bench.rules)
+    failing = sum(case.verdict == "fail" for case in cases)
+    counts = {"cases": len(cases), "must fail": failing, "must pass": len(cases) - failing}
+    faults = wrong_cases(cases, bench.rules, bench.tools["conftest"], policies=bench.policies)
+    return Proof("cases", counts, faults)
+
+
+def wrong_cases(cases: Sequence[Case], rules: Sequence[Rule], conftest: Path, *, policies: Path) -> tuple[str, ...]:
+    """What a rule finds in its cases otherwise than they say: field and message, word for word. One line each."""
+    found: dict[str, list[Expected]] = defaultdict(list)
+    for one in evaluate_fleets(fleets_of(cases, rules), conftest, policies=policies).findings:
+        if one.rule == one.file.partition("/")[0]:
+            found[one.file].append(Expected((one.document, *one.field), one.message))
     faults = []
-    for file in files:
-        rule, folder = file.parts[-3], file.parts[-2]
-        if ((str(file), rule) in fired) != (folder == "fail"):
-            faults.append(
-                f"{file.relative_to(policies.parent)}: {rule} {'says nothing' if folder == 'fail' else 'fires'}"
-            )
-    failing = sum(file.parts[-2] == "fail" for file in files)
-    counts = {"fixtures": len(files), "must fail": failing, "must pass": len(files) - failing}
-    return Proof("fixtures", counts, tuple(faults))
+    for case in cases:
+        told, wanted = Counter(found[case.label]), Counter(case.findings)
+        faults += [f"{case}: also finds {_said(one)}" for one in (told - wanted).elements()]
+        faults += [f"{case}: does not find {_said(one)}" for one in (wanted - told).elements()]
+    return tuple(faults)
+
+
+def _said(one: Expected) -> str:
+    return f"at {'.'.join(map(str, one.at))}: {one.message}"
 
 
 def rego_tests(policies: Path, opa: Path) -> Proof:
@@ -96,7 +119,12 @@ def rego_tests(policies: Path, opa: Path) -> Proof:
     return Proof("library", {"Rego tests": len(results)}, faults)
 
 
-def _coverage(policies: Path, opa: Path) -> Proof:
+def _library(bench: _Bench) -> Proof:
+    return rego_tests(bench.policies, bench.tools["opa"])
+
+
+def _coverage(bench: _Bench) -> Proof:
+    policies, opa = bench.policies, bench.tools["opa"]
     covered: dict[str, Covered] = {**library_coverage(policies, opa), **rule_coverage(policies, opa)}
     lines = sum(one.reached + one.missed for one in covered.values())
     faults = tuple(
@@ -107,23 +135,34 @@ def _coverage(policies: Path, opa: Path) -> Proof:
     return Proof("coverage", counts, faults)
 
 
-def _parity(policies: Path, shop: Shop) -> Proof:
-    environments = {name: realm for name, realm in shop.realms.items() if name != HUB_NAME}
-    fixtures = compare_fixtures(policies)
+def _engines(bench: _Bench) -> Proof:
+    environments = {name: realm for name, realm in bench.shop.realms.items() if name != HUB_NAME}
+    cases = compare_cases(bench.policies)
     rendered = compare_objects(
-        policies,
+        bench.policies,
         {name: [document.object for document in realm.documents] for name, realm in environments.items()},
         {name: realm.parameters for name, realm in environments.items()},
     )
-    differences = [*fixtures.differences, *rendered.differences]
-    counts = {"fixtures": fixtures.fixtures, "rendered objects": rendered.objects, "differences": len(differences)}
+    differences = [*cases.differences, *rendered.differences]
+    counts = {"cases": cases.cases, "rendered objects": rendered.objects, "differences": len(differences)}
     return Proof("engines", counts, tuple(str(one) for one in differences))
 
 
-def _mutations(tree: FolderTree, shop: Shop, conftest: Path) -> Proof:
-    table = load_mutations(tree.root)
-    outcomes = run_mutations(table, shop, conftest, policies=tree.root / "policies")
+def _mutations(bench: _Bench) -> Proof:
+    mutations = load_mutations(bench.rules)
+    outcomes = run_mutations(mutations, bench.shop, bench.tools["conftest"], policies=bench.policies)
     survivors = tuple(str(one.mutation) for one in outcomes if one.survived)
-    proved = {one.rule for one in table}
-    counts = {"mutations": len(table), "rules that they break": len(proved), "survivors": len(survivors)}
+    proved = {one.rule for one in mutations}
+    counts = {"mutations": len(mutations), "rules that they break": len(proved), "survivors": len(survivors)}
     return Proof("mutations", counts, survivors)
+
+
+PROOFS: Mapping[str, Callable[[_Bench], Proof]] = {
+    "rules": _rules,
+    "cases": _cases,
+    "library": _library,
+    "coverage": _coverage,
+    "engines": _engines,
+    "mutations": _mutations,
+}
+"""Every proof by its name, the cheap ones first."""
