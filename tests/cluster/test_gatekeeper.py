@@ -19,10 +19,9 @@ from cartwright.kernel.errors import ToolError
 from cartwright.policy.cases import load_cases
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import PolicyFinding, evaluate_documents
-from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups, template
+from cartwright.policy.gatekeeper import Settings, constraint, enforcement, template
 from cartwright.policy.kinds import is_cluster_wide, resource_of, version_of
 from cartwright.policy.model import Kind, Rule, load_rules
-from cartwright.policy.reads import parse_modules
 from cartwright.prove.shop import read_shop
 from cartwright.tools import require
 from cartwright.tree.repository import find_root, open_tree
@@ -74,15 +73,13 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Gatekeeper with every rule of the cluster, for all namespaces, over the fixtures."""
     rules = {rule.id: rule for rule in load_rules(_POLICIES) if "admission" in rule.runs_in}
-    modules = parse_modules(_POLICIES, list(rules.values()), require(["opa"])["opa"])
-    reads = lookups(list(rules.values()), modules)
-    actions = {rule: enforcement(rules[rule], reads[rule]) for rule in rules}
+    actions = {rule: enforcement(rules[rule]) for rule in rules}
     written = dict(_written(rules.values()))
     objects = [document.object for documents in written.values() for document in documents]
     manifests = [
         one
         if one["kind"] != "ConstraintTemplate"
-        else {**one, "spec": template(list(rules.values()), modules, _POLICIES)["spec"]}
+        else {**one, "spec": template(list(rules.values()), _POLICIES)["spec"]}
         for one in _manifests()
     ]
     with running_gatekeeper(

@@ -10,9 +10,10 @@ import pytest
 
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.run import run
+from cartwright.policy.kinds import version_of
 from cartwright.policy.model import POD_CARRYING, Kind, Rule, load_rules
-from cartwright.policy.reads import Modules, parse_modules, reads_inventory
 from cartwright.tools import require
+from tests.policies.reads import Modules, inventory_reads, parse_modules, reads_inventory
 
 _POLICIES = Path(__file__).parents[2] / "policies"
 _RULES = load_rules(_POLICIES)
@@ -86,6 +87,14 @@ def test_a_rule_that_reads_other_objects_says_so(rule: Rule, modules: Modules) -
     assert rule.scope == ("environment" if reads_inventory(modules, rule) else "object")
 
 
+@pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule.id)
+def test_a_rule_declares_the_kinds_that_its_rego_looks_up(rule: Rule, modules: Modules) -> None:
+    """Gatekeeper keeps copies of these alone, and what admission can be sure of depends on them."""
+    known = sorted({kind for one in _RULES for kind in one.kinds})
+    found = inventory_reads(modules, rule, known, lambda kind: version_of(kind) is not None)
+    assert rule.reads == (found if rule.scope == "environment" else frozenset())
+
+
 def test_a_rule_reads_no_parameter_but_its_own() -> None:
     """Rules are asked in batches that share their parameters, and Gatekeeper gives a rule its own alone."""
     for rule in _RULES:
@@ -145,7 +154,7 @@ def test_a_rule_is_read_from_its_metadata(tmp_path: Path) -> None:
             "remedy: Do it.",
             "remedy: Do it.\n#   owner: me",
             "policies/rules/some-rule/rule.rego:2: METADATA: unknown key 'owner' "
-            "(known: id, severity, scope, kinds, parameters, remedy, git_only, example)",
+            "(known: id, severity, scope, kinds, reads, parameters, remedy, git_only, example)",
             id="unknown-key",
         ),
         pytest.param(

@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string, pattern: "^[a-z0-9-]+/[a-z0-9.-]+$"}
 #       default: []
+#   reads: [ServiceAccount]
 #   remedy: >-
 #     Set automountServiceAccountToken to false in the pod's spec. Where the pod does need the API server, name its
 #     ServiceAccount in the parameter `serviceAccounts` in environment.yaml.

@@ -18,6 +18,7 @@
 #       items: {type: string}
 #       default: [kube-root-ca.crt]
 #   example: {bad: env-from, good: env-from}
+#   reads: [ConfigMap]
 #   remedy: >-
 #     Add the ConfigMap or the key, or correct the name; where the pod can do without, say `optional: true`.
 package cartwright.rules.config_map_exists

@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string}
 #       default: [default, kube-node-lease, kube-public, kube-system]
+#   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
 #     Add a NetworkPolicy with an empty podSelector, policyTypes [Ingress, Egress] and no rules to the namespace, as
 #     clusters/base/networkpolicies has them.

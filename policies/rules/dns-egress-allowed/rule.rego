@@ -22,6 +22,7 @@
 #         port: {type: integer}
 #       default: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}
 #   example: {bad: denied, good: opened}
+#   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
 #     Open egress to the resolver's pods for the app, on port 53 over UDP and TCP; `cartwright networkpolicies` writes that
 #     into every app's policy.

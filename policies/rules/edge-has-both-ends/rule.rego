@@ -12,6 +12,7 @@
 #   scope: environment
 #   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
 #   example: {bad: nobody, good: both}
+#   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
 #     Declare the edge in apps/dependencies.yaml and run `cartwright networkpolicies`, which writes both halves; or remove
 #     the half that is left.

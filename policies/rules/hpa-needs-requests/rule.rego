@@ -11,6 +11,14 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: autoscaling, kind: HorizontalPodAutoscaler}]
+#   reads:
+#     - LimitRange
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: >-
 #     Give every container of the target a request for that resource, or measure one container by ContainerResource.
 package cartwright.rules.hpa_needs_requests

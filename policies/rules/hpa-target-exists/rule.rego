@@ -11,6 +11,13 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: autoscaling, kind: HorizontalPodAutoscaler}]
+#   reads:
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: >-
 #     Name the workload in scaleTargetRef as it is called, with its apiVersion and kind.
 package cartwright.rules.hpa_target_exists

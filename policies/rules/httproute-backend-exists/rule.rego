@@ -14,6 +14,7 @@
 #   scope: environment
 #   kinds: [{group: gateway.networking.k8s.io, kind: HTTPRoute}, {group: gateway.networking.k8s.io, kind: GRPCRoute}]
 #   example: {bad: no-service, good: same-namespace}
+#   reads: [Service, ReferenceGrant.gateway.networking.k8s.io]
 #   remedy: >-
 #     Name a Service and one of its port numbers; for one in another namespace, add a ReferenceGrant there that admits routes
 #     of this namespace.

@@ -10,6 +10,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: networking.k8s.io, kind: Ingress}, {group: extensions, kind: Ingress}]
+#   reads: [Service]
 #   remedy: Name a Service of the same namespace, and a port that it has by number or by name.
 package cartwright.rules.ingress_backend_exists
 

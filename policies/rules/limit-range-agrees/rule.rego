@@ -12,6 +12,7 @@
 #   scope: environment
 #   kinds: pod-carrying
 #   example: {bad: above-the-maximum, good: within}
+#   reads: [LimitRange]
 #   remedy: >-
 #     Bring the container within the LimitRange of its namespace, or widen that. What the LimitRange fills in counts
 #     too.

@@ -12,6 +12,7 @@
 #   scope: environment
 #   kinds: pod-carrying
 #   example: {bad: no-policy, good: both-directions}
+#   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
 #     Give the namespace a policy that denies both directions to every pod, and the app one that opens what it needs;
 #     declare the app's edges in apps/dependencies.yaml and run `cartwright networkpolicies`.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
+#   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
 #   remedy: Select the pods by labels that their template has, or remove the policy together with its app.
 package cartwright.rules.network_policy_selects
 

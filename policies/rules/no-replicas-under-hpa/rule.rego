@@ -16,6 +16,13 @@
 #     - {group: apps, kind: ReplicaSet}
 #     - {group: apps, kind: StatefulSet}
 #   git_only: The API server fills in replicas before admission, and the autoscaler writes them.
+#   reads:
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: Remove spec.replicas; the autoscaler's minReplicas is the number to start with.
 package cartwright.rules.no_replicas_under_hpa
 

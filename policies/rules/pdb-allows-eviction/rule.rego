@@ -12,6 +12,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
+#   reads: [pod-carrying, HorizontalPodAutoscaler.autoscaling, Deployment.extensions, ReplicaSet.extensions]
 #   remedy: >-
 #     State maxUnavailable 1, or a minAvailable below the smallest number of pods. A workload with one pod needs no
 #     budget.

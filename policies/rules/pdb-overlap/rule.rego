@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
+#   reads: [pod-carrying, PodDisruptionBudget.policy]
 #   remedy: >-
 #     Remove one of the budgets, or narrow its selector to the pods that only it is for.
 package cartwright.rules.pdb_overlap

@@ -20,6 +20,14 @@
 #       minimum: 1
 #       default: 2
 #   example: {bad: two-pods, good: budget}
+#   reads:
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
+#     - PodDisruptionBudget.policy
 #   remedy: >-
 #     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector; the component disruption-budget
 #     has one.

@@ -12,6 +12,7 @@
 #   scope: environment
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
 #   example: {bad: other-label, good: same-label}
+#   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
 #   remedy: Give the budget the selector of the workload that it protects.
 package cartwright.rules.pdb_selects
 

@@ -22,6 +22,7 @@
 #       type: boolean
 #       default: false
 #   example: {bad: other-name, good: there}
+#   reads: [PriorityClass.scheduling.k8s.io]
 #   remedy: >-
 #     Name a PriorityClass of the cluster; clusters/base/priorityclasses has them.
 package cartwright.rules.priority_class_exists

@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: container, good: container}
+#   reads: [Namespace]
 #   remedy: Leave appArmorProfile out, or set its type to RuntimeDefault or Localhost; move annotations to that field.
 package cartwright.rules.pss_apparmor
 

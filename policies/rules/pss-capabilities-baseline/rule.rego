@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   reads: [Namespace]
 #   remedy: Remove from securityContext.capabilities.add what is not among those that baseline allows.
 package cartwright.rules.pss_capabilities_baseline
 

@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: nothing-dropped, good: drop-all}
+#   reads: [Namespace]
 #   remedy: Set securityContext.capabilities.drop to [ALL] for each container, and add nothing but NET_BIND_SERVICE.
 package cartwright.rules.pss_capabilities_restricted
 

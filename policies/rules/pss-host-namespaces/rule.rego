@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   reads: [Namespace]
 #   remedy: Remove hostNetwork, hostPID and hostIPC from the pod.
 package cartwright.rules.pss_host_namespaces
 

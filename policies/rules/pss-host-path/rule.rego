@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: volume, good: empty-dir}
+#   reads: [Namespace]
 #   remedy: Use a PersistentVolumeClaim, an emptyDir, a ConfigMap or a projected volume.
 package cartwright.rules.pss_host_path
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   reads: [Namespace]
 #   remedy: Remove hostPort (and hostNetwork, which makes host ports of all ports), and reach the pod through a Service.
 package cartwright.rules.pss_host_ports
 

@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: liveness, good: liveness}
+#   reads: [Namespace]
 #   remedy: Remove host from httpGet and tcpSocket; the kubelet then asks the pod.
 package cartwright.rules.pss_host_probes
 

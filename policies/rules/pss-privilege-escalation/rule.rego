@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: nothing-said, good: pod}
+#   reads: [Namespace]
 #   remedy: Set securityContext.allowPrivilegeEscalation to false for each container.
 package cartwright.rules.pss_privilege_escalation
 

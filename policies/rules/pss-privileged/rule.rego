@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: container, good: container}
+#   reads: [Namespace]
 #   remedy: Remove securityContext.privileged, and ask for the one capability or device that is needed.
 package cartwright.rules.pss_privileged
 

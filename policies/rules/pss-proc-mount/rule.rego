@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: container, good: container}
+#   reads: [Namespace]
 #   remedy: Remove securityContext.procMount. At baseline a pod that needs it sets hostUsers to false.
 package cartwright.rules.pss_proc_mount
 

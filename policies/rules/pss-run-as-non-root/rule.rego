@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: nothing-said, good: pod-level}
+#   reads: [Namespace]
 #   remedy: Set securityContext.runAsNonRoot to true for the pod, and nowhere to false.
 package cartwright.rules.pss_run_as_non_root
 

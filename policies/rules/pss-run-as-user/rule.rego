@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: pod, good: pod}
+#   reads: [Namespace]
 #   remedy: Remove securityContext.runAsUser, or set it to another number than 0, for the pod and for its containers.
 package cartwright.rules.pss_run_as_user
 

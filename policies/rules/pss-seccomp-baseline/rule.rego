@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: pod, good: nothing-said}
+#   reads: [Namespace]
 #   remedy: Leave seccompProfile out, or set its type to RuntimeDefault or Localhost.
 package cartwright.rules.pss_seccomp_baseline
 

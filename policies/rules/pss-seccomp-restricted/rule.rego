@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: nothing-said, good: pod}
+#   reads: [Namespace]
 #   remedy: Set securityContext.seccompProfile.type to RuntimeDefault for the pod.
 package cartwright.rules.pss_seccomp_restricted
 

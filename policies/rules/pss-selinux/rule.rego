@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: container, good: container}
+#   reads: [Namespace]
 #   remedy: Leave seLinuxOptions.user and role out, and type as well or at a type for containers; level may be set.
 package cartwright.rules.pss_selinux
 

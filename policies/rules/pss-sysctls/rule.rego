@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   reads: [Namespace]
 #   remedy: Remove the sysctl, or set it on the node, for all pods there.
 package cartwright.rules.pss_sysctls
 

@@ -17,6 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
+#   reads: [Namespace]
 #   remedy: Claim storage with a PersistentVolumeClaim; else use configMap, secret, projected, downwardAPI or emptyDir.
 package cartwright.rules.pss_volume_types
 

@@ -18,6 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   example: {bad: container, good: container}
+#   reads: [Namespace]
 #   remedy: Remove windowsOptions.hostProcess from the security contexts of the pod and of its containers.
 package cartwright.rules.pss_windows_host_process
 

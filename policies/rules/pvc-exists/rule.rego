@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: pod-carrying
+#   reads: [PersistentVolumeClaim, StatefulSet.apps]
 #   remedy: Add the claim to the app, or correct its name in the pod's volumes.
 package cartwright.rules.pvc_exists
 

@@ -20,6 +20,14 @@
 #   git_only: >-
 #     In a cluster a StatefulSet's claims stand beside it and would count twice; there the API server holds the quota.
 #   example: {bad: cpu, good: fits}
+#   reads:
+#     - pod-carrying
+#     - LimitRange
+#     - PersistentVolumeClaim
+#     - Service
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: >-
 #     Raise the quota, or lower maxReplicas or what the pods request. Init containers, sidecars, defaults of the
 #     LimitRange and the pods that a rollout adds all count.

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
+#   reads: [ClusterRole.rbac.authorization.k8s.io, Role.rbac.authorization.k8s.io]
 #   remedy: >-
 #     Bind the role by a RoleBinding in the namespaces that need it, or name the Secrets by resourceNames.
 package cartwright.rules.rbac_cluster_secrets

@@ -17,6 +17,7 @@
 #       type: array
 #       items: {type: string}
 #       default: [kube-system]
+#   reads: [ServiceAccount]
 #   remedy: Create the ServiceAccount, or correct name and namespace of the subject; both are needed.
 package cartwright.rules.rbac_subject_exists
 

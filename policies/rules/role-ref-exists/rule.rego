@@ -18,6 +18,7 @@
 #       items: {type: string}
 #       default: []
 #   example: {bad: role, good: role}
+#   reads: [ClusterRole.rbac.authorization.k8s.io, Role.rbac.authorization.k8s.io]
 #   remedy: >-
 #     Name a Role of the binding's namespace or a ClusterRole. One that comes from elsewhere stands in the parameter
 #     `provided` in environment.yaml.

@@ -11,6 +11,13 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: apps, kind: Deployment}]
+#   reads:
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: >-
 #     Set strategy.rollingUpdate to maxSurge 1 and maxUnavailable 0, or maxUnavailable below the number of pods.
 package cartwright.rules.rollout_keeps_pods

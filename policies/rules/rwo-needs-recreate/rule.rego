@@ -12,6 +12,14 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: apps, kind: Deployment}]
+#   reads:
+#     - PersistentVolumeClaim
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: >-
 #     Set strategy.type to Recreate and one replica; for more pods use a StatefulSet, or a ReadWriteMany volume.
 package cartwright.rules.rwo_needs_recreate

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: pod-carrying
+#   reads: [pod-carrying]
 #   remedy: >-
 #     Give all of them the digest of the same release. `cartwright promote` moves every place where an app pins its
 #     image.

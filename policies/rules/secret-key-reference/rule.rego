@@ -20,6 +20,7 @@
 #       additionalProperties: {type: array, items: {type: string}}
 #       default: {}
 #   git_only: Gatekeeper would have to keep every Secret of the cluster in its memory.
+#   reads: [Secret, SealedSecret.bitnami.com, Certificate.cert-manager.io, ExternalSecret.external-secrets.io]
 #   remedy: >-
 #     Correct name or key. A Secret that the secret store brings stands in the parameter `provided` in environment.yaml and
 #     in docs/secrets.md.

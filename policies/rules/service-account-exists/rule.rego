@@ -12,6 +12,7 @@
 #   scope: environment
 #   kinds: pod-carrying
 #   example: {bad: name, good: there}
+#   reads: [ServiceAccount]
 #   remedy: Add the ServiceAccount to the app, or correct its name in the pod's spec.
 package cartwright.rules.service_account_exists
 

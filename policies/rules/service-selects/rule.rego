@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: "", kind: Service}]
+#   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
 #   remedy: Give the Service labels that the pods have which shall answer.
 package cartwright.rules.service_selects
 

@@ -12,6 +12,7 @@
 #   scope: environment
 #   kinds: [{group: "", kind: Service}]
 #   example: {bad: number, good: number}
+#   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
 #   remedy: Name the container's port in targetPort, and declare it in the container with the same protocol.
 package cartwright.rules.service_target_port
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   scope: environment
 #   kinds: [{group: apps, kind: StatefulSet}]
+#   reads: [Service]
 #   remedy: >-
 #     Create the Service in the same namespace, with the labels of the pods as its selector, or correct serviceName.
 package cartwright.rules.statefulset_service_exists

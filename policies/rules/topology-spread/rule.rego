@@ -25,6 +25,13 @@
 #       items: {type: string}
 #       default: [kubernetes.io/hostname]
 #   example: {bad: nothing, good: spread}
+#   reads:
+#     - Deployment.apps
+#     - ReplicaSet.apps
+#     - StatefulSet.apps
+#     - HorizontalPodAutoscaler.autoscaling
+#     - Deployment.extensions
+#     - ReplicaSet.extensions
 #   remedy: >-
 #     Add a topologySpreadConstraint, with the workload's own selector, for each of the keys; the component
 #     topology-spread has them.

@@ -11,13 +11,11 @@ from typing import Any
 
 import yaml
 
-from cartwright.policy.gatekeeper import Settings, constraint, enforcement, lookups, template
+from cartwright.policy.gatekeeper import Settings, constraint, enforcement, template
 from cartwright.policy.kinds import is_built_in, is_cluster_wide, resource_of, version_of
 from cartwright.policy.model import Kind, load_rules
 from cartwright.policy.parameters import parameters_of
-from cartwright.policy.reads import parse_modules
 from cartwright.policy.waivers import Waiver, load_waivers
-from cartwright.tools import require
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import Environment, load_environments
 from cartwright.tree.repository import FolderTree
@@ -65,20 +63,18 @@ def generate(tree: FolderTree) -> dict[str, str]:
     """
     policies = tree.root / "policies"
     rules = tuple(rule for rule in load_rules(policies) if "admission" in rule.runs_in)
-    modules = parse_modules(policies, rules, require(["opa"])["opa"])
-    reads = lookups(rules, modules)
     judged = sorted({kind for rule in rules for kind in rule.kinds})
     deployed = _deployed(tree)
     kept = sorted(
         kind
-        for kind in {kind for rule in rules for kind in reads[rule.id]} - _MADE - {_SECRET}
+        for kind in {kind for rule in rules for kind in rule.reads} - _MADE - {_SECRET}
         if is_built_in(kind) or (kind in deployed and version_of(kind) is not None)
     )
     environments = load_environments(tree)
     applications = find_applications(tree, environments)
     waivers = load_waivers(tree.root)
     files = {
-        "template/template.yaml": [_placed(template(rules, modules, policies), wave=1)],
+        "template/template.yaml": [_placed(template(rules, policies), wave=1)],
         "template/kustomization.yaml": [_kustomization("template.yaml")],
         "config.yaml": [_config(kept)],
         "clusterrole-reader.yaml": [_reader(sorted({*judged, *kept}))],
@@ -94,7 +90,7 @@ def generate(tree: FolderTree) -> dict[str, str]:
         parameters = parameters_of(tree, environment)
         files[f"constraints/{name}/constraints.yaml"] = [
             _placed(
-                constraint(rule, parameters.get(rule.id, {}), enforcement(rule, reads[rule.id]), settings),
+                constraint(rule, parameters.get(rule.id, {}), enforcement(rule), settings),
                 wave=2,
                 # On a fresh cluster the kind appears when Gatekeeper has taken the template.
                 options="SkipDryRunOnMissingResource=true",

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cartwright.policy.kinds import version_of
+from cartwright.kernel.errors import UserError
 from cartwright.policy.model import Kind, Rule
-from cartwright.policy.reads import Modules, inventory_reads
 from cartwright.policy.schemas import CONSTRAINT_KIND
 
-__all__ = ["CONSTRAINT", "TEMPLATE", "Settings", "constraint", "enforcement", "lookups", "template"]
+__all__ = ["CONSTRAINT", "TEMPLATE", "Settings", "constraint", "enforcement", "template"]
 
 TEMPLATE = CONSTRAINT_KIND
 """Kind of the constraints. The template's name is the same in small letters: Gatekeeper asks for that."""
@@ -29,6 +28,9 @@ CONSTRAINT = "constraints.gatekeeper.sh/v1beta1"
 _OWN = "cartwright"
 """The parameter that `policies/gatekeeper/main.rego` reads; the others are the rule's own."""
 _NAMESPACE = Kind("", "Namespace")
+_IMPORT = re.compile(r"^import data\.lib\.(\w+)", re.MULTILINE)
+_DISPATCH = "dispatch"
+"""The library that is generated: it knows which rules there are."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,14 @@ class Settings:
     """Whether the audit leaves out what a controller made of an object that is judged."""
 
 
-def template(rules: Sequence[Rule], modules: Modules, policies: Path) -> dict[str, Any]:
-    """The ConstraintTemplate: all rules, and those of the libraries that any of them needs."""
+def template(rules: Sequence[Rule], policies: Path) -> dict[str, Any]:
+    """The ConstraintTemplate: all rules, and those of the libraries that any of them needs.
+
+    Raises:
+        UserError: a rule imports a library that is not there.
+    """
     entry = policies / "gatekeeper" / "main.rego"
-    libs = [_plain(file.read_text(encoding="utf-8")) for file in modules.libraries(rules)]
+    libs = [_plain(file.read_text(encoding="utf-8")) for file in _libraries(entry, rules)]
     libs += [_as_library(rule) for rule in rules]
     source = {"version": "v1", "rego": _plain(entry.read_text(encoding="utf-8")), "libs": [*libs, _dispatch(rules)]}
     return {
@@ -101,7 +107,7 @@ def constraint(
     }
 
 
-def enforcement(rule: Rule, reads: frozenset[Kind]) -> dict[str, Any]:
+def enforcement(rule: Rule) -> dict[str, Any]:
     """What follows from a violation: an error is refused, a warning is reported, both count in the audit.
 
     A rule that looks at other objects can only be sure of them once they are there. Namespaces are: nothing is
@@ -110,17 +116,11 @@ def enforcement(rule: Rule, reads: frozenset[Kind]) -> dict[str, Any]:
     """
     if rule.severity == "warning":
         return {"enforcementAction": "warn"}
-    if reads <= {_NAMESPACE}:
+    if rule.reads <= {_NAMESPACE}:
         return {"enforcementAction": "deny"}
     return _scoped(
         {"warn": ("validation.gatekeeper.sh",), "deny": ("audit.gatekeeper.sh", "gator.gatekeeper.sh")},
     )
-
-
-def lookups(rules: Sequence[Rule], modules: Modules) -> dict[str, frozenset[Kind]]:
-    """By rule id, the kinds of other objects that it looks at."""
-    known = sorted({kind for rule in rules for kind in rule.kinds})
-    return {rule.id: inventory_reads(modules, rule, known, lambda kind: version_of(kind) is not None) for rule in rules}
 
 
 def _scoped(actions: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -131,6 +131,23 @@ def _scoped(actions: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             for action, points in actions.items()
         ],
     }
+
+
+def _libraries(entry: Path, rules: Sequence[Rule]) -> list[Path]:
+    """The files under ``policies/lib`` that the rules and the entry import, directly or through others, sorted."""
+    found: set[Path] = set()
+    waiting = [entry, *(rule.file for rule in rules)]
+    while waiting:
+        importing = waiting.pop()
+        for name in _IMPORT.findall(importing.read_text(encoding="utf-8")):
+            file = entry.parents[1] / "lib" / f"{name}.rego"
+            if name == _DISPATCH or file in found:
+                continue
+            if not file.is_file():
+                raise UserError(f"imports data.lib.{name}, but policies/lib/{name}.rego does not exist", file=importing)
+            found.add(file)
+            waiting.append(file)
+    return sorted(found)
 
 
 def _as_library(rule: Rule) -> str:

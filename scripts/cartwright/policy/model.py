@@ -101,6 +101,8 @@ class Rule:
     scope: str
     """A key of `SCOPES`."""
     kinds: tuple[Kind, ...]
+    reads: frozenset[Kind]
+    """The kinds that it looks up among an environment's other objects; empty unless its scope is ``environment``."""
     parameters: tuple[Parameter, ...]
     remedy: str
     links: tuple[Link, ...]
@@ -155,6 +157,7 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
         severity=reader.one_of(custom, "severity", SEVERITIES),
         scope=reader.one_of(custom, "scope", tuple(SCOPES)),
         kinds=reader.kinds(custom),
+        reads=reader.reads(custom),
         parameters=reader.parameters(custom),
         remedy=reader.text(custom, "remedy"),
         links=reader.links(metadata),
@@ -168,8 +171,12 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
         raise UserError(
             f"package {package} does not fit the rule's id", file=shown, hint=f"package cartwright.rules.{rule.package}"
         )
+    if bool(rule.reads) != (rule.scope == "environment"):
+        raise UserError("reads goes with the scope environment, and with no other", file=shown, line=start)
     reader.no_others(metadata, ("title", "description", "related_resources", "custom"))
-    reader.no_others(custom, ("id", "severity", "scope", "kinds", "parameters", "remedy", "git_only", "example"))
+    reader.no_others(
+        custom, ("id", "severity", "scope", "kinds", "reads", "parameters", "remedy", "git_only", "example")
+    )
     return rule
 
 
@@ -237,6 +244,14 @@ class _Reader:
         if not all(isinstance(item, dict) and item.keys() == {"group", "kind"} for item in value):
             raise self.fail("each of kinds must be {group, kind}")
         return tuple(Kind(group=item["group"], kind=item["kind"]) for item in value)
+
+    def reads(self, custom: Mapping[str, Any]) -> frozenset[Kind]:
+        value = custom.get("reads", [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.fail("reads must be a list of kinds as kubectl spells them, such as Deployment.apps")
+        named = [item.partition(".") for item in value if item != "pod-carrying"]
+        found = frozenset(Kind(group, kind) for kind, _, group in named)
+        return found | frozenset(POD_CARRYING if "pod-carrying" in value else ())
 
     def parameters(self, custom: Mapping[str, Any]) -> tuple[Parameter, ...]:
         found = []

@@ -74,8 +74,10 @@ def _page(rule: Rule) -> str:
         "",
         f"**What to do.** {rule.remedy}",
         "",
-        f"**Judges** {', '.join(_kind(kind) for kind in rule.kinds)}.",
+        f"**Judges** {', '.join(map(_kind, rule.kinds))}.",
     ]
+    if rule.reads:
+        lines += ["", f"**Also reads** {', '.join(map(_kind, sorted(rule.reads)))}."]
     if rule.parameters:
         lines += ["", "## Parameters", "", "| name | default | meaning |", "|---|---|---|"]
         lines += [_parameter(one) for one in rule.parameters]

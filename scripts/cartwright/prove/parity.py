@@ -22,9 +22,8 @@ from cartwright.kernel.run import run
 from cartwright.policy.cases import Case, load_cases
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import evaluate_documents
-from cartwright.policy.gatekeeper import CONSTRAINT, Settings, constraint, enforcement, lookups, template
+from cartwright.policy.gatekeeper import CONSTRAINT, Settings, constraint, enforcement, template
 from cartwright.policy.model import Rule, load_rules
-from cartwright.policy.reads import Modules, parse_modules
 from cartwright.tools import require
 
 __all__ = ["Difference", "Parity", "compare_cases", "compare_objects", "gatekeeper_rules"]
@@ -180,11 +179,9 @@ class _Engines:
     def __init__(self, policies: Path, rules: Sequence[Rule]) -> None:
         self._policies = policies
         self._rules = rules
-        tools = require(["conftest", "gator", "opa"])
+        tools = require(["conftest", "gator"])
         self._conftest, self._gator = tools["conftest"], tools["gator"]
-        modules: Modules = parse_modules(policies, rules, tools["opa"])
-        self._template = template(rules, modules, policies)
-        self._reads = lookups(rules, modules)
+        self._template = template(rules, policies)
 
     def conftest(
         self, documents: Sequence[Document], parameters: Mapping[str, Mapping[str, Any]], *, isolate: bool
@@ -258,8 +255,7 @@ class _Engines:
         self, objects: Sequence[Mapping[str, Any]], parameters: Mapping[str, Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         constraints = [
-            constraint(rule, parameters.get(rule.id, {}), enforcement(rule, self._reads[rule.id]), Settings())
-            for rule in self._rules
+            constraint(rule, parameters.get(rule.id, {}), enforcement(rule), Settings()) for rule in self._rules
         ]
         with tempfile.TemporaryDirectory(prefix="cartwright-parity-") as folder:
             file = Path(folder, "input.yaml")

@@ -1,8 +1,4 @@
-"""Which kinds a rule reads from ``data.inventory``, found in its Rego as OPA parses it.
-
-In a cluster Gatekeeper knows other objects only of the kinds that it is told to keep (its SyncSet), and whether a rule
-may refuse an object at admission depends on whether what it reads is surely there by then.
-"""
+"""Which kinds a rule reads from ``data.inventory``, found in its Rego as OPA parses it: what `reads` must declare."""
 
 from __future__ import annotations
 
@@ -21,9 +17,6 @@ __all__ = ["Modules", "inventory_reads", "parse_modules", "reads_inventory"]
 _INVENTORY = ("data", "inventory")
 _LIBRARY = ("data", "lib", "inventory")
 """Functions here that take no kind hand out what others, which do, pick from."""
-_ENTRY = ("data", "cartwright")
-_DISPATCH = ("data", "lib", "dispatch")
-"""Generated: it knows which rules there are."""
 _POD_PATHS = (("data", "lib", "workload"), "spec_paths")
 """Who goes through this table asks for every kind that carries pods."""
 
@@ -53,28 +46,7 @@ class Modules:
 
     by_package: Mapping[Package, _Module]
 
-    def libraries(self, rules: Sequence[Rule]) -> tuple[Path, ...]:
-        """The files under ``policies/lib`` that rules and Gatekeeper's entry need, transitively, sorted.
-
-        Raises:
-            UserError: one of them is not there.
-        """
-        found: dict[Package, Path] = {}
-        entry = self.by_package[_ENTRY]
-        waiting = [package for package in entry.aliases.values() if package != _DISPATCH]
-        waiting += [package for rule in rules for package in self._of(rule).aliases.values()]
-        while waiting:
-            package = waiting.pop()
-            if package in found:
-                continue
-            module = self.by_package.get(package)
-            if module is None:
-                raise UserError(f"a rule imports {'.'.join(package)}, which no file is", file=Path("policies", "lib"))
-            found[package] = module.file
-            waiting += module.aliases.values()
-        return tuple(sorted(found.values()))
-
-    def _of(self, rule: Rule) -> _Module:
+    def of(self, rule: Rule) -> _Module:
         return self.by_package["data", "cartwright", "rules", rule.package]
 
 
@@ -124,13 +96,13 @@ def inventory_reads(
         UserError: a lookup could be of any kind.
     """
     walk = _Walk(modules, known, is_installed)
-    walk.enter(modules._of(rule).package, "violation")
+    walk.enter(modules.of(rule).package, "violation")
     return frozenset(walk.found)
 
 
 def reads_inventory(modules: Modules, rule: Rule) -> bool:
     """Whether a rule's verdict may depend on another object than the one it is asked about."""
-    return _Walk(modules, (), lambda _kind: False)._reaches(modules._of(rule), "violation")
+    return _Walk(modules, (), lambda _kind: False).reaches(modules.of(rule), "violation")
 
 
 def _module(file: Path, tree: Mapping[str, Any]) -> _Module:
@@ -168,7 +140,8 @@ class _Walk:
             for item in node:
                 self.visit(module, inside, item)
         elif isinstance(node, Mapping):
-            if node.get("type") == "var":
+            # A parameter may be called as some function of the module is.
+            if node.get("type") == "var" and node["value"] not in module.parameters(inside):
                 self.enter(module.package, str(node["value"]))
             if node.get("type") == "ref":
                 self._reference(module, inside, node["value"])
@@ -215,9 +188,9 @@ class _Walk:
     def _reads(self, module: _Module, name: str) -> bool:
         """Whether a function looks anything up, itself or through others."""
         probe = _Walk(self.modules, (), self.is_installed)
-        return probe._reaches(module, name)
+        return probe.reaches(module, name)
 
-    def _reaches(self, module: _Module, name: str) -> bool:
+    def reaches(self, module: _Module, name: str) -> bool:
         if (module.package, name) in self.seen:
             return False
         self.seen.add((module.package, name))
@@ -228,7 +201,7 @@ class _Walk:
             if package is None and rule in module.parameters(name):
                 continue  # a parameter that is called as some function is
             owner = self.modules.by_package.get(package or module.package)
-            if owner is not None and rule is not None and self._reaches(owner, rule):
+            if owner is not None and rule is not None and self.reaches(owner, rule):
                 return True
         return False
 
