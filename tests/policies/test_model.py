@@ -17,6 +17,7 @@ from tests.policies.reads import Modules, inventory_reads, parse_modules, reads_
 
 _POLICIES = Path(__file__).parents[2] / "policies"
 _RULES = load_rules(_POLICIES)
+_READS = "policies/rules/some-rule/rule.rego:2: a rule of scope environment lists kinds under reads, and no other does"
 _GOOD = """\
 # METADATA
 # title: Something holds
@@ -149,6 +150,25 @@ def test_a_rule_is_read_from_its_metadata(tmp_path: Path) -> None:
             "",
             "policies/rules/some-rule/rule.rego:2: METADATA: remedy must be a text",
             id="no-remedy",
+        ),
+        pytest.param(
+            "scope: object",
+            "scope: environment",
+            _READS,
+            id="environment-without-reads",
+        ),
+        pytest.param(
+            "scope: object",
+            "scope: object\n#   reads: [Secret]",
+            _READS,
+            id="reads-of-an-object",
+        ),
+        pytest.param(
+            "scope: object",
+            "scope: environment\n#   reads: Secret",
+            "policies/rules/some-rule/rule.rego:2: METADATA: reads must be a list of kinds as kubectl spells them, "
+            "such as Deployment.apps",
+            id="reads-is-not-a-list",
         ),
         pytest.param(
             "remedy: Do it.",

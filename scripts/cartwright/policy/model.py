@@ -172,7 +172,8 @@ def _load_rule(file: Path, *, shown: Path) -> Rule:
             f"package {package} does not fit the rule's id", file=shown, hint=f"package cartwright.rules.{rule.package}"
         )
     if bool(rule.reads) != (rule.scope == "environment"):
-        raise UserError("reads goes with the scope environment, and with no other", file=shown, line=start)
+        problem = "a rule of scope environment lists kinds under reads, and no other does"
+        raise UserError(problem, file=shown, line=start)
     reader.no_others(metadata, ("title", "description", "related_resources", "custom"))
     reader.no_others(
         custom, ("id", "severity", "scope", "kinds", "reads", "parameters", "remedy", "git_only", "example")
