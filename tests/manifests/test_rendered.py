@@ -50,3 +50,11 @@ def test_a_base_renders_to_its_reference(name: str) -> None:
 
 def test_every_reference_is_compared() -> None:
     assert {path.stem for path in REFERENCES.iterdir()} == set(SERVICES)
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "apps" / "shop").iterdir()), ids=lambda folder: folder.name)
+def test_a_base_says_in_60_lines_what_is_its_own(folder: Path) -> None:
+    lines = {file.name: len(file.read_text().splitlines()) for file in folder.iterdir()}
+    # Generated, and as long as the edges of the app ask for.
+    del lines["networkpolicy.yaml"]
+    assert sum(lines.values()) <= 60, lines
