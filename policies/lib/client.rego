@@ -35,8 +35,8 @@ host(resource, container) := found if {
 # METADATA
 # description: How many connections a container may open; `otherwise` where it says nothing of its pool.
 pool(resource, container, otherwise) := size + overflow if {
-	size := to_number(value(resource, container, "DATABASE_POOL_SIZE"))
-	overflow := to_number(value(resource, container, "DATABASE_POOL_OVERFLOW"))
+	size := _number(value(resource, container, "DATABASE_POOL_SIZE"))
+	overflow := _number(value(resource, container, "DATABASE_POOL_OVERFLOW"))
 } else := otherwise
 
 # METADATA
@@ -61,4 +61,9 @@ _named(container, name) := [variable |
 	variable.name == name
 ]
 
-_last(values) := values[count(values) - 1]
+# What is no string is no variable, and no number is read from it.
+_last(values) := texts[count(texts) - 1] if {
+	texts := [text | some text in values; is_string(text)]
+}
+
+_number(text) := to_number(text) if regex.match(`^[0-9]+$`, text)

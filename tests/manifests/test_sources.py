@@ -20,14 +20,20 @@ CONTAINER = "spec/template/spec/containers/0"
 POD = f"{COMPONENTS}/http-service/deployment-patch.yaml"
 
 
+def built(name: str) -> Rendered:
+    """The build of an Application."""
+    tree = open_tree(ROOT)
+    (one,), failures = render(
+        tree, [one for one in find_applications(tree, load_environments(tree)) if one.name == name]
+    )
+    assert failures == ()
+    return one
+
+
 @pytest.fixture(scope="module")
 def catalog() -> Rendered:
     """The build of prod's catalog."""
-    tree = open_tree(ROOT)
-    chosen = [one for one in find_applications(tree, load_environments(tree)) if one.name == "prod-shop-catalog"]
-    (built,), failures = render(tree, chosen)
-    assert failures == ()
-    return built
+    return built("prod-shop-catalog")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,9 @@ def catalog() -> Rendered:
             "expr:",
             id="an alert of its own",
         ),
-        pytest.param("ConfigMap", "data/LOG_LEVEL", f"{BASE}/kustomization.yaml", "- name: catalog", id="a ConfigMap"),
+        pytest.param("ConfigMap", "data/LOG_LEVEL", f"{BASE}/config.env", "LOG_LEVEL=INFO", id="a setting"),
+        pytest.param("ConfigMap", "data/NONE", f"{BASE}/kustomization.yaml", "- name: catalog", id="a missing one"),
+        pytest.param("ConfigMap", "immutable", f"{BASE}/kustomization.yaml", "- name: catalog", id="a ConfigMap"),
     ],
 )
 def test_a_field_is_led_back_to_its_line(catalog: Rendered, kind: str, field: str, file: str, text: str) -> None:
@@ -84,3 +92,14 @@ def test_a_field_is_led_back_to_its_line(catalog: Rendered, kind: str, field: st
     found, line = SourceMap(open_tree(ROOT)).locate(catalog.closure, content, steps)
     assert found == file
     assert text in (ROOT / file).read_text().splitlines()[line - 1]
+
+
+def test_a_setting_in_a_file_of_a_configmap_is_led_back_to_its_line() -> None:
+    build = built("prod-data-postgresql")
+    (content,) = (one.content for one in build.resources if one.identity.kind == "ConfigMap")
+    sources = SourceMap(open_tree(ROOT))
+    file = "apps/data/postgresql/postgresql.conf"
+    found, line = sources.locate(build.closure, content, ["data", "postgresql.conf", "max_connections"])
+    assert found == file
+    assert (ROOT / file).read_text().splitlines()[line - 1].startswith("max_connections = ")
+    assert sources.locate(build.closure, content, ["data", "postgresql.conf", "none"]) == (file, 1)

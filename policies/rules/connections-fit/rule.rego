@@ -10,7 +10,7 @@
 #   id: connections-fit
 #   severity: error
 #   scope: environment
-#   kinds: [{group: apps, kind: StatefulSet}]
+#   kinds: [{group: "", kind: ConfigMap}]
 #   parameters:
 #     pool:
 #       description: >-
@@ -33,32 +33,36 @@ import data.lib.reference
 import data.lib.report
 import data.lib.workload
 
-violation contains report.at(input.review.object, one.path, text) if {
-	some one in reference.config_maps(input.review.object)
-	one.key in {"", _file}
-	conf := inventory.named_beside(input.review.object, "", "ConfigMap", one.name).data[_file]
-	takes := _number(conf, "max_connections", 100) - _reserved(conf)
+violation contains report.at(input.review.object, ["data", _file, "max_connections"], text) if {
+	conf := input.review.object.data[_file]
+	is_string(conf)
+	reserved := _number(conf, "superuser_reserved_connections", 3) + _number(conf, "reserved_connections", 0)
+	takes := _number(conf, "max_connections", 100) - reserved
 	asks := sum([needed | some [_, needed] in _clients])
 	asks > takes
 	text := sprintf(
-		"takes %v connections (max_connections of %v, less what is reserved), but its clients may open %v at once: %v; raise max_connections, or lower their pools or maxReplicas",
-		[takes, _file, asks, concat(", ", sort([sprintf("%v %v", [name, needed]) | some [name, needed] in _clients]))],
+		"%v lets clients have %v connections, but these may open %v at once: %v; raise max_connections to %v, or lower their pools or maxReplicas",
+		[_file, takes, asks, concat(", ", sort([sprintf("%v %v", [name, needed]) | some [name, needed] in _clients])), asks + reserved],
 	)
 }
 
 _file := "postgresql.conf"
 
-# PostgreSQL's own defaults.
-_reserved(conf) := _number(conf, "superuser_reserved_connections", 3) + _number(conf, "reserved_connections", 0)
-
-# The last line of a name counts, as it does for PostgreSQL.
+# The last line of a name counts, as it does for PostgreSQL; where there is none, its own default.
 _number(conf, name, otherwise) := number if {
 	pattern := sprintf(`(?mi)^[ \t]*%s[ \t=]+'?([0-9]+)`, [name])
 	lines := regex.find_all_string_submatch_n(pattern, conf, -1)
 	number := to_number(lines[count(lines) - 1][1])
 } else := otherwise
 
-_hosts := client.hosts(input.review.object)
+# The servers that read this file, under each name that they are reached by.
+_hosts := {host |
+	some server in inventory.beside(input.review.object, "apps", "StatefulSet")
+	some read in reference.config_maps(server)
+	read.name == input.review.object.metadata.name
+	read.key in {"", _file}
+	some host in client.hosts(server)
+}
 
 _clients := [[report.name(found), needed] |
 	some found in inventory.pods

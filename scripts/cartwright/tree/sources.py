@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -51,7 +52,7 @@ class SourceMap:
                 return file, line
         of_kind = [(file, node) for file, node in self._objects(closure.resources) if _text(node, "kind") == kind]
         named = [(file, node) for file, node in of_kind if _text(node, "metadata", "name") == name]
-        if not named and (generated := self._generated(closure, kind, name)):
+        if not named and (generated := self._generated(closure, kind, name, field)):
             return generated
         # A component's object takes its name from the app in the build; the only one of its kind is the one meant.
         for file, node in named or (of_kind if len(of_kind) == 1 else []):
@@ -133,14 +134,41 @@ class SourceMap:
                     if depth:
                         yield file, line + offset, depth
 
-    def _generated(self, closure: Closure, kind: str, name: str) -> tuple[str, int] | None:
+    def _generated(self, closure: Closure, kind: str, name: str, field: Sequence[str | int]) -> tuple[str, int] | None:
         key = {"ConfigMap": "configMapGenerator", "Secret": "secretGenerator"}.get(kind, "")
+        found: list[tuple[str, int]] = []
         for kustomization in closure.kustomizations:
             for index, entry in enumerate(kustomization.content.get(key) or ()):
                 stem = str(entry.get("name", ""))
                 if stem and (name == stem or name.startswith(f"{stem}-")):
-                    return kustomization.path, self.line(kustomization, (key, index))
+                    if place := self._setting(kustomization, entry, field):
+                        return place
+                    found.append((kustomization.path, self.line(kustomization, (key, index))))
+        return found[0] if found else None
+
+    def _setting(
+        self, kustomization: Kustomization, entry: Mapping[str, Any], field: Sequence[str | int]
+    ) -> tuple[str, int] | None:
+        """Where a generator's file says ``data/KEY``, or a setting in a file of it: ``data/FILE/SETTING``."""
+        if len(field) < 2 or field[0] != "data":
+            return None
+        key, *settings = map(str, field[1:3])
+        for source in map(str, entry.get("files") or ()):
+            named, _, path = source.rpartition("=")
+            if key == (named or posixpath.basename(path)):
+                file = posixpath.normpath(posixpath.join(kustomization.folder, path))
+                return file, self._line_that_begins(file, *settings) or 1
+        for source in map(str, [*(entry.get("envs") or ()), *filter(None, [entry.get("env")])]):
+            file = posixpath.normpath(posixpath.join(kustomization.folder, source))
+            if line := self._line_that_begins(file, key):
+                return file, line
         return None
+
+    def _line_that_begins(self, file: str, word: str = "") -> int | None:
+        """The last line whose first word is this one: there it counts."""
+        pattern = re.compile(rf"\s*{re.escape(word)}\s*[=\s]")
+        lines = self._tree.text(file).splitlines() if word and self._tree.is_file(file) else []
+        return max((number for number, line in enumerate(lines, start=1) if pattern.match(line)), default=None)
 
 
 def _inline(patch: str, file: str) -> list[yaml.Node]:
