@@ -87,8 +87,8 @@ def _of_a_database_pool(job: str) -> Iterator[Case]:
         return {f'database_pool_connections{{job="{job}",pod="a",state="in_use"}}': values}
 
     alert = "DatabasePoolExhausted"
-    yield Case(job, alert, "ten in use", in_use("9x10 10x20"), ("10m", "15m"), ("16m",), labels={"pod": "a"})
-    yield Case(job, alert, "nine in use", in_use("9x30"), silent=("20m",))
+    yield Case(job, alert, "five in use", in_use("4x10 5x20"), ("10m", "15m"), ("16m",), labels={"pod": "a"})
+    yield Case(job, alert, "four in use", in_use("4x30"), silent=("20m",))
 
 
 def _of_upstreams(job: str) -> Iterator[Case]:

@@ -128,3 +128,18 @@ def _fired(rule: Mapping[str, Any], case: Case) -> Mapping[str, Any]:
         "exp_labels": {**rule["labels"], **case.labels},
         "exp_annotations": {name: filled(text) for name, text in rule["annotations"].items()},
     }
+
+
+def test_a_pool_counts_as_exhausted_at_the_number_of_connections_it_may_open(objects: Objects) -> None:
+    pools = {
+        one["metadata"]["labels"]["app.kubernetes.io/name"]: int(one["data"]["DATABASE_POOL_SIZE"])
+        + int(one["data"]["DATABASE_POOL_OVERFLOW"])
+        for _, one in objects("ConfigMap", environment="prod")
+        if "DATABASE_HOST" in one["data"]
+    }
+    limits = {
+        alert["labels"]["service"]: int(alert["expr"].rpartition(">= ")[2])
+        for alert in _alerts(objects)
+        if alert["alert"] == "DatabasePoolExhausted"
+    }
+    assert limits == pools

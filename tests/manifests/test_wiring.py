@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from cartwright.tree.applications import Application
-from cartwright.tree.repository import Tree
 
 from .conftest import containers, pod_template
 
@@ -168,11 +167,11 @@ def test_bindings_name_a_role_and_an_account_that_exist(objects: Objects, enviro
 
 
 def test_metrics_are_declared_in_the_dependency_map_where_there_is_a_service_monitor(
-    tree: Tree, documents: Callable[[str], list[dict[str, Any]]]
+    objects: Objects, documents: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     (declared,) = documents("apps/dependencies.yaml")
     monitored = {
-        f"{path.parent.parent.name}/{path.parent.name}" for path in (tree.root / "apps").glob("*/*/servicemonitor.yaml")
+        application.app for application, one in objects("ServiceMonitor") if "namespaceSelector" not in one["spec"]
     }
     assert {app for app, entry in declared["apps"].items() if "metrics" in entry} == monitored
 

@@ -11,12 +11,12 @@ from cartwright.tools import require
 from cartwright.tree.repository import FolderTree, find_root
 
 _LEAST = {
-    "rules": {"rules": 115, "errors": 110},
-    "cases": {"cases": 1195, "must fail": 668, "must pass": 527},
-    "library": {"Rego tests": 140},
-    "coverage": {"files": 141, "per cent of lines": 99.0},
-    "engines": {"cases": 1068, "rendered objects": 300},
-    "mutations": {"mutations": 166, "rules that they break": 115},
+    "rules": {"rules": 116, "errors": 111},
+    "cases": {"cases": 1208, "must fail": 676, "must pass": 532},
+    "library": {"Rego tests": 145},
+    "coverage": {"files": 143, "per cent of lines": 99.0},
+    "engines": {"cases": 1081, "rendered objects": 300},
+    "mutations": {"mutations": 168, "rules that they break": 116},
 }
 """How much is tried at least: a proof of nothing has no fault."""
 _FAILS = "test_a if { false }\n"

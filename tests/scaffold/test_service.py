@@ -1,9 +1,10 @@
-"""``cartwright new service``: what it makes passes every check, works, and has its model's shape."""
+"""``cartwright new service``: what it makes passes every check, works, fits, and holds only what was asked for."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
 from cartwright.tree.render import render
 from cartwright.tree.repository import open_tree
-from cartwright.yaml.lines import drop, insert_after, rename
+from cartwright.yaml.lines import insert_after
 from cartwright.yaml.read import load
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,10 @@ pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTENT = ("apps", "argocd", "clusters", "environments", "policies", "services")
 TODAY = date(2030, 1, 1)
+EVERYTHING = Service(
+    name="gift-cards", port=9000, database=True, events=True, redis=True, calls=("catalog", "shop/orders")
+)
+OPTIONS = ["--port", "9000", "--database", "--events", "--redis", "--calls", "catalog", "--calls", "shop/orders"]
 
 
 @pytest.fixture
@@ -87,8 +92,8 @@ def run_tests(root: Path, service: Service, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "module"),
-    [(["gift-cards"], "gift_cards"), (["pings", "--no-database", "--port", "9000"], "pings")],
-    ids=["with a database", "without a database"],
+    [(["pings"], "pings"), (["gift-cards", "--database"], "gift_cards"), (["gift-cards", *OPTIONS], "gift_cards")],
+    ids=["with nothing", "with a database", "with everything"],
 )
 def test_every_check_passes_right_after(copy: Path, words: list[str], module: str) -> None:
     before = content(copy / "argocd")
@@ -107,67 +112,154 @@ def test_every_check_passes_right_after(copy: Path, words: list[str], module: st
 
 
 @pytest.mark.services
-def test_the_tests_of_a_service_with_a_database_pass(copy: Path, tmp_path: Path) -> None:
-    service = Service(name="gift-cards")
+@pytest.mark.parametrize(
+    "service", [Service(name="gift-cards", database=True), EVERYTHING], ids=["alone", "everything"]
+)
+def test_the_tests_of_a_service_with_a_database_pass(copy: Path, tmp_path: Path, service: Service) -> None:
     write_scaffold(copy, make_scaffold(open_tree(copy), service, today=TODAY))
     run_tests(copy, service, tmp_path)
 
 
-def test_the_tests_of_a_service_without_a_database_pass(copy: Path, tmp_path: Path) -> None:
-    service = Service(name="pings", database=False)
+def test_the_tests_of_a_service_with_nothing_pass(copy: Path, tmp_path: Path) -> None:
+    service = Service(name="pings")
     write_scaffold(copy, make_scaffold(open_tree(copy), service, today=TODAY))
     run_tests(copy, service, tmp_path)
 
 
-def test_it_renders_to_the_objects_of_the_model_in_every_environment(copy: Path) -> None:
-    write_scaffold(copy, make_scaffold(open_tree(copy), Service(name="parcels"), today=TODAY))
-    for environment in ("dev", "staging", "prod"):
-        model, new = (objects(copy, f"shop/{name}", environment) for name in ("catalog", "parcels"))
-        for key in [key for key in (*model, *new) if key[0] in {"NetworkPolicy", "ConfigMap"}]:
-            model.pop(key, None)  # who calls it differs, and the name of a generated ConfigMap hashes its content
-            new.pop(key, None)
-        as_model = json.loads(rename(json.dumps([[*key, value] for key, value in new.items()]), "parcels", "catalog"))
-        expected = json.loads(json.dumps([[*key, value] for key, value in model.items()]))
-        assert [_pinless(one) for one in as_model] == [_pinless(one) for one in expected]
+def test_at_most_150_lines_are_made_and_a_base_has_at_most_60(copy: Path) -> None:
+    def lines(service: Service, folder: str = "") -> int:
+        scaffold = make_scaffold(open_tree(copy), service, today=TODAY)
+        return sum(
+            len(text.splitlines())
+            for path, text in scaffold.created.items()
+            # Generated from the map of dependencies: as long as the edges of the app ask for.
+            if path.startswith(folder) and not path.endswith("networkpolicy.yaml")
+        )
+
+    assert lines(Service(name="pings")) <= 150
+    # What is asked for besides comes on top: a table, its migration and its tests; clients, a cache, a consumer.
+    assert lines(Service(name="pings", database=True)) <= 225
+    assert lines(EVERYTHING) <= 300
+    assert lines(EVERYTHING, "apps/") <= 60
 
 
-def _pinless(value: Any) -> Any:
-    """Without image pins and the hash suffixes of ConfigMaps, which differ by right."""
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_its_objects_are_those_of_a_service_that_is_there(copy: Path, environment: str) -> None:
+    service = Service(name="parcels", database=True, events=True)
+    write_scaffold(copy, make_scaffold(open_tree(copy), service, today=TODAY))
+    model, new = (objects(copy, f"shop/{name}", environment) for name in ("catalog", "parcels"))
+    # Who calls it differs, the name of a generated ConfigMap hashes its content, and it has no alert of its own.
+    for key in [key for key in (*model, *new) if key[0] in {"NetworkPolicy", "ConfigMap", "PrometheusRule"}]:
+        model.pop(key, None)
+        new.pop(key, None)
+    renamed = re.sub(r"\bparcels\b", "catalog", json.dumps([[*key, value] for key, value in new.items()]))
+    expected = json.loads(json.dumps([[*key, value] for key, value in model.items()]))
+    assert [_comparable(one) for one in json.loads(renamed)] == [_comparable(one) for one in expected]
+
+
+def _comparable(value: Any) -> Any:
+    """Without what differs by right: pins, hash suffixes of ConfigMaps, and the sizes that an overlay sets."""
     if isinstance(value, dict):
-        return {key: _pinless(item) for key, item in value.items() if key not in {"image", "configMapRef"}}
-    return [_pinless(item) for item in value] if isinstance(value, list) else value
+        return {
+            key: _comparable(item) for key, item in value.items() if key not in {"image", "configMapRef", "resources"}
+        }
+    return [_comparable(item) for item in value] if isinstance(value, list) else value
 
 
-def test_the_code_has_the_files_of_the_model(copy: Path) -> None:
-    scaffold = make_scaffold(open_tree(copy), Service(name="parcels"), today=TODAY)
-    made = {path.removeprefix("services/parcels/") for path in scaffold.created if path.startswith("services/")}
-    model = copy / "services/catalog"
-    files = {str(path.relative_to(model)) for path in model.rglob("*") if path.is_file()}
-    # A new service takes part in no events yet.
-    wanted = {name for name in files if "events" not in name}
-    assert len(wanted) == len(files) - 3
-    assert made == {path.replace("catalog", "parcels").replace("0001_product", "0001_item") for path in wanted}
+_COMMON = ["ServiceDown", "ServiceErrorRatioHigh", "ServiceSlow"]
 
 
-def test_a_service_without_a_database_names_none(copy: Path) -> None:
-    scaffold = make_scaffold(open_tree(copy), Service(name="pings", database=False), today=TODAY)
-    for path, text in scaffold.created.items():
-        # `orders` and others stay named where the scraper's or the resolver's rules are; a database nowhere.
-        assert "database" not in text.lower(), path
-        assert "catalog" not in text, path
-    assert "apps/data/postgresql/job.yaml" not in scaffold.edited
+@pytest.mark.parametrize(
+    ("service", "secrets", "alerts", "edges"),
+    [
+        pytest.param(Service(name="pings"), set(), _COMMON, [], id="nothing"),
+        pytest.param(
+            Service(name="pings", database=True),
+            {"pings-database"},
+            [*_COMMON, "DatabasePoolExhausted"],
+            ["data/postgresql"],
+            id="a database",
+        ),
+        pytest.param(Service(name="pings", events=True), {"rabbitmq-auth"}, _COMMON, ["data/rabbitmq"], id="events"),
+        pytest.param(Service(name="pings", redis=True), {"redis-auth"}, _COMMON, ["data/redis"], id="Redis"),
+        pytest.param(
+            Service(name="pings", calls=("orders", "shop/orders")),
+            set(),
+            [*_COMMON, "UpstreamFailing"],
+            ["shop/orders"],
+            id="a call",
+        ),
+    ],
+)
+def test_it_gets_what_was_asked_for_and_nothing_else(
+    copy: Path, service: Service, secrets: set[str], alerts: list[str], edges: list[str]
+) -> None:
+    scaffold = make_scaffold(open_tree(copy), service, today=TODAY)
+    write_scaffold(copy, scaffold)
+    made = objects(copy, "shop/pings", "prod")
+    assert set(re.findall(r"'secretKeyRef': {'key': 'password', 'name': '([^']+)'}", str(made))) == secrets
+    (rule,) = (content for (kind, _), content in made.items() if kind == "PrometheusRule")
+    assert [one["alert"] for group in rule["spec"]["groups"] for one in group["rules"]] == alerts
+    assert ("Job", "pings-migration") in made or not service.database
+    declared = load(scaffold.edited["apps/dependencies.yaml"], "map")["apps"]["shop/pings"]
+    assert [call["to"] for call in declared["calls"]] == edges
+    assert ("apps/data/postgresql/job.yaml" in scaffold.edited) == service.database
+    assert not any("stock" in text.lower() for text in scaffold.created.values())
 
 
 def test_the_port_is_the_same_in_container_settings_and_network_rules(copy: Path) -> None:
-    scaffold = make_scaffold(open_tree(copy), Service(name="pings", port=9000, database=False), today=TODAY)
-    assert "containerPort: 9000" in scaffold.created["apps/shop/pings/deployment.yaml"]
+    scaffold = make_scaffold(open_tree(copy), Service(name="pings", port=9000), today=TODAY)
+    write_scaffold(copy, scaffold)
+    made = objects(copy, "shop/pings", "dev")
+    (container,) = made["Deployment", "pings"]["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": 9000, "protocol": "TCP"}]
     assert "PORT=9000\n" in scaffold.created["apps/shop/pings/config.env"]
     policy = load(scaffold.created["apps/shop/pings/networkpolicy.yaml"], "policy")
     assert policy["spec"]["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 9000}]
 
 
+# --- whether it fits --------------------------------------------------------------------------------
+
+
+def _edit(file: Path, pattern: str, new: str) -> int:
+    """Replace the only text that matches; its line."""
+    text = file.read_text()
+    (found,) = re.finditer(pattern, text)
+    file.write_text(text[: found.start()] + new + text[found.end() :])
+    return text[: found.start()].count("\n") + 1
+
+
+def test_a_service_whose_connections_no_longer_fit_is_told_which_number_to_raise(copy: Path) -> None:
+    conf = "apps/data/postgresql/postgresql.conf"
+    # What prod asks for today, to the last connection: ten pods of each service with five, and a Job each.
+    line = _edit(copy / conf, r"(?m)^max_connections = \d+$", "max_connections = 105")
+    assert cartwright("new", "service", "pings").returncode == 0
+    made = cartwright("new", "service", "parcels", "--database")
+    assert (made.returncode, made.stderr) == (1, "")
+    (told,) = (one for one in made.stdout.splitlines() if one.startswith("does not fit: "))
+    assert told.startswith(f"does not fit: {conf}:{line}: ConfigMap/postgresql-")
+    assert "parcels 50, parcels-migration 1; raise max_connections to 156, or " in told
+    _edit(copy / conf, r"max_connections = 105", "max_connections = 156")
+    assert json.loads(cartwright("check", "--format", "json").stdout)["findings"] == []
+
+
+def test_a_service_that_no_longer_fits_its_namespace_is_told_which_number_to_raise(copy: Path) -> None:
+    quota = "clusters/staging/quotas/shop.yaml"
+    # Three services of five pods each, and two migration Jobs.
+    line = _edit(copy / quota, r'(?m)(?<=^    pods: )"?\d+"?$', '"17"')
+    assert json.loads(cartwright("check", "--format", "json").stdout)["findings"] == []
+    made = cartwright("new", "service", "pings")
+    assert made.returncode == 1
+    (told,) = (one for one in made.stdout.splitlines() if one.startswith("does not fit: "))
+    assert told.startswith(f"does not fit: {quota}:{line}: ")
+    assert "allows 17 of pods, but what its namespace holds may need 22 at once; raise it" in told
+
+
+# --- what it changes --------------------------------------------------------------------------------
+
+
 def test_files_that_exist_change_by_added_lines_alone(copy: Path) -> None:
-    scaffold = make_scaffold(open_tree(copy), Service(name="parcels"), today=TODAY)
+    scaffold = make_scaffold(open_tree(copy), Service(name="parcels", database=True), today=TODAY)
     assert set(scaffold.edited) == {
         "apps/data/postgresql/job.yaml",
         "apps/data/postgresql/networkpolicy.yaml",
@@ -181,7 +273,7 @@ def test_files_that_exist_change_by_added_lines_alone(copy: Path) -> None:
 
 
 def test_the_missing_digest_is_waived_by_name_for_thirty_days(copy: Path) -> None:
-    scaffold = make_scaffold(open_tree(copy), Service(name="parcels"), today=TODAY)
+    scaffold = make_scaffold(open_tree(copy), Service(name="parcels", database=True), today=TODAY)
     old = load((copy / "policies/waivers.yaml").read_text(), "old")["waivers"]
     added = load(scaffold.edited["policies/waivers.yaml"], "new")["waivers"][len(old) :]
     assert [(one["rule"], one["object"]["kind"], one["object"]["name"], one["expires"]) for one in added] == [
@@ -195,7 +287,7 @@ def test_the_missing_digest_is_waived_by_name_for_thirty_days(copy: Path) -> Non
 
 def test_the_first_waiver_finds_its_place_in_an_empty_list(copy: Path) -> None:
     (copy / "policies/waivers.yaml").write_text("# none\nwaivers: []\n")
-    scaffold = make_scaffold(open_tree(copy), Service(name="pings", database=False), today=TODAY)
+    scaffold = make_scaffold(open_tree(copy), Service(name="pings"), today=TODAY)
     text = scaffold.edited["policies/waivers.yaml"]
     assert text.startswith("# none\nwaivers:\n  - rule: pinned-image\n")
     assert len(load(text, "waivers")["waivers"]) == 1
@@ -229,16 +321,25 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(copy: Path, nam
     assert content(copy) == before
 
 
+@pytest.mark.parametrize("wanted", ["nobody", "pings", "data/redis"], ids=["unknown", "itself", "no service"])
+def test_who_can_not_be_called_is_refused_and_the_services_are_named(copy: Path, wanted: str) -> None:
+    before = content(copy)
+    done = cartwright("new", "service", "pings", "--calls", wanted)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"'{wanted}' is no service to call (services are: catalog, gateway, orders)" in done.stderr
+    assert content(copy) == before
+
+
 def test_an_environment_without_the_model_is_named(copy: Path) -> None:
     (copy / "environments/staging/shop/catalog/kustomization.yaml").unlink()
     with pytest.raises(UserError) as caught:
-        make_scaffold(open_tree(copy), Service(name="parcels"), today=TODAY)
+        make_scaffold(open_tree(copy), Service(name="parcels", database=True), today=TODAY)
     assert caught.value.file == "environments/staging/shop/catalog/kustomization.yaml"
 
 
 def test_a_failure_half_way_takes_everything_back(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(copy)
-    scaffold = make_scaffold(open_tree(copy), Service(name="parcels"), today=TODAY)
+    scaffold = make_scaffold(open_tree(copy), Service(name="parcels", database=True), today=TODAY)
     real = Path.replace
 
     def full(self: Path, target: Path) -> Path:
@@ -267,18 +368,8 @@ b: {c: d}
 """
 
 
-def test_an_entry_is_dropped_with_its_lines_and_no_others() -> None:
-    assert drop(TEXT, ["a", 1], file="t") == TEXT.replace("  - two:\n      deep: |\n        text\n", "")
-    assert drop(TEXT, ["b"], file="t") == TEXT.replace("b: {c: d}\n", "")
-
-
 def test_lines_are_put_behind_an_entry() -> None:
     assert insert_after(TEXT, ["a", -1], "  - four\n", file="t") == TEXT.replace("- three\n", "- three\n  - four\n")
     assert insert_after("a: 1", ["a"], "b: 2\n", file="t") == "a: 1\nb: 2\n"
     with pytest.raises(UserError, match=r"t:2: has no 'a\.7'"):
         insert_after(TEXT, ["a", 7], "x", file="t")
-
-
-def test_only_whole_words_are_renamed() -> None:
-    text = "catalog catalog-migration catalogs pre_catalog data/catalog catalog.shop"
-    assert rename(text, "catalog", "x") == "x x-migration catalogs pre_catalog data/x x.shop"

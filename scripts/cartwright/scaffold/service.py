@@ -1,12 +1,13 @@
-"""What a new service consists of. Its manifests are derived from those of the catalog service as they are now."""
+"""What a new service consists of: a small base on the shared components, overlays like the model's, code and tests."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,18 +20,18 @@ from cartwright.tree.dependencies import FILE as DEPENDENCIES
 from cartwright.tree.dependencies import SCHEMA as DEPENDENCIES_SCHEMA
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import FolderTree
-from cartwright.yaml.edit import Edit, edit
-from cartwright.yaml.lines import drop, insert_after, rename
+from cartwright.yaml.lines import insert_after
 from cartwright.yaml.read import load
 from cartwright.yaml.scalars import needs_quotes
 
 __all__ = ["Service", "make_scaffold"]
 
 MODEL = "catalog"
-"""The service whose base and overlays the new one gets."""
+"""The service that tells in which environments a service runs, with which components there and with how many pods."""
 GROUP = "shop"
 _DATABASES = "apps/data/postgresql/job.yaml"
 _WAIVERS = "policies/waivers.yaml"
+_AUTOSCALER = "apps/components/autoscaling/horizontalpodautoscaler.yaml"
 _WAIVER_DAYS = 30
 _DEFAULT_PORT = 8080
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,28}[a-z0-9])?")
@@ -39,14 +40,20 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Service:
-    """The service to be created."""
+    """The service to be created. It gets what is asked for and nothing else."""
 
     name: str
     """Name of its app: a DNS label of at most 30 characters (its migration Job's name is longer)."""
     port: int = _DEFAULT_PORT
     """TCP port that its container listens on."""
-    database: bool = True
+    database: bool = False
     """Whether it has a PostgreSQL database, with migrations."""
+    events: bool = False
+    """Whether it takes part in events, through RabbitMQ."""
+    redis: bool = False
+    """Whether it uses Redis."""
+    calls: tuple[str, ...] = ()
+    """The services that it calls over HTTP, each ``name`` or ``group/name``."""
 
     @property
     def module(self) -> str:
@@ -54,22 +61,58 @@ class Service:
         return self.name.replace("-", "_")
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A service that the new one calls."""
+
+    app: str
+    """``group/name``."""
+    port: int
+    """Of its pods."""
+
+    @property
+    def name(self) -> str:
+        return self.app.partition("/")[2]
+
+    @property
+    def setting(self) -> str:
+        """The setting with its address."""
+        return f"{self.name.replace('-', '_')}_url"
+
+    @property
+    def title(self) -> str:
+        """The class of its client."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+    @property
+    def url(self) -> str:
+        """Its Service's address."""
+        group, _, name = self.app.partition("/")
+        return f"http://{name}.{group}.svc"
+
+
 def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffold:
     """Everything that the service adds and changes; nothing is written here.
 
     Raises:
-        UserError: the name can't be used, or is; or a file that is derived from or added to is not as expected.
+        UserError: the name can't be used, or is; it calls what is no service; or a file that is derived from or added
+            to is not as expected.
     """
     _require_free(tree, service)
+    calls = _calls(tree, service)
     environments = list(load_environments(tree))
     code = f"services/{service.module}"
     base = f"apps/{GROUP}/{service.name}"
     overlays = [f"environments/{environment}/{GROUP}/{service.name}" for environment in environments]
-    created = {f"{code}/{path}": text for path, text in _code(service)}
-    created |= {f"{base}/{path}": text for path, text in _base(tree, service)}
-    for environment, folder in zip(environments, overlays, strict=True):
-        created[f"{folder}/kustomization.yaml"] = _overlay(tree, service, environment)
-    edited = {DEPENDENCIES: _dependencies(tree, service)}
+    models = [_model(tree, environment) for environment in environments]
+    words = _words(service, calls, models[0]["images"][0]["name"].rpartition("/")[0])
+    created = {f"{code}/{path}": text for path, text in _code(service, words)}
+    for name in ("config.env", "deployment.yaml", "kustomization.yaml"):
+        created[f"{base}/{name}"] = _fill(f"base/{name}.j2", words)
+    for folder, model in zip(overlays, models, strict=True):
+        wanted = {"components": model.get("components", []), "bounds": _bounds(tree, model)}
+        created[f"{folder}/kustomization.yaml"] = _fill("base/overlay.yaml.j2", words | wanted)
+    edited = {DEPENDENCIES: _dependencies(tree, service, calls)}
     for path, text in _policies(tree, edited[DEPENDENCIES]).items():
         if path.startswith(f"{base}/"):
             created[path] = text
@@ -102,10 +145,87 @@ def _places(tree: FolderTree, name: str) -> Iterable[Path]:
     yield from tree.root.glob(f"environments/*/*/{name}")
 
 
-def _code(service: Service) -> Iterable[tuple[str, str]]:
+def _calls(tree: FolderTree, service: Service) -> list[_Call]:
+    """What it calls, each once, in the order given."""
+    apps = load(tree.text(DEPENDENCIES), DEPENDENCIES)["apps"]
+    services = {key.partition("/")[2]: key for key in apps if key.startswith(f"{GROUP}/")}
+    found = []
+    for wanted in dict.fromkeys(name.removeprefix(f"{GROUP}/") for name in service.calls):
+        if wanted not in services:
+            raise UserError(f"'{wanted}' is no service to call", hint=f"services are: {', '.join(sorted(services))}")
+        found.append(_Call(app=services[wanted], port=apps[services[wanted]]["metrics"]))
+    return found
+
+
+def _model(tree: FolderTree, environment: str) -> dict[str, Any]:
+    """The model's overlay in an environment."""
+    path = f"environments/{environment}/{GROUP}/{MODEL}/kustomization.yaml"
+    content: dict[str, Any] = load(tree.text(path), path)
+    if not content.get("images"):
+        raise UserError("names no image", file=path)
+    return content
+
+
+def _bounds(tree: FolderTree, model: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The numbers of pods that the model's overlay sets for its autoscaler, where the component has others."""
+    usual = load(tree.text(_AUTOSCALER), _AUTOSCALER)["spec"]
+    operations = [
+        operation
+        for patch in model.get("patches", [])
+        if patch.get("target", {}).get("kind") == "HorizontalPodAutoscaler"
+        for operation in load(patch["patch"], _AUTOSCALER)
+    ]
+    found = [(str(one["path"]).rpartition("/")[2], one["value"]) for one in operations]
+    return [(field, value) for field, value in found if usual.get(field) != value]
+
+
+def _words(service: Service, calls: list[_Call], images: str) -> dict[str, Any]:
+    """What the templates are filled with."""
+    asked = [
+        (service.database, "DATABASE_PASSWORD", f"{service.name}-database"),
+        (service.events, "RABBITMQ_PASSWORD", "rabbitmq-auth"),
+        (service.redis, "REDIS_PASSWORD", "redis-auth"),
+    ]
+    others: dict[str, Any] = {call.setting: f"http://{call.name}.test" for call in calls}
+    if service.redis:
+        others |= {"redis_host": "127.0.0.1", "redis_port": 1, "redis_password": "nobody-asks-for-it"}
+    packages = {
+        "alembic": service.database,
+        "cartwright-kit": True,
+        "fastapi": True,
+        "pydantic": bool(calls),
+        "redis": service.redis,
+        "sqlalchemy[asyncio]": service.database,
+        "structlog": service.events,
+    }
+    resources = ["kit.Database(settings)"] if service.database else []
+    resources += [f"{call.title}(str(settings.{call.setting}))" for call in calls]
+    resources += ["Cache(settings)"] if service.redis else []
+    if service.events:
+        resources.append(f'kit.Consumer(settings, exchange="orders", queue="{service.name}.orders", handle=on_event)')
+    return {
+        "name": service.name,
+        "group": GROUP,
+        "module": service.module,
+        "port": service.port,
+        "images": images,
+        "database": service.database,
+        "events": service.events,
+        "redis": service.redis,
+        "calls": calls,
+        "secrets": [(variable, secret) for is_asked, variable, secret in asked if is_asked],
+        "dependencies": [package for package, is_asked in packages.items() if is_asked],
+        "resources": resources,
+        "others": others,
+        "extra": (", **OTHERS" if others else "") + (", **unreachable_rabbitmq()" if service.events else ""),
+    }
+
+
+@functools.cache
+def _engine() -> Any:
     import jinja2
 
-    engine = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - the output is code and no HTML
@@ -113,88 +233,48 @@ def _code(service: Service) -> Iterable[tuple[str, str]]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = {
-        "name": service.name,
-        "module": service.module,
-        "title": "".join(part.capitalize() for part in service.name.split("-")),
-        "database": service.database,
-    }
-    for kind in ("common", "database" if service.database else "plain"):
+
+
+def _fill(template: str, words: Mapping[str, Any]) -> str:
+    return str(_engine().get_template(template).render(words))
+
+
+def _code(service: Service, words: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for kind in ("code", "database") if service.database else ("code",):
         for file in sorted((_TEMPLATES / kind).rglob("*.j2")):
             path = file.relative_to(_TEMPLATES / kind).as_posix().removesuffix(".j2")
-            text = engine.get_template(file.relative_to(_TEMPLATES).as_posix()).render(words)
+            text = _fill(file.relative_to(_TEMPLATES).as_posix(), words)
             yield path.replace("src/package/", f"src/{service.module}/"), text
 
 
-def _base(tree: FolderTree, service: Service) -> Iterable[tuple[str, str]]:
-    """The model's base, renamed; without a database, less what only a database needs."""
-    for path in tree.walk(f"apps/{GROUP}/{MODEL}"):
-        name = Path(path).name
-        if name == "networkpolicy.yaml" or (name == "job.yaml" and not service.database):
-            continue
-        text = tree.text(path)
-        if not service.database:
-            text = _without_database(text, name, path)
-        if name == "config.env" and service.port != _DEFAULT_PORT:
-            text += f"PORT={service.port}\n"
-        if name == "deployment.yaml":
-            text = text.replace(f"containerPort: {_DEFAULT_PORT}", f"containerPort: {service.port}")
-        if name == "kustomization.yaml":
-            text = re.sub(r"\A#.*\n", f"# The {MODEL} service.\n", text)
-        yield name, _renamed(text, service)
-
-
-def _renamed(text: str, service: Service) -> str:
-    """The model's words made the service's: its package and image go by the module's name."""
-    for pattern in (rf"\b{MODEL}(?=\.migrate\b)", rf"(?<=cartwright/){MODEL}\b"):
-        text = re.sub(pattern, service.module, text)
-    return rename(text, MODEL, service.name)
-
-
-def _without_database(text: str, name: str, path: str) -> str:
-    if name == "config.env":
-        return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("DATABASE_"))
-    if name == "kustomization.yaml":
-        return drop(text, ["resources", load(text, path)["resources"].index("job.yaml")], file=path)
-    if name == "deployment.yaml":
-        place: list[str | int] = ["spec", "template", "spec", "containers", 0, "env"]
-        variables = load(text, path)["spec"]["template"]["spec"]["containers"][0]["env"]
-        kept = [one for one in variables if not one["name"].startswith("DATABASE_")]
-        for index in reversed(range(len(variables))):
-            if kept and variables[index] not in kept:
-                text = drop(text, [*place, index], file=path)
-        return text if kept else drop(text, place, file=path)
-    if name == "prometheusrule.yaml":
-        for at, group in reversed(list(enumerate(load(text, path)["spec"]["groups"]))):
-            for index, rule in reversed(list(enumerate(group["rules"]))):
-                if rule.get("alert", "").startswith("Database"):
-                    text = drop(text, ["spec", "groups", at, "rules", index], file=path)
-    return text
-
-
-def _overlay(tree: FolderTree, service: Service, environment: str) -> str:
-    """The model's overlay, renamed, with the tag of a service that is not built yet, and so without a digest."""
-    path = f"environments/{environment}/{GROUP}/{MODEL}/kustomization.yaml"
-    text = tree.text(path)
-    for index, image in enumerate(load(text, path).get("images", [])):
-        text = edit(text, [Edit(path=("images", index, "newTag"), value="0.1.0")], file=path)
-        if "digest" in image:
-            text = drop(text, ["images", index, "digest"], file=path)
-    return _renamed(text, service)
-
-
-def _dependencies(tree: FolderTree, service: Service) -> str:
+def _dependencies(tree: FolderTree, service: Service, calls: list[_Call]) -> str:
     text = tree.text(DEPENDENCIES)
     apps = load(text, DEPENDENCIES)["apps"]
     last = next(key for key in reversed(apps) if key.startswith(f"{GROUP}/"))
+    edges = [(call.app, call.port) for call in calls]
+    for is_asked, app in (
+        (service.database, "data/postgresql"),
+        (service.events, "data/rabbitmq"),
+        (service.redis, "data/redis"),
+    ):
+        if is_asked:
+            edges.append((app, _port(apps, app)))
     lines = ["", f"  {GROUP}/{service.name}:"]
     if service.database:
-        lines += [f"    pods: [{service.name}, {service.name}-migration]", f"    metrics: {service.port}", "    calls:"]
-        port = next(call["port"] for call in apps[f"{GROUP}/{MODEL}"]["calls"] if call["to"] == "data/postgresql")
-        lines += [f"      - {{to: data/postgresql, port: {port}}}"]
-    else:
-        lines += [f"    metrics: {service.port}", "    calls: []"]
+        lines.append(f"    pods: [{service.name}, {service.name}-migration]")
+    lines.append(f"    metrics: {service.port}")
+    lines += (
+        ["    calls:", *(f"      - {{to: {app}, port: {port}}}" for app, port in edges)] if edges else ["    calls: []"]
+    )
     return insert_after(text, ["apps", last], "\n".join(lines) + "\n", file=DEPENDENCIES)
+
+
+def _port(apps: Mapping[str, Any], app: str) -> int:
+    """The port under which others call an app already."""
+    ports = [call["port"] for one in apps.values() for call in one["calls"] if call["to"] == app]
+    if not ports:
+        raise UserError(f"nobody calls {app} yet, so its port is not known", file=DEPENDENCIES)
+    return int(ports[0])
 
 
 def _policies(tree: FolderTree, dependencies: str) -> dict[str, str]:

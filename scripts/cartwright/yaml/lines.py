@@ -1,4 +1,4 @@
-"""Taking single entries out of a YAML text, or putting lines behind one, with every other line as it was.
+"""Putting lines behind an entry of a YAML text, with every other line as it was.
 
 For our own block-style files, whose entries begin on lines of their own.
 """
@@ -12,18 +12,7 @@ import yaml
 from cartwright.kernel.errors import UserError
 from cartwright.yaml.read import nodes
 
-__all__ = ["drop", "insert_after", "rename"]
-
-
-def drop(text: str, path: Sequence[str | int], *, file: str) -> str:
-    """The text without the entry at ``path``: a key with its value, or an item of a list.
-
-    Raises:
-        UserError: there is no such entry.
-    """
-    first, last = _lines(text, path, file)
-    lines = text.splitlines(keepends=True)
-    return "".join(lines[:first] + lines[last + 1 :])
+__all__ = ["insert_after"]
 
 
 def insert_after(text: str, path: Sequence[str | int], new: str, *, file: str) -> str:
@@ -32,22 +21,15 @@ def insert_after(text: str, path: Sequence[str | int], new: str, *, file: str) -
     Raises:
         UserError: there is no such entry.
     """
-    last = _lines(text, path, file)[1]
+    last = _end(text, path, file)
     lines = text.splitlines(keepends=True)
     if not lines[last].endswith("\n"):
         lines[last] += "\n"
     return "".join([*lines[: last + 1], new, *lines[last + 1 :]])
 
 
-def rename(text: str, old: str, new: str) -> str:
-    """The text with each whole word ``old`` replaced; ``old-x`` and ``x/old`` hold it, ``older`` does not."""
-    import re
-
-    return re.sub(rf"(?<![A-Za-z0-9_]){re.escape(old)}(?![A-Za-z0-9_])", new, text)
-
-
-def _lines(text: str, path: Sequence[str | int], file: str) -> tuple[int, int]:
-    """First and last line of an entry, from 0."""
+def _end(text: str, path: Sequence[str | int], file: str) -> int:
+    """The last line of an entry, from 0."""
     node = next(nodes(text, file))
     first = 0
     for step in path:
@@ -66,7 +48,7 @@ def _lines(text: str, path: Sequence[str | int], file: str) -> tuple[int, int]:
     last, lines = max(first, _last(node)), text.splitlines()
     while not lines[last].strip():
         last -= 1  # a block of text ends behind the blank lines that follow it
-    return first, last
+    return last
 
 
 def _last(node: yaml.Node) -> int:
