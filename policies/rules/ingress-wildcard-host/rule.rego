@@ -1,8 +1,8 @@
 # METADATA
 # title: Routes name the hosts that they serve
 # description: >-
-#   A route for every host, or for every host of a domain, also answers for names that somebody else points at the cluster,
-#   and takes requests that were meant for another app.
+#   A route for every host, or for every host of a domain, also answers for names that somebody else points at the
+#   cluster, and takes requests for other apps.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/ingress/
 #     description: Kubernetes on Ingress
@@ -23,7 +23,8 @@
 #       items: {type: string}
 #       default: []
 #   example: {bad: wildcard, good: host}
-#   remedy: Write one rule for each host. A wildcard that is meant stands in the parameter `hosts` in environment.yaml.
+#   remedy: >-
+#     Write one rule for each host. Add an intended wildcard to the parameter `hosts` in environment.yaml.
 package cartwright.rules.ingress_wildcard_host
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: Finished Jobs are cleared away
+# title: Finished Jobs are deleted
 # description: >-
-#   A finished Job and its pods stay until somebody deletes them: lists fill up, and a Job of the same name cannot be
-#   applied again. Argo CD deletes the Jobs that are its hooks; a CronJob keeps as many as its history limits say.
+#   A finished Job and its pods stay until somebody deletes them: lists fill up, and a Job of the same name can't be
+#   applied again. Argo CD deletes its hook Jobs, and a CronJob keeps as many as its history limits say.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
 #     description: Kubernetes on finished Jobs
@@ -26,8 +26,7 @@
 #       type: integer
 #       minimum: 0
 #       default: 5
-#   remedy: >-
-#     Make the Job a hook of Argo CD, or set ttlSecondsAfterFinished. Keep the history limits of a CronJob small.
+#   remedy: Make the Job an Argo CD hook, or set ttlSecondsAfterFinished. Keep the history limits of a CronJob small.
 package cartwright.rules.job_ttl
 
 import data.lib.report

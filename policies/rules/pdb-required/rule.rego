@@ -1,8 +1,8 @@
 # METADATA
 # title: Workloads with several pods have a disruption budget
 # description: >-
-#   Whoever drains a node, for an upgrade or to save money, may take every pod of a workload at once unless a
-#   PodDisruptionBudget says how many must stay.
+#   Without a PodDisruptionBudget, draining a node for an upgrade or to save money may remove every pod of a workload at
+#   once.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #     description: Kubernetes on disruption budgets
@@ -21,8 +21,8 @@
 #       default: 2
 #   example: {bad: two-pods, good: budget}
 #   remedy: >-
-#     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector; the component disruption-budget
-#     has one.
+#     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector, or use the component
+#     disruption-budget.
 package cartwright.rules.pdb_required
 
 import data.lib.budget

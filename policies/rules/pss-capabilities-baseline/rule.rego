@@ -17,7 +17,7 @@
 #       type: string
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
-#   remedy: Remove from securityContext.capabilities.add what is not among those that baseline allows.
+#   remedy: Remove every capability that baseline does not allow from securityContext.capabilities.add.
 package cartwright.rules.pss_capabilities_baseline
 
 import data.lib.pss

@@ -1,8 +1,8 @@
 # METADATA
 # title: Workloads keep a few old revisions
 # description: >-
-#   Nothing said keeps ten, each an object of its own in etcd and a line in every list. None leaves nothing to roll
-#   back to when Git is not at hand.
+#   The default keeps ten, each an object in etcd and a line in every list. Zero leaves nothing to roll back to when Git
+#   is not available.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy
 #     description: Kubernetes on old revisions

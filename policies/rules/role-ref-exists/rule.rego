@@ -1,8 +1,8 @@
 # METADATA
 # title: A binding refers to a role that exists
 # description: >-
-#   A binding to a role that is not there grants nothing, silently, until somebody makes a role of that name with whatever
-#   he likes in it. A roleRef can't be changed afterwards.
+#   A binding to a missing role grants nothing, silently, until somebody creates a role of that name with any
+#   permissions. A roleRef can't be changed afterwards.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -19,8 +19,8 @@
 #       default: []
 #   example: {bad: role, good: role}
 #   remedy: >-
-#     Name a Role of the binding's namespace or a ClusterRole. One that comes from elsewhere stands in the parameter
-#     `provided` in environment.yaml.
+#     Name a Role of the binding's namespace or a ClusterRole. Add a role from elsewhere to the parameter `provided` in
+#     environment.yaml.
 package cartwright.rules.role_ref_exists
 
 import data.lib.rbac

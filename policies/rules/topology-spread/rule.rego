@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods of a workload stand apart
+# title: Pods of a workload spread over nodes and zones
 # description: >-
-#   Replicas that the scheduler puts on one node, or in one zone, fall together. A constraint whose selector misses
-#   the workload's own pods counts nothing and spreads nothing.
+#   Replicas on one node, or in one zone, fail together. A constraint whose selector misses the workload's own pods
+#   spreads nothing.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
 #     description: Kubernetes on topology spread constraints
@@ -26,8 +26,8 @@
 #       default: [kubernetes.io/hostname]
 #   example: {bad: nothing, good: spread}
 #   remedy: >-
-#     Add a topologySpreadConstraint, with the workload's own selector, for each of the keys; the component
-#     topology-spread has them.
+#     Add a topologySpreadConstraint with the workload's own selector for each of the keys, or use the component
+#     topology-spread.
 package cartwright.rules.topology_spread
 
 import data.lib.report
