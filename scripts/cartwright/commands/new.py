@@ -21,20 +21,20 @@ def root_command() -> None:
 @app.command()
 def service(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A DNS label, such as `invoices` or `gift-cards`.")],
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port that its container listens on.")] = 8080,
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port of its container.")] = 8080,
     database: Annotated[
         bool, typer.Option("--database/--no-database", help="Whether it has a PostgreSQL database.")
     ] = True,
 ) -> None:
-    """Create a service that runs: code on the kit, base, an overlay for every environment, network rules, tests.
+    """Create a service that runs: code on the kit, base, an overlay per environment, network rules, tests.
 
-    Its manifests are those of the catalog service as they are now, renamed. All is written, or nothing; nothing under
-    argocd/ changes, because a new overlay is found by itself.
+    Its manifests are the catalog service's current ones, renamed. It writes all files or none. Nothing under argocd/
+    changes, because the ApplicationSets find the new overlays.
 
-    There is no image yet and so no digest: the overlays state a tag alone, and policies/waivers.yaml gets a waiver for
-    30 days that says so. `cartwright images build` prints the digest; write it into the overlays and drop the waiver.
+    There is no image yet, so the overlays have a tag without a digest, and policies/waivers.yaml gets a waiver for 30
+    days. `cartwright images build` prints the digest; write it into the overlays and remove the waiver.
     A database needs the Secret NAME-database, key `password`, in the namespaces shop and data: the embedded cluster
-    makes it, elsewhere your secret store does.
+    creates it, elsewhere your secret store must.
 
     Examples: `cartwright new service invoices`, `cartwright new service gift-cards --no-database --port 9000`.
     """

@@ -93,7 +93,7 @@ class CommitTree:
         mode, oid = entry
         if not mode.startswith("100"):
             what = "a symbolic link" if mode == "120000" else "a commit of another repository"
-            raise UserError(f"is {what}, and promotion edits plain files", file=path)
+            raise UserError(f"is {what}; promotion edits only plain files", file=path)
         return Blob(mode=mode, oid=oid, text=self.text(path))
 
     def read(self, path: str) -> bytes:

@@ -69,7 +69,9 @@ class Modules:
                 continue
             module = self.by_package.get(package)
             if module is None:
-                raise UserError(f"a rule imports {'.'.join(package)}, which no file is", file=Path("policies", "lib"))
+                raise UserError(
+                    f"a rule imports {'.'.join(package)}, but no file defines it", file=Path("policies", "lib")
+                )
             found[package] = module.file
             waiting += module.aliases.values()
         return tuple(sorted(found.values()))
@@ -242,7 +244,7 @@ class _Walk:
             named |= {one for literal in literals if self.is_installed(one := Kind(group, literal))}
         candidates = named or {one for one in self.known if one.group == group}
         if not candidates:
-            raise UserError("reads objects of a kind that can't be told from its text", file=module.file)
+            raise UserError("reads objects of a kind that can't be derived from its text", file=module.file)
         self.found.update(candidates)
 
 

@@ -171,4 +171,4 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 def _prove(after: str, wanted: Any, file: str) -> None:
     if load(after, file) != wanted:
-        raise UserError("the edit would change more than it means to, so it was not made", file=file)
+        raise UserError("the edit would change more than intended, so nothing was written", file=file)
