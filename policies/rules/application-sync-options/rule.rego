@@ -14,7 +14,7 @@
 #   kinds: [{group: argoproj.io, kind: Application}]
 #   parameters:
 #     options:
-#       description: The options that every Application has.
+#       description: The options that every Application must have.
 #       type: array
 #       items: {type: string, minLength: 1}
 #       default: [FailOnSharedResource=true, PruneLast=true, ServerSideApply=true]

@@ -13,7 +13,7 @@
 #   kinds: pod-carrying
 #   parameters:
 #     serviceAccounts:
-#       description: ServiceAccounts whose pods do talk to the API server, as namespace/name.
+#       description: ServiceAccounts whose pods talk to the API server, as namespace/name.
 #       type: array
 #       items: {type: string, pattern: "^[a-z0-9-]+/[a-z0-9.-]+$"}
 #       default: []

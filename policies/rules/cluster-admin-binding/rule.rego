@@ -13,7 +13,7 @@
 #   kinds: [{group: rbac.authorization.k8s.io, kind: RoleBinding}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   parameters:
 #     exempt:
-#       description: Names of bindings that are meant, such as the one for emergencies.
+#       description: Names of intended bindings, such as the one for emergencies.
 #       type: array
 #       items: {type: string}
 #       default: []

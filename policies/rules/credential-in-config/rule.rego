@@ -22,7 +22,7 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     exempt:
-#       description: Names of variables, and of keys of ConfigMaps, that look like credentials and are none.
+#       description: Names of variables, and of ConfigMap keys, that look like credentials but are not.
 #       type: array
 #       items: {type: string}
 #       default: []

@@ -42,7 +42,7 @@
 #     - {group: rbac.authorization.k8s.io, kind: RoleBinding}
 #   parameters:
 #     namespaces:
-#       description: Namespaces that no object of ours may stand in.
+#       description: Namespaces that must not hold our objects.
 #       type: array
 #       items: {type: string}
 #       default: [default, kube-node-lease, kube-public]

@@ -18,7 +18,7 @@
 #     - {group: gateway.networking.k8s.io, kind: HTTPRoute}
 #   parameters:
 #     hosts:
-#       description: Wildcard hosts that are meant, such as *.shop.example.org.
+#       description: Intended wildcard hosts, such as *.shop.example.org.
 #       type: array
 #       items: {type: string}
 #       default: []

@@ -15,7 +15,7 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     maximum:
-#       description: How many seconds a Job may run at most.
+#       description: Most seconds that a Job may run.
 #       type: integer
 #       minimum: 1
 #       default: 3600

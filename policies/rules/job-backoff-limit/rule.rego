@@ -15,7 +15,7 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     maximum:
-#       description: How often a Job may be tried again at most.
+#       description: Most retries of a Job.
 #       type: integer
 #       minimum: 0
 #       default: 5

@@ -17,12 +17,12 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     seconds:
-#       description: How many seconds a finished Job may stay at most.
+#       description: Most seconds that a finished Job may stay.
 #       type: integer
 #       minimum: 0
 #       default: 86400
 #     history:
-#       description: How many finished Jobs of either sort a CronJob may keep at most.
+#       description: Most finished Jobs, succeeded or failed, that a CronJob may keep.
 #       type: integer
 #       minimum: 0
 #       default: 5

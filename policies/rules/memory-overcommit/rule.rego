@@ -13,7 +13,7 @@
 #   kinds: pod-carrying
 #   parameters:
 #     factor:
-#       description: How many times its request a container's memory limit may be at most.
+#       description: Largest allowed ratio of a container's memory limit to its request.
 #       type: number
 #       minimum: 1
 #       default: 2

@@ -15,7 +15,7 @@
 #     - {group: apps, kind: StatefulSet}
 #   parameters:
 #     replicas:
-#       description: From how many pods on a budget is asked for. Under an autoscaler its minReplicas is the number.
+#       description: Number of pods (minReplicas under an autoscaler) from which a budget is required.
 #       type: integer
 #       minimum: 1
 #       default: 2

@@ -13,7 +13,7 @@
 #   kinds: pod-carrying
 #   parameters:
 #     reserve:
-#       description: How many seconds a container must have left after its preStop hook.
+#       description: Seconds that a container must have left after its preStop hook.
 #       type: integer
 #       minimum: 1
 #       default: 5

@@ -13,7 +13,7 @@
 #   kinds: [{group: "", kind: ResourceQuota}]
 #   parameters:
 #     nodes:
-#       description: On how many nodes the pods of a DaemonSet run.
+#       description: Number of nodes that run a DaemonSet's pods.
 #       type: integer
 #       minimum: 1
 #       default: 3

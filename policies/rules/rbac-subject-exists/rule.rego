@@ -13,7 +13,7 @@
 #   kinds: [{group: rbac.authorization.k8s.io, kind: RoleBinding}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   parameters:
 #     outside:
-#       description: Namespaces whose ServiceAccounts somebody else makes.
+#       description: Namespaces whose ServiceAccounts somebody else creates.
 #       type: array
 #       items: {type: string}
 #       default: [kube-system]

@@ -16,12 +16,12 @@
 #     - {group: apps, kind: StatefulSet}
 #   parameters:
 #     minimum:
-#       description: How many old revisions must be kept at least.
+#       description: Fewest old revisions to keep.
 #       type: integer
 #       minimum: 0
 #       default: 1
 #     maximum:
-#       description: How many old revisions may be kept at most.
+#       description: Most old revisions to keep.
 #       type: integer
 #       minimum: 0
 #       default: 5

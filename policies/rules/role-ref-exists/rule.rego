@@ -13,7 +13,7 @@
 #   kinds: [{group: rbac.authorization.k8s.io, kind: RoleBinding}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   parameters:
 #     provided:
-#       description: ClusterRoles that somebody else makes, beside those of Kubernetes itself.
+#       description: ClusterRoles that somebody else creates, beside those of Kubernetes itself.
 #       type: array
 #       items: {type: string}
 #       default: []

@@ -18,7 +18,7 @@
 #       items: {type: string, enum: [ClusterIP, ExternalName, LoadBalancer, NodePort]}
 #       default: [ClusterIP]
 #     exempt:
-#       description: Services that are meant to be reached from outside, as namespace/name.
+#       description: Services that may be reached from outside, as namespace/name.
 #       type: array
 #       items: {type: string, pattern: "^[a-z0-9-]+/[a-z0-9.-]+$"}
 #       default: []

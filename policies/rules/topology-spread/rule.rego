@@ -15,7 +15,7 @@
 #     - {group: apps, kind: StatefulSet}
 #   parameters:
 #     replicas:
-#       description: From how many pods on they must be spread. Under an autoscaler its minReplicas is the number.
+#       description: Number of pods (minReplicas under an autoscaler) from which they must be spread.
 #       type: integer
 #       minimum: 1
 #       default: 2

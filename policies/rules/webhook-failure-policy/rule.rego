@@ -12,7 +12,7 @@
 #   kinds: [{group: admissionregistration.k8s.io, kind: ValidatingWebhookConfiguration}, {group: admissionregistration.k8s.io, kind: MutatingWebhookConfiguration}]
 #   parameters:
 #     exempt:
-#       description: Names of webhooks that only help, and may be passed over.
+#       description: Names of webhooks that are not safeguards and may be bypassed.
 #       type: array
 #       items: {type: string}
 #       default: []

@@ -57,7 +57,7 @@ def git_file(root: Path, name: str) -> Path:
     """Where a file of that name lies in the Git folder of this work tree.
 
     Raises:
-        UserError: this is no Git repository.
+        UserError: this is not a Git repository.
     """
     if "GIT_DIR" not in os.environ and (root / ".git").is_dir():
         return root / ".git" / name  # no linked work tree
@@ -71,7 +71,7 @@ def read_head(root: Path) -> Head:
     """The newest commit, and the branch it is on.
 
     Raises:
-        UserError: this is no Git repository, the repository does not begin here, or it has no commit.
+        UserError: this is not a Git repository, the repository does not begin here, or it has no commit.
     """
     words = ("rev-parse", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     done = git(root, *words, accept=(0, 1, 128))

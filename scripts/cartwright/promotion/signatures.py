@@ -44,7 +44,7 @@ def verify(image: str, *, key: Path) -> None:
         key: a public key as cosign writes it, in PEM.
 
     Raises:
-        UserError: the reference has no digest, or the file is no public key.
+        UserError: the reference has no digest, or the file is not a public key.
         SignatureError: no signature, one by another key or of other content; or the registry can't be asked.
         ToolError: cosign can't be built.
     """

@@ -27,7 +27,7 @@ def append_entry(text: str, key: str, entry: Entry, *, file: str) -> str:
     """The text with one more entry at the end of the top-level list ``key``, which is made where it is missing.
 
     Raises:
-        UserError: the text is no mapping, the key holds no list, or the list is shared by an anchor.
+        UserError: the text is not a mapping, the key holds no list, or the list is shared by an anchor.
     """
     composition = compose(text, file)
     found = _list(composition, key)
