@@ -11,7 +11,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: .venv/.ready ## the Python environment in .venv and, as root on Debian, the packages that are needed
+setup: .venv/.ready ## install the Python environment in .venv and, as root on Debian, the needed packages
 
 .venv/.ready: requirements.lock pyproject.toml $(wildcard services/*/pyproject.toml) tools/debian-packages.toml tools/setup.sh
 	@tools/setup.sh
@@ -26,7 +26,7 @@ down: setup ## stop the embedded cluster and remove its data
 	@$(CARTWRIGHT) down
 
 .PHONY: status
-status: setup ## what runs where: sync, health, version
+status: setup ## show what runs where: sync, health, version
 	@$(CARTWRIGHT) status
 
 .PHONY: demo
@@ -34,24 +34,24 @@ demo: setup ## place an order over HTTP through the running shop and print it ba
 	@$(CARTWRIGHT) demo order
 
 .PHONY: open
-open: setup ## the addresses of everything that has a page
+open: setup ## print the address of everything that has a page
 	@$(CARTWRIGHT) open
 
 .PHONY: demo-promotion
-demo-promotion: setup ## show a release go from dev to prod past every gate, and a rollback that holds, on a cluster of its own
+demo-promotion: setup ## show a release pass every gate from dev to prod, and a rollback, on its own cluster
 	@$(CARTWRIGHT) demo promotion
 
 .PHONY: check
-check: setup ## render, validate and judge every environment
+check: setup ## render, validate and check every environment
 	@$(CARTWRIGHT) check
 
 .PHONY: test
-test: setup lint ## every test that this machine can run, and one line on those it can't
+test: setup lint ## run every test that this machine can, and list those that it can't
 	@$(CARTWRIGHT) tools build --tier test > /dev/null
 	@.venv/bin/pytest -q --numprocesses=logical --dist=loadgroup
 
 .PHONY: quick
-quick: setup lint ## the inner loop: lint, and every test that needs neither a server nor minutes
+quick: setup lint ## run lint and every fast test that needs no server
 	@.venv/bin/pytest -q --numprocesses=logical --dist=loadgroup \
 	  -m "not (cluster or node or images or services or registry or browser or slow)"
 
@@ -79,17 +79,17 @@ format: setup ## rewrite Python and Rego in their standard form
 	@$$($(CARTWRIGHT) tools build opa | cut -d' ' -f3) fmt --write policies
 
 .PHONY: generate
-generate: setup ## rewrite what is generated: NetworkPolicies, what Gatekeeper takes of the rules, the rules' pages
+generate: setup ## rewrite generated files: NetworkPolicies, Gatekeeper's files, the rules' pages
 	@$(CARTWRIGHT) networkpolicies
 	@$(CARTWRIGHT) policy build
 	@$(CARTWRIGHT) policy docs
 
 .PHONY: tools
-tools: setup ## every pinned tool into the cache: from CARTWRIGHT_TOOLS where it has them, else built
+tools: setup ## get every pinned tool: from CARTWRIGHT_TOOLS if it has it, else built
 	@$(CARTWRIGHT) tools build
 
 .PHONY: images
-images: setup ## build the services' images, and what stands in for images of others
+images: setup ## build the services' images, and stand-ins for images of others
 	@$(CARTWRIGHT) images build --stand-ins
 
 .PHONY: bench
@@ -100,5 +100,5 @@ bench: setup ## print the figures that the docs quote
 	@.venv/bin/python -m benchmarks.up
 
 .PHONY: lock
-lock: setup ## resolve the Python dependencies anew into requirements.lock
+lock: setup ## resolve the Python dependencies again into requirements.lock
 	@tools/lock.sh

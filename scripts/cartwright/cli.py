@@ -23,11 +23,11 @@ __all__ = ["COMMANDS", "build", "main"]
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "up": "Start the embedded cluster with Argo CD and wait until every Application is Healthy.",
-        "push": "Push this clone's commits to the embedded cluster, on top of what its remote has.",
+        "push": "Push this clone's commits to the embedded cluster, rebased on its remote.",
         "status": "Show sync, health, revision and image of every app in every environment.",
-        "open": "Print the addresses of everything that has a page, and credentials.",
+        "open": "Print the address of everything that has a page, and credentials.",
         "down": "Stop the embedded cluster and remove its data.",
-        "check": "Render, validate and judge every environment.",
+        "check": "Render, validate and check every environment.",
         "promote": "Move a version from one environment to the next.",
         "policy": "List, explain, prove and document the policy rules.",
         "new": "Create a new service: code, base, overlays and tests.",
@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "images": "Build the services' images without Docker.",
         "tools": "Build, share and list the pinned tools.",
         "demo": "Show what this repository does, on the embedded cluster.",
-        "doctor": "Tell what this machine has and lacks, tier by tier.",
+        "doctor": "Show what this machine has and lacks, tier by tier.",
     }
 )
 """Name of each command and its line of help. ``cartwright.commands.<name>`` holds a function of that name,

@@ -158,7 +158,7 @@ def test_a_conflict_takes_the_rebase_back_and_names_the_file(pair: Pair) -> None
     (pair.clone / "untracked.yaml").write_text("mine: 1\n")
     said = pair.refused(Blocked)
     assert said == (
-        f"memory.yaml: {made[:7]} conflicts with what the remote has; nothing is pushed, main is as it was "
+        f"memory.yaml: {made[:7]} conflicts with the remote; nothing is pushed, main is unchanged "
         f"(`git pull --rebase {pair.remote.url} main` stops for you to resolve it, then push again)"
     )
     assert not (pair.clone / ".git" / "rebase-merge").exists()
@@ -218,7 +218,7 @@ def test_an_untracked_file_of_the_same_name_is_named_and_kept(pair: Pair) -> Non
     commit(pair.clone, "other.yaml", "other: 1\n", "mine")
     (pair.clone / "image.yaml").write_text("mine: 1\n")
     assert pair.refused(UserError) == (
-        "image.yaml: the remote has such a file, and this one is in no commit "
+        "image.yaml: the remote has this file too, and yours is not committed "
         "(move it away, or commit it; nothing is pushed)"
     )
     assert (pair.clone / "image.yaml").read_text() == "mine: 1\n"
@@ -286,13 +286,13 @@ def test_a_remote_that_moves_on_in_between_is_met_again(pair: Pair, monkeypatch:
     racing(pair, monkeypatch, 2)
     pair.push()
     assert pair.subjects() == ["first", "race 1", "race 0", "more memory"]
-    assert pair.said.count("main of the remote moved on meanwhile: once more") == 2
+    assert pair.said.count("main of the remote moved on meanwhile; trying again") == 2
 
 
 def test_a_remote_that_always_moves_on_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(pair.clone, "memory.yaml", "memory: 2\n", "more memory")
     racing(pair, monkeypatch, 100)
-    with pytest.raises(Blocked, match=r"main moved on 5 times meanwhile; `cartwright push` tries again$"):
+    with pytest.raises(Blocked, match=r"gave up after 5 attempts: main keeps moving; run `cartwright push` again$"):
         pair.push()
     assert "more memory" not in pair.subjects()
 

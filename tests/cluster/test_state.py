@@ -66,7 +66,7 @@ def test_a_second_up_at_the_same_time_is_refused_and_names_the_first(tmp_path: P
     with (
         exclusive(layout),
         pytest.raises(
-            ClusterError, match=rf"^another `cartwright up`, `down` or `push` \(pid {os.getpid()}\) works on "
+            ClusterError, match=rf"^another `cartwright up`, `down` or `push` \(pid {os.getpid()}\) is working on "
         ),
         exclusive(layout),
     ):

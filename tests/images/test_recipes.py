@@ -41,18 +41,18 @@ def test_a_recipes_key_changes_with_its_files(tmp_path: Path, name: str) -> None
         ("repository =", r"recipe\.toml: .*line 1"),
         ('repostory = "x"', r"recipe\.toml: unknown key 'repostory' .*repository"),
         ('repository = "x"', r"recipe\.toml: packages is missing"),
-        ('repository = "x"\npackages = []\nuser = "1"', r"recipe\.toml: either tag or version-of"),
-        (WHOLE + 'version-of = "p"', r"recipe\.toml: either tag or version-of"),
+        ('repository = "x"\npackages = []\nuser = "1"', r"recipe\.toml: set either tag or version-of"),
+        (WHOLE + 'version-of = "p"', r"recipe\.toml: set either tag or version-of"),
         ('repository = 1\npackages = []\nuser = "1"', r"recipe\.toml: repository must be a text"),
         (WHOLE.replace('["p"]', '"p"'), r"recipe\.toml: packages must be a list of texts"),
         (WHOLE + 'bare = "yes"', r"recipe\.toml: bare must be true or false"),
-        (WHOLE + "bare = true", r"recipe\.toml: bare keeps nothing: keep is missing"),
+        (WHOLE + "bare = true", r"recipe\.toml: keep is missing, and bare keeps only what it lists"),
         (WHOLE + "[environment]\nN = 1", r"recipe\.toml: environment must be a table of texts"),
         (
             WHOLE + '[accounts]\np = {id = "70", home = "/"}',
             r"recipe\.toml: accounts must be a table of tables with id",
         ),
-        (WHOLE + '[files]\n"gone.sh" = "/gone.sh"', r"recipe\.toml: files: there is no gone\.sh beside it"),
+        (WHOLE + '[files]\n"gone.sh" = "/gone.sh"', r"recipe\.toml: files: gone\.sh is missing beside it"),
     ],
 )
 def test_a_malformed_recipe_names_its_file_and_key(tmp_path: Path, text: str, message: str) -> None:

@@ -198,4 +198,4 @@ def test_a_second_build_waits_for_the_first_and_says_so(tmp_path: Path, monkeypa
         order.append("first")
     thread.join(20)
     assert order == ["first", "second"]
-    assert said == ["images: another build is at work, waiting for its end …"]
+    assert said == ["images: waiting for another build to end …"]

@@ -212,7 +212,7 @@ def test_names_that_yaml_reads_as_something_else_stay_text() -> None:
         pytest.param(
             ("  data/postgresql:", "  shop/catalog:"),
             12,
-            "the key 'shop/catalog' stands in line 7 already",
+            "the key 'shop/catalog' is already in line 7",
             None,
             id="twice",
         ),

@@ -215,7 +215,7 @@ class _Walk:
             named |= {one for literal in literals if self.is_installed(one := Kind(group, literal))}
         candidates = named or {one for one in self.known if one.group == group}
         if not candidates:
-            raise UserError("reads objects of a kind that can't be told from its text", file=module.file)
+            raise UserError("reads objects of a kind that can't be derived from its text", file=module.file)
         self.found.update(candidates)
 
 

@@ -105,7 +105,7 @@ def test_a_syntax_error_is_refused_at_its_line(tmp_path: Path) -> None:
 
 def test_a_key_that_stands_twice_is_refused_at_its_line(tmp_path: Path) -> None:
     file = _write(tmp_path, "apiVersion: v1\nkind: Namespace\nkind: Pod\n")
-    with pytest.raises(UserError, match="the key 'kind' stands in line 2 already") as caught:
+    with pytest.raises(UserError, match="the key 'kind' is already in line 2") as caught:
         read_documents([file])
     assert caught.value.line == 3
 

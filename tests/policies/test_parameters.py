@@ -109,7 +109,7 @@ def test_a_derived_parameter_is_not_written_a_second_time(tree: Tree, prod: Envi
     with pytest.raises(UserError) as caught:
         parameters_of(tree, doubled)
     assert caught.value.file == "environments/prod/environment.yaml"
-    assert "parameter kubernetes of removed-api follows from the repository" in str(caught.value)
+    assert "parameter kubernetes of removed-api is derived from the repository" in str(caught.value)
 
 
 def test_without_a_map_or_a_rule_nothing_is_derived_from_it(prod: Environment, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_the_last_line_that_fits_an_app_counts_and_groups_hold_groups() -> None:
         ("* @relase\n@release: a@b.c\n", "APPROVERS:1: no group '@relase'"),
         ("@release: a@b.c\n* @relase\n", r"APPROVERS:2: no group '@relase' \(did you mean '@release'\?\)"),
         ("\n* somebody\n", "APPROVERS:2: 'somebody' is neither a group nor an address"),
-        ("@a: a@b.c\n@a: d@e.f\n", "APPROVERS:2: the group @a stands above already"),
+        ("@a: a@b.c\n@a: d@e.f\n", "APPROVERS:2: the group @a is already defined above"),
         ("@a a@b.c\n", r"APPROVERS:1: '@a' is not a pattern \(a group is '@a: …'\)"),
     ],
 )

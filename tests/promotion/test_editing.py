@@ -127,14 +127,14 @@ def test_the_value_that_is_there_already_is_not_rewritten() -> None:
     [
         pytest.param("a: &t v1\nnewTag: *t\n", 2, "newTag is an alias of &t in line 1", id="alias"),
         pytest.param("newTag: &t v1\nb: *t\n", 1, "anchor &t is used again in line 2", id="anchor with another user"),
-        pytest.param("a: &i {newTag: v1}\n<<: *i\n", 1, "newTag comes by a merge key (<<)", id="merge key"),
+        pytest.param("a: &i {newTag: v1}\n<<: *i\n", 1, "newTag comes from a merge key (<<)", id="merge key"),
         pytest.param("a: b\n", 1, "newTag is not there", id="missing key"),
         pytest.param("a: b\nnewTag:\n", 2, "newTag is empty", id="empty value"),
         pytest.param("newTag: |-\n  v1\n", 1, "newTag is a block of text", id="block scalar"),
         pytest.param("newTag: [v1]\n", 1, "newTag is not a single value", id="list"),
-        pytest.param("newTag: v1\nb: 1\nnewTag: v2\n", 3, "the key 'newTag' stands in line 1 already", id="key twice"),
+        pytest.param("newTag: v1\nb: 1\nnewTag: v2\n", 3, "the key 'newTag' is already in line 1", id="key twice"),
         pytest.param("newTag: v1\nb: [\n", 3, "YAML: ", id="syntax"),
-        pytest.param("newTag: !!int 1\n", None, "would change more than it means to", id="a tag that is no string"),
+        pytest.param("newTag: !!int 1\n", None, "would change more than intended", id="a tag that is no string"),
     ],
 )
 def test_what_cannot_be_changed_alone_is_refused_with_line_and_reason(

@@ -320,9 +320,9 @@ def test_a_job_token_serves_where_there_is_no_other() -> None:
         (
             "https://git.example.com/a/b",
             {},
-            "no forge is known at 'git.example.com' (say --forge github or --forge gitlab)",
+            "unknown forge at 'git.example.com' (pass --forge github or --forge gitlab)",
         ),
-        ("https://github.com/", {}, "the remote's URL 'github.com' names no project (say --project OWNER/NAME)"),
+        ("https://github.com/", {}, "the remote's URL 'github.com' names no project (pass --project OWNER/NAME)"),
         ("https://github.com/a/b", {"kind": "gitlub"}, "no forge 'gitlub' (did you mean 'gitlab'?)"),
         ("https://github.com/a/b", {"environ": {}}, "github: no token (set GITHUB_TOKEN or GH_TOKEN)"),
     ],

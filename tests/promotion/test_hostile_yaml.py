@@ -266,9 +266,9 @@ def test_an_entry_that_merges_itself_is_read_once() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("images: []\n# x\nimages: []\n", 3, "the key 'images' stands in line 1 already"),
-        ("images:\n- name: a\n  newTag: v1\n  'newTag': v1\n", 4, "the key 'newTag' stands in line 3 already"),
-        ('labels:\n- pairs: {a: b,\n   "a": c}\nimages: []\n', 3, "the key 'a' stands in line 2 already"),
+        ("images: []\n# x\nimages: []\n", 3, "the key 'images' is already in line 1"),
+        ("images:\n- name: a\n  newTag: v1\n  'newTag': v1\n", 4, "the key 'newTag' is already in line 3"),
+        ('labels:\n- pairs: {a: b,\n   "a": c}\nimages: []\n', 3, "the key 'a' is already in line 2"),
         ("images:\n- {name: a, newTag: v1}\n- {name: a, newTag: v2}\n", 3, "images has 'a' in line 2 already"),
     ],
 )

@@ -203,13 +203,12 @@ def test_uncommitted_changes_of_the_very_file_are_refused(repository: Repository
         ),
         pytest.param(
             ["app-000", "--from", "dev", "--to", "prod"],
-            "environments/prod/environment.yaml: nothing is promoted from dev to prod "
-            "(prod takes releases from staging)",
+            "environments/prod/environment.yaml: can't promote from dev to prod (prod takes releases from staging)",
             id="an environment left out",
         ),
         pytest.param(
             ["app-000", "--from", "staging", "--to", "dev"],
-            "environments/dev/environment.yaml: nothing is promoted from staging to dev (dev has no upstream)",
+            "environments/dev/environment.yaml: can't promote from staging to dev (dev has no upstream)",
             id="backwards",
         ),
         pytest.param(
@@ -228,7 +227,7 @@ REFUSED = {
     "source without digest": (
         "dev",
         (f'  - digest: "{NEW}"   # of the build below\n    name', "  - name"),
-        "9: .*has no digest, and a release without one is not promoted",
+        "9: .*has no digest, so it can't be promoted",
     ),
     "source tag is a number": ("dev", ("1.1.0", "1.10"), "11: .*newTag 1.10 is not text in YAML"),
     "source digest malformed": ("dev", (NEW, "sha256:12"), "9: .*'sha256:12' is not a digest"),
@@ -252,7 +251,7 @@ REFUSED = {
     "key twice": (
         "staging",
         ("kind: K", "namespace: a\nkind: K"),
-        "the key 'namespace' stands in line 3 already",
+        "the key 'namespace' is already in line 3",
     ),
 }
 
@@ -305,7 +304,7 @@ def test_a_symbolic_link_and_bytes_that_are_no_text_are_refused(repository: Repo
     overlay.rename(overlay.with_name("real.yaml"))
     overlay.symlink_to("real.yaml")
     repository.commit()
-    assert repository.promote().stderr == f"error: {FILE}: is a symbolic link, and promotion edits plain files\n"
+    assert repository.promote().stderr == f"error: {FILE}: is a symbolic link; promotion edits only plain files\n"
     overlay.unlink()
     overlay.write_bytes(kustomization().encode() + b"# \xff\n")
     repository.commit()
@@ -351,7 +350,7 @@ def test_a_release_that_came_between_is_not_replaced(repository: Repository, mon
         promote(repository.root, APP, source="dev", target="staging")
     assert str(refused.value) == (
         f"staging got 1.3.0 of {APP} meanwhile by Platform Team <platform-team@example.com>, commit {raced[0][:7]}: "
-        "1.1.0 was not put in its place; run it again if it shall be"
+        "1.1.0 was not promoted over it; run it again if it should be"
     )
     assert repository.git("rev-parse", "HEAD").strip() == raced[0]
 

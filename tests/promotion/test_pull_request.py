@@ -169,7 +169,7 @@ def test_a_dry_run_asks_no_forge_and_pushes_nothing(repository: Repository, fake
     [
         (("--pr", "--push"), "--push and --pr are two ways to deliver (give one of them)"),
         (("--forge", "github"), "--forge says where a request is opened (add --pr)"),
-        (("--pr",), "no forge is known at '{remote}' (say --forge github or --forge gitlab)"),
+        (("--pr",), "unknown forge at '{remote}' (pass --forge github or --forge gitlab)"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -180,7 +180,7 @@ def test_two_promote_the_same_app_with_different_releases_and_the_loser_says_so(
     commit = ended[winner][1]
     assert ended[1 - winner][1] == (
         f"dev got {won} of {APP} meanwhile by Platform Team <platform-team@example.com>, commit {commit[:7]}: "
-        f"{lost} was not put in its place; run it again if it shall be"
+        f"{lost} was not promoted over it; run it again if it should be"
     )
     remote = tmp_path / "remote.git"
     assert git(remote, "rev-list", "--count", "main").strip() == "2"

@@ -82,7 +82,7 @@ def test_the_last_entry_leaves_an_empty_list() -> None:
         ("{freezes: []}\n", "f.yaml:1: is written in one pair of braces, and has no 'holds'"),
         ("a: 1\n---\nb: 2\n", "f.yaml: holds several documents; expected one"),
         ("holds: [{app: a},  # why\n  ]\n", "f.yaml:1: holds ends with a comment"),
-        ("holds: []\nholds: []\n", "f.yaml:2: YAML: the key 'holds' stands in line 1 already"),
+        ("holds: []\nholds: []\n", "f.yaml:2: YAML: the key 'holds' is already in line 1"),
     ],
 )
 def test_what_can_not_be_edited_is_refused_with_its_line(text: str, message: str) -> None:
@@ -155,7 +155,7 @@ def test_holds_that_have_ended_go_with_the_one_that_is_released(tmp_path: Path) 
     state = read_state(tree_with(tmp_path, text), "prod")
     after = drop_holds(text, state, "shop/catalog", now=MOMENT)
     assert [one["app"] for one in load(after, "f")["holds"]] == ["shop/other"]
-    with pytest.raises(UserError, match="nothing holds shop/old in prod"):
+    with pytest.raises(UserError, match="shop/old has no hold in prod to release"):
         drop_holds(text, state, "shop/old", now=MOMENT)
 
 

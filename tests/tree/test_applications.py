@@ -73,7 +73,11 @@ def test_an_excluded_folder_is_not_generated_and_is_reported_as_unreached(reposi
     ("old", "new", "message"),
     [
         ("{{ .values.name }}", "{{ .values.nmae }}", "'{{.values.nmae}}' has no value here"),
-        ("{{ .values.name }}", "{{ .values.name | upper }}", "is more than Cartwright reads of templates"),
+        (
+            "{{ .values.name }}",
+            "{{ .values.name | upper }}",
+            "is a template expression that Cartwright does not support",
+        ),
         ("{{ .values.name }}", "same", "Application 'dev-same' is generated from"),
         ("name: dev\n", "name: elsewhere\n", "destination.name 'elsewhere' is not the cluster of any environment"),
     ],

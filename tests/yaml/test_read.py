@@ -14,7 +14,7 @@ def test_a_duplicate_key_is_refused_with_both_lines() -> None:
     with pytest.raises(UserError) as caught:
         load_all("a: 1\nb: 2\na: 3\n", "file.yaml")
     assert (caught.value.file, caught.value.line) == ("file.yaml", 3)
-    assert "'a' stands in line 1 already" in caught.value.message
+    assert "'a' is already in line 1" in caught.value.message
 
 
 def test_a_syntax_error_names_file_and_line() -> None:

@@ -1,8 +1,8 @@
 # METADATA
 # title: Applications name their cluster
 # description: >-
-#   The address of a cluster changes when it is rebuilt, and says nothing to who reads it; with both an address and a name
-#   Argo CD refuses the Application. A cluster is registered once, under its name.
+#   The address of a cluster changes when the cluster is rebuilt, and tells a reader nothing. With both an address and a
+#   name Argo CD refuses the Application. A cluster is registered once, under its name.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/application-specification/
 #     description: Argo CD on an Application's destination
@@ -11,7 +11,7 @@
 #   severity: error
 #   scope: hub
 #   kinds: [{group: argoproj.io, kind: Application}]
-#   remedy: Replace destination.server by destination.name, the name that the cluster is registered under.
+#   remedy: Replace destination.server with destination.name, the name under which the cluster is registered.
 package cartwright.rules.application_destination_named
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
 # title: Applications stay inside their project
 # description: >-
-#   Argo CD refuses an Application that its AppProject does not allow, but only after the merge: the environment stays as
-#   it was, and an Application without a project of its own lands in the project default.
+#   Argo CD refuses an Application that its AppProject does not allow, but only after the merge: the environment stays
+#   as it was. An Application that names no project lands in the project default.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/
 #     description: Argo CD on projects
@@ -11,8 +11,7 @@
 #   severity: error
 #   scope: hub
 #   kinds: [{group: argoproj.io, kind: Application}]
-#   remedy: >-
-#     Name the AppProject that is meant, or let that project allow the repository and the destination, written out.
+#   remedy: Name the intended AppProject, or let that project allow the repository and the destination, written out.
 package cartwright.rules.application_in_project
 
 import data.lib.argocd

@@ -1,8 +1,8 @@
 # METADATA
-# title: What Git says is what runs
+# title: Applications sync, prune and self-heal automatically
 # description: >-
-#   Without automated sync a merge changes nothing, without prune what was removed from Git stays, without selfHeal a
-#   change by hand stays. allowEmpty is the other side: an overlay that renders nothing would delete everything.
+#   Without automated sync a merge changes nothing. Without prune, objects removed from Git stay. Without selfHeal, a
+#   manual change stays. With allowEmpty, an overlay that renders nothing would delete everything.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/
 #     description: Argo CD on automated sync

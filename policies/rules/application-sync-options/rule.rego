@@ -1,9 +1,9 @@
 # METADATA
-# title: Applications sync with the house's options
+# title: Applications set the required sync options
 # description: >-
-#   Two Applications that hold one object fight over it in silence unless FailOnSharedResource makes that an error;
-#   PruneLast keeps what the old release needs until the new one is healthy; ServerSideApply leaves the fields of other
-#   controllers alone.
+#   Two Applications that own one object overwrite each other silently unless FailOnSharedResource makes that an error.
+#   PruneLast keeps what the old release needs until the new one is healthy. ServerSideApply does not touch fields of
+#   other controllers.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
 #     description: Argo CD on sync options
@@ -14,7 +14,7 @@
 #   kinds: [{group: argoproj.io, kind: Application}]
 #   parameters:
 #     options:
-#       description: The options that every Application has.
+#       description: The options that every Application must have.
 #       type: array
 #       items: {type: string, minLength: 1}
 #       default: [FailOnSharedResource=true, PruneLast=true, ServerSideApply=true]

@@ -1,8 +1,8 @@
 # METADATA
 # title: A template with a missing value is an error
 # description: >-
-#   Without missingkey=error a mistyped key becomes the text "<no value>", and the ApplicationSet makes Applications with
-#   such names, paths and namespaces. Templates that are no Go templates leave the placeholder as it is.
+#   Without missingkey=error a mistyped key becomes the text "<no value>", and the ApplicationSet creates Applications
+#   with such names, paths and namespaces. Without goTemplate the placeholder stays as it is.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/GoTemplate/
 #     description: Argo CD on Go templates

@@ -1,9 +1,9 @@
 # METADATA
-# title: No ApplicationSet can delete what customers use
+# title: An ApplicationSet never deletes what customers use
 # description: >-
-#   An ApplicationSet deletes the Applications that its generators no longer give, and with them all that they deployed: a
-#   wrong path or a moved folder would delete the shop. Where customers are, it only creates and updates, and what an
-#   Application deployed outlives it.
+#   An ApplicationSet deletes the Applications that its generators no longer return, with everything that they deployed:
+#   a wrong path or a moved folder would delete the shop. In customer-facing environments it only creates and updates,
+#   and deployed objects outlive their Application.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Controlling-Resource-Modification/
 #     description: Argo CD on what an ApplicationSet may change

@@ -1,8 +1,8 @@
 # METADATA
 # title: Projects name what they allow
 # description: >-
-#   An AppProject is the fence around an environment: what its Applications read, where they deploy, which kinds of
-#   objects. A `*` is a hole in it that nobody notices until an Application of dev deploys to prod.
+#   An AppProject limits an environment: what its Applications read, where they deploy, which kinds of objects. A `*`
+#   removes a limit, and nobody notices until an Application of dev deploys to prod.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/
 #     description: Argo CD on projects
@@ -12,8 +12,8 @@
 #   scope: hub
 #   kinds: [{group: argoproj.io, kind: AppProject}]
 #   remedy: >-
-#     Write out the repositories, the destinations and the kinds; Argo CD's message names the one that is missing when an
-#     Application needs more.
+#     List the repositories, the destinations and the kinds. If an Application needs more, Argo CD's message names what
+#     is missing.
 package cartwright.rules.appproject_wildcard
 
 import data.lib.report

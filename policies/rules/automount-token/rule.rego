@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods get no API token that they did not ask for
+# title: Pods mount an API token only if they need it
 # description: >-
-#   Kubernetes mounts a token of the pod's ServiceAccount into every container unless told not to. Whoever breaks into
-#   one can talk to the API server with it.
+#   By default Kubernetes mounts a token of the pod's ServiceAccount into every container. Whoever breaks into a
+#   container can talk to the API server with it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
 #     description: Kubernetes on opting out of API credential automounting
@@ -13,14 +13,14 @@
 #   kinds: pod-carrying
 #   parameters:
 #     serviceAccounts:
-#       description: ServiceAccounts whose pods do talk to the API server, as namespace/name.
+#       description: ServiceAccounts whose pods talk to the API server, as namespace/name.
 #       type: array
 #       items: {type: string, pattern: "^[a-z0-9-]+/[a-z0-9.-]+$"}
 #       default: []
 #   reads: [ServiceAccount]
 #   remedy: >-
-#     Set automountServiceAccountToken to false in the pod's spec. Where the pod does need the API server, name its
-#     ServiceAccount in the parameter `serviceAccounts` in environment.yaml.
+#     Set automountServiceAccountToken to false in the pod's spec. If the pod needs the API server, add its
+#     ServiceAccount to the parameter `serviceAccounts` in environment.yaml.
 package cartwright.rules.automount_token
 
 import data.lib.inventory

@@ -1,8 +1,8 @@
 # METADATA
-# title: Nobody is cluster-admin by a manifest
+# title: Manifests bind nobody to cluster-admin
 # description: >-
-#   cluster-admin may do everything, and what it did can't be told apart from an attack. The group system:masters is above
-#   RBAC altogether and can't be taken away from whoever has its certificate.
+#   cluster-admin may do everything, so its use can't be told apart from an attack. The group system:masters bypasses
+#   RBAC altogether, and nobody can revoke it from whoever has its certificate.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -13,11 +13,12 @@
 #   kinds: [{group: rbac.authorization.k8s.io, kind: RoleBinding}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   parameters:
 #     exempt:
-#       description: Names of bindings that are meant, such as the one for emergencies.
+#       description: Names of intended bindings, such as the one for emergencies.
 #       type: array
 #       items: {type: string}
 #       default: []
-#   remedy: Bind a role that holds what is needed; a binding for emergencies stands in the parameter `exempt`.
+#   remedy: >-
+#     Bind a role with only the permissions that are needed. Add a binding for emergencies to the parameter `exempt`.
 package cartwright.rules.cluster_admin_binding
 
 import data.lib.report

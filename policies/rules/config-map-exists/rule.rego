@@ -1,5 +1,5 @@
 # METADATA
-# title: Every ConfigMap that a pod needs is there, with its keys
+# title: Every ConfigMap that a pod needs exists, with its keys
 # description: >-
 #   A container whose ConfigMap or key is missing does not start: the rollout hangs with CreateContainerConfigError, or the
 #   volume never mounts.
@@ -20,7 +20,7 @@
 #   example: {bad: env-from, good: env-from}
 #   reads: [ConfigMap]
 #   remedy: >-
-#     Add the ConfigMap or the key, or correct the name; where the pod can do without, say `optional: true`.
+#     Add the ConfigMap or the key, or correct the name. If the pod can do without it, set `optional: true`.
 package cartwright.rules.config_map_exists
 
 import data.lib.inventory

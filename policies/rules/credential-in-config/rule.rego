@@ -1,8 +1,8 @@
 # METADATA
-# title: No credential in a ConfigMap, an environment variable or an argument
+# title: ConfigMaps, environment variables and arguments hold no credential
 # description: >-
-#   ConfigMaps and pod specs are read by everybody who may look at the namespace, and stand in Git for ever. A token in them
-#   is as public as one in a Secret in Git.
+#   Everybody who may look at the namespace can read ConfigMaps and pod specs, and Git keeps them for ever. A token in
+#   them is as public as a Secret in Git.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 #     description: Kubernetes on handling Secrets
@@ -22,13 +22,12 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     exempt:
-#       description: Names of variables, and of keys of ConfigMaps, that look like credentials and are none.
+#       description: Names of variables, and of ConfigMap keys, that look like credentials but are not.
 #       type: array
 #       items: {type: string}
 #       default: []
 #   example: {bad: variable, good: reference}
-#   remedy: >-
-#     Take the value out, replace it where it is valid, and read the new one from a Secret (secretKeyRef, or a file).
+#   remedy: Remove the value, revoke it where it is valid, and read a new one from a Secret (secretKeyRef, or a file).
 package cartwright.rules.credential_in_config
 
 import data.lib.credential

@@ -1,8 +1,8 @@
 # METADATA
-# title: A CronJob says what happens when a run outlasts its turn
+# title: A CronJob states what happens if a run is still active
 # description: >-
-#   Nothing said allows runs side by side: when one takes longer than usual the next starts beside it, both slow down,
-#   and they pile up until the namespace is full.
+#   The default allows concurrent runs: if one takes longer than usual the next starts beside it, both slow down, and
+#   they pile up until the namespace is full.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 #     description: Kubernetes on CronJobs
@@ -17,8 +17,7 @@
 #       type: array
 #       items: {type: string, enum: [Allow, Forbid, Replace]}
 #       default: [Forbid, Replace]
-#   remedy: >-
-#     Set concurrencyPolicy to Forbid, or to Replace where the newest run is the one that counts.
+#   remedy: Set concurrencyPolicy to Forbid, or to Replace if only the newest run counts.
 package cartwright.rules.cronjob_concurrency_policy
 
 import data.lib.report

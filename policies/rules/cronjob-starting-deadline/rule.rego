@@ -1,9 +1,9 @@
 # METADATA
-# title: A CronJob that missed its time says how late it may start
+# title: A CronJob states how late it may start
 # description: >-
-#   Without a starting deadline a CronJob that could not start a hundred times, because it was suspended or the
-#   control plane was away, is never started again until somebody notices. One below ten seconds may never start: the
-#   controller looks every ten.
+#   Without a starting deadline, a CronJob that missed a hundred starts (suspended, or the control plane was down) does
+#   not start again until somebody notices. With less than ten seconds it may never start: the controller checks every
+#   ten.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 #     description: Kubernetes on CronJobs
@@ -23,8 +23,7 @@
 #       type: integer
 #       minimum: 10
 #       default: 86400
-#   remedy: >-
-#     Set startingDeadlineSeconds to as many seconds as a run may be late.
+#   remedy: Set startingDeadlineSeconds to the number of seconds that a run may be late.
 package cartwright.rules.cronjob_starting_deadline
 
 import data.lib.quantity

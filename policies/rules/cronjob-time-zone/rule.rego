@@ -1,8 +1,8 @@
 # METADATA
 # title: A CronJob states its time zone
 # description: >-
-#   A schedule without a time zone follows the clock of the machine that runs the controller manager: it moves by
-#   hours when the cluster does. A zone inside the schedule is refused by the API server.
+#   A schedule without a time zone follows the clock of the machine that runs the controller manager, so it shifts by
+#   hours when the cluster moves. The API server refuses a zone inside the schedule.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 #     description: Kubernetes on CronJobs

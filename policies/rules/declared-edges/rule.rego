@@ -1,8 +1,8 @@
 # METADATA
-# title: Network policies open declared edges and nothing else
+# title: Network policies open only declared edges
 # description: >-
-#   apps/dependencies.yaml says who talks to whom. A policy that opens more, in either direction, is an edge that no review
-#   of the map will see: written by hand, or left over from an app that has gone.
+#   apps/dependencies.yaml declares who talks to whom. A policy that opens more, in either direction, is an edge that no
+#   review of the map sees: written by hand, or left over from a removed app.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on NetworkPolicies
@@ -33,7 +33,8 @@
 #       default: []
 #   example: {bad: egress, good: opens-nothing}
 #   remedy: >-
-#     Declare the edge in apps/dependencies.yaml, if it is meant, and run `cartwright networkpolicies`; else remove it.
+#     If the edge is intended, declare it in apps/dependencies.yaml and run `cartwright networkpolicies`. Otherwise
+#     remove it.
 package cartwright.rules.declared_edges
 
 import data.lib.edges

@@ -1,8 +1,8 @@
 # METADATA
 # title: Every namespace denies both directions by default
 # description: >-
-#   NetworkPolicies only add up: what none of them forbids by selecting a pod is allowed. A policy that selects every pod
-#   and opens nothing makes what is not declared impossible, for pods too that nobody has thought of yet.
+#   A pod that no NetworkPolicy selects may talk to everything. A policy that selects every pod and opens nothing denies
+#   all undeclared connections, also for pods that are added later.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on default policies
@@ -19,8 +19,8 @@
 #       default: [default, kube-node-lease, kube-public, kube-system]
 #   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
-#     Add a NetworkPolicy with an empty podSelector, policyTypes [Ingress, Egress] and no rules to the namespace, as
-#     clusters/base/networkpolicies has them.
+#     Add a NetworkPolicy with an empty podSelector, policyTypes [Ingress, Egress] and no rules to the namespace, as in
+#     clusters/base/networkpolicies.
 package cartwright.rules.default_deny
 
 import data.lib.inventory

@@ -1,8 +1,9 @@
 # METADATA
-# title: Nothing stands in the namespace default
+# title: >-
+#   No object is in the namespace default
 # description: >-
-#   default has no owner, no quota, no network policy and no Pod Security level; what lands there did so because somebody
-#   forgot to name a namespace. Secrets are left out, so that nothing in the cluster needs to read them for this.
+#   default has no owner, no quota, no network policy and no Pod Security level. Objects land there when somebody
+#   forgets the namespace. Secrets are exempt, so that nothing in the cluster needs to read them for this rule.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 #     description: Kubernetes on namespaces
@@ -41,7 +42,7 @@
 #     - {group: rbac.authorization.k8s.io, kind: RoleBinding}
 #   parameters:
 #     namespaces:
-#       description: Namespaces that no object of ours may stand in.
+#       description: Namespaces that must not hold our objects.
 #       type: array
 #       items: {type: string}
 #       default: [default, kube-node-lease, kube-public]

@@ -1,8 +1,8 @@
 # METADATA
-# title: The project default lets nothing through
+# title: The project default allows nothing
 # description: >-
-#   Argo CD makes the project default itself, open to every repository and every cluster, and an Application that names no
-#   project lands there. Locked, it refuses such an Application.
+#   Argo CD creates the project default itself, open to every repository and every cluster. An Application that names no
+#   project lands there. A locked default project refuses it.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/#the-default-project
 #     description: Argo CD on the project default
@@ -11,7 +11,7 @@
 #   severity: error
 #   scope: hub
 #   kinds: [{group: argoproj.io, kind: AppProject}]
-#   remedy: Empty sourceRepos and destinations of the project default, and give every Application a project of its own.
+#   remedy: Empty sourceRepos and destinations of the project default, and give every Application its own project.
 package cartwright.rules.default_project_locked
 
 import data.lib.report

@@ -1,7 +1,8 @@
 # METADATA
-# title: No object is of an API version that will go
+# title: Objects do not use deprecated API versions
 # description: >-
-#   A deprecated version is gone a few releases later, and then stops an upgrade at the worst moment. Now it is one line.
+#   A deprecated version is removed a few releases later and then blocks an upgrade at the worst moment. Today the fix
+#   is one line.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/reference/using-api/deprecation-guide/
 #     description: Kubernetes' guide to deprecated APIs
@@ -75,8 +76,8 @@
 #       type: string
 #       pattern: "^([0-9]+[.][0-9]+)?$"
 #       default: ""
-#   git_only: The API server has turned the object into the version that it stores before anybody is asked.
-#   remedy: Write the object in the version that the message names; fields may have moved.
+#   git_only: The API server converts the object to its stored version before admission.
+#   remedy: Write the object in the version that the message names. Fields may have moved.
 package cartwright.rules.deprecated_api
 
 import data.lib.api

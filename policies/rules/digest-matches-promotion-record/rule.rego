@@ -1,10 +1,9 @@
 # METADATA
-# title: Digests come by promotion
+# title: Digests change only by promotion
 # description: >-
-#   The record of what ran where, since when, and who let it, is Git's history: the newest commit that changed an overlay's
-#   digest says so in its trailers (Promoted-To this environment, App, Digest). A digest that was edited by hand passed no
-#   gate. The first digest that an overlay ever pinned is where its record begins, and a rollback and a promotion with
-#   break-glass are promotions as well.
+#   Git's history records what ran where, since when, and who allowed it: the newest commit that changed an overlay's
+#   digest says so in its trailers (Promoted-To this environment, App, Digest). A digest edited by hand passed no gate.
+#   The record begins with the first digest that an overlay pinned. Rollbacks and break-glass count as promotions.
 # related_resources:
 #   - ref: https://git-scm.com/docs/git-interpret-trailers
 #     description: Git on trailers
@@ -22,7 +21,8 @@
 #       pattern: "^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"
 #       default: ""
 #   example: {bad: by-hand, good: promotion}
-#   remedy: Move versions with `cartwright promote`; undo the edit, and promote the same digest.
+#   remedy: >-
+#     Undo the edit and promote the same digest with `cartwright promote`.
 package cartwright.rules.digest_matches_promotion_record
 
 import data.lib.fleet

@@ -1,8 +1,8 @@
 # METADATA
-# title: Every digest has been in the upstream
+# title: Every digest ran in the upstream first
 # description: >-
-#   An image that comes to prod without having run in staging was tested nowhere, whatever its tag says. Git knows every
-#   digest that an overlay has ever pinned; a promotion that passed this over with break-glass says who and why.
+#   An image that reaches prod without running in staging was not tested, whatever its tag says. Git knows every digest
+#   that an overlay ever pinned. A break-glass promotion that skipped this says who and why.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 #     description: Kubernetes on digests
@@ -11,7 +11,8 @@
 #   severity: error
 #   scope: fleet
 #   kinds: pod-carrying
-#   remedy: Promote the release to the upstream first, and from there; `cartwright promote` does both.
+#   remedy: >-
+#     Use `cartwright promote`: promote the release to the upstream first, then from there.
 package cartwright.rules.digest_ran_upstream
 
 import data.lib.fleet

@@ -1,8 +1,8 @@
 # METADATA
-# title: A drain takes no more pods than in the upstream
+# title: A drain removes no more pods than in the upstream
 # description: >-
-#   A disruption budget that holds in staging and is looser in prod, or is not there at all, protects the wrong
-#   environment: customers notice the drain that the rehearsal got through.
+#   If a disruption budget of staging is looser or missing in prod, it protects the wrong environment: staging survives
+#   a drain and customers notice it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #     description: Kubernetes on disruption budgets
@@ -13,7 +13,7 @@
 #   kinds:
 #     - {group: apps, kind: Deployment}
 #     - {group: apps, kind: StatefulSet}
-#   remedy: Give the workload a PodDisruptionBudget that keeps at least as many pods as the upstream's does.
+#   remedy: Give the workload a PodDisruptionBudget that keeps at least as many pods as in the upstream.
 package cartwright.rules.disruption_budget_not_below_upstream
 
 import data.lib.fleet

@@ -1,8 +1,8 @@
 # METADATA
-# title: Confined pods may still resolve names
+# title: Pods with restricted egress can resolve names
 # description: >-
-#   A pod whose egress is denied by default can't resolve a single name until a policy opens the way to the resolver, over
-#   UDP and, for long answers, over TCP. Without it every call ends in a timeout that looks like the called app's fault.
+#   If egress is denied by default, a pod can't resolve names until a policy opens the resolver, over UDP and, for long
+#   answers, TCP. Otherwise every call times out, and the called app looks broken.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 #     description: Kubernetes on names of Services and Pods
@@ -24,8 +24,8 @@
 #   example: {bad: denied, good: opened}
 #   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
-#     Open egress to the resolver's pods for the app, on port 53 over UDP and TCP; `cartwright networkpolicies` writes that
-#     into every app's policy.
+#     Open egress to the resolver's pods on port 53 over UDP and TCP. `cartwright networkpolicies` writes that into
+#     every app's policy.
 package cartwright.rules.dns_egress_allowed
 
 import data.lib.netpol

@@ -1,8 +1,8 @@
 # METADATA
 # title: A container sets each variable once
 # description: >-
-#   Of two entries with one name the last counts, in silence, and a merge may bring them into another order. Whoever
-#   changes the first sees nothing happen.
+#   If two entries have the same name the last one wins silently, and a merge may reorder them. A change of the first
+#   has no effect.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
 #     description: Kubernetes on environment variables
@@ -12,8 +12,7 @@
 #   scope: object
 #   kinds: pod-carrying
 #   example: {bad: twice, good: once}
-#   remedy: >-
-#     Remove the entry that is not meant.
+#   remedy: Remove the entry that is not intended.
 package cartwright.rules.duplicate_env
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: What one policy opens, the policies of the other side open too
+# title: Both ends of an edge open it
 # description: >-
-#   Where every namespace denies both directions, an edge needs two halves: egress of the one who calls, ingress of the one
-#   who is called. One half alone is a timeout that both apps blame on each other.
+#   If every namespace denies both directions, an edge needs two halves: egress of the caller and ingress of the called
+#   app. With one half the connection times out, and both apps blame each other.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on NetworkPolicies
@@ -14,8 +14,8 @@
 #   example: {bad: nobody, good: both}
 #   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
-#     Declare the edge in apps/dependencies.yaml and run `cartwright networkpolicies`, which writes both halves; or remove
-#     the half that is left.
+#     Declare the edge in apps/dependencies.yaml and run `cartwright networkpolicies`, which writes both halves. Or
+#     remove the remaining half.
 package cartwright.rules.edge_has_both_ends
 
 import data.lib.edges

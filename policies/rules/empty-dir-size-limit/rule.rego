@@ -1,8 +1,8 @@
 # METADATA
-# title: An emptyDir has a size
+# title: An emptyDir has a size limit
 # description: >-
-#   An emptyDir without a limit takes the node's disk until the kubelet evicts pods, and not only the one that wrote.
-#   One in memory counts against the container's limit: what is written there may get the container killed.
+#   An emptyDir without a limit can fill the node's disk until the kubelet evicts pods, including pods that wrote
+#   nothing. An emptyDir in memory counts against the container's limit: writing to it may get the container killed.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
 #     description: Kubernetes on emptyDir
@@ -11,8 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
-#   remedy: >-
-#     Set emptyDir.sizeLimit, and for one in memory below the memory limit of the pod.
+#   remedy: Set emptyDir.sizeLimit. For an emptyDir in memory, set it below the memory limit of the pod.
 package cartwright.rules.empty_dir_size_limit
 
 import data.lib.demand

@@ -1,8 +1,8 @@
 # METADATA
-# title: An autoscaler has room, and never goes down to one pod
+# title: An autoscaler can scale, and keeps at least two pods
 # description: >-
-#   With minReplicas as large as maxReplicas an autoscaler scales nothing, and with fewer than two pods at night a
-#   single failure is an outage. Nothing said means one.
+#   If minReplicas equals maxReplicas, an autoscaler scales nothing. With a single pod at night, one failure is an
+#   outage. The default minReplicas is one.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #     description: Kubernetes on the HorizontalPodAutoscaler

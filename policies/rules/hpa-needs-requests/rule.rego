@@ -1,8 +1,8 @@
 # METADATA
-# title: What an autoscaler measures is requested
+# title: Pods request the resources that their autoscaler measures
 # description: >-
-#   Utilisation is usage divided by the request. Where one container of the pods requests nothing of the resource,
-#   sidecars included, the autoscaler cannot compute it and leaves the number of pods as it is.
+#   Utilisation is usage divided by the request. If any container of a pod, sidecars included, has no request for the
+#   resource, the autoscaler can't compute it and does not scale.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #     description: Kubernetes on the HorizontalPodAutoscaler
@@ -20,7 +20,7 @@
 #     - Deployment.extensions
 #     - ReplicaSet.extensions
 #   remedy: >-
-#     Give every container of the target a request for that resource, or measure one container by ContainerResource.
+#     Give every container of the target a request for that resource, or measure one container with ContainerResource.
 package cartwright.rules.hpa_needs_requests
 
 import data.lib.demand

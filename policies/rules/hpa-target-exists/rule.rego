@@ -1,8 +1,8 @@
 # METADATA
-# title: An autoscaler scales something that is there
+# title: An autoscaler's target exists
 # description: >-
-#   An autoscaler whose target has another name, kind or API group does nothing and fails nowhere but in its own
-#   status: the load finds out.
+#   An autoscaler whose target has another name, kind or API group does nothing. It fails only in its own status, so the
+#   next load peak reveals it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #     description: Kubernetes on the HorizontalPodAutoscaler
@@ -18,8 +18,7 @@
 #     - HorizontalPodAutoscaler.autoscaling
 #     - Deployment.extensions
 #     - ReplicaSet.extensions
-#   remedy: >-
-#     Name the workload in scaleTargetRef as it is called, with its apiVersion and kind.
+#   remedy: Set name, apiVersion and kind of an existing workload in scaleTargetRef.
 package cartwright.rules.hpa_target_exists
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: A route of the Gateway API leads to a Service that exists, and to one of its ports
+# title: A Gateway API route points to an existing Service and port
 # description: >-
-#   A backend that is not there answers with 500 or 503, and the route itself is accepted. A backend in another namespace
-#   needs a ReferenceGrant there; without one the route has no backend.
+#   The route is accepted, but a missing backend answers with 500 or 503. A backend in another namespace needs a
+#   ReferenceGrant there; without it the route has no backend.
 # related_resources:
 #   - ref: https://gateway-api.sigs.k8s.io/api-types/httproute/
 #     description: Gateway API on HTTPRoute
@@ -16,8 +16,8 @@
 #   example: {bad: no-service, good: same-namespace}
 #   reads: [Service, ReferenceGrant.gateway.networking.k8s.io]
 #   remedy: >-
-#     Name a Service and one of its port numbers; for one in another namespace, add a ReferenceGrant there that admits routes
-#     of this namespace.
+#     Name a Service and one of its port numbers. For a Service in another namespace, add a ReferenceGrant there that
+#     admits routes of this namespace.
 package cartwright.rules.httproute_backend_exists
 
 import data.lib.backend

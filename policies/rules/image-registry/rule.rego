@@ -1,8 +1,8 @@
 # METADATA
-# title: Images come from registries that were chosen
+# title: Images come from trusted registries
 # description: >-
-#   Whoever controls a registry's repository controls what runs here. The list keeps images to sources that somebody
-#   decided to trust, and a mistyped name from pulling a stranger's image.
+#   Whoever controls a registry's repository controls what runs here. The list limits images to sources that somebody
+#   decided to trust, and stops a mistyped name from pulling a stranger's image.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 #     description: Kubernetes on image names and registries

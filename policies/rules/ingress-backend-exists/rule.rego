@@ -1,7 +1,7 @@
 # METADATA
-# title: An Ingress leads to a Service that exists, and to one of its ports
+# title: An Ingress points to an existing Service and port
 # description: >-
-#   A backend that is not there answers every request with 503, and the Ingress itself looks fine.
+#   The Ingress itself looks fine, but a missing backend answers every request with 503.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/ingress/
 #     description: Kubernetes on Ingress
@@ -11,7 +11,7 @@
 #   scope: environment
 #   kinds: [{group: networking.k8s.io, kind: Ingress}, {group: extensions, kind: Ingress}]
 #   reads: [Service]
-#   remedy: Name a Service of the same namespace, and a port that it has by number or by name.
+#   remedy: Name a Service of the same namespace, and one of its ports by number or name.
 package cartwright.rules.ingress_backend_exists
 
 import data.lib.backend

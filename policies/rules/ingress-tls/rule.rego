@@ -1,8 +1,8 @@
 # METADATA
 # title: Every host of an Ingress is served over TLS
 # description: >-
-#   A host that no entry under tls covers is served in plain text, passwords and session cookies included; so is one whose
-#   certificate is missing, behind a warning that people click away.
+#   A host without an entry under tls is served in plain text, including passwords and session cookies. If its
+#   certificate is missing, users see a warning and click it away.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/ingress/
 #     description: Kubernetes on Ingress

@@ -1,8 +1,8 @@
 # METADATA
 # title: Routes name the hosts that they serve
 # description: >-
-#   A route for every host, or for every host of a domain, also answers for names that somebody else points at the cluster,
-#   and takes requests that were meant for another app.
+#   A route for every host, or for every host of a domain, also answers for names that somebody else points at the
+#   cluster, and takes requests for other apps.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/ingress/
 #     description: Kubernetes on Ingress
@@ -18,12 +18,13 @@
 #     - {group: gateway.networking.k8s.io, kind: HTTPRoute}
 #   parameters:
 #     hosts:
-#       description: Wildcard hosts that are meant, such as *.shop.example.org.
+#       description: Intended wildcard hosts, such as *.shop.example.org.
 #       type: array
 #       items: {type: string}
 #       default: []
 #   example: {bad: wildcard, good: host}
-#   remedy: Write one rule for each host. A wildcard that is meant stands in the parameter `hosts` in environment.yaml.
+#   remedy: >-
+#     Write one rule for each host. Add an intended wildcard to the parameter `hosts` in environment.yaml.
 package cartwright.rules.ingress_wildcard_host
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: A Job that hangs is ended
+# title: A Job has a deadline
 # description: >-
-#   Without a deadline a Job that waits for something waits for ever: it holds its requests, and a sync or the next
-#   run of its CronJob waits with it.
+#   Without a deadline a hanging Job runs for ever: it keeps its requests, and a sync or the next run of its CronJob
+#   waits for it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/job/
 #     description: Kubernetes on Jobs
@@ -15,12 +15,11 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     maximum:
-#       description: How many seconds a Job may run at most.
+#       description: Most seconds that a Job may run.
 #       type: integer
 #       minimum: 1
 #       default: 3600
-#   remedy: >-
-#     Set activeDeadlineSeconds, of the Job or of the CronJob's jobTemplate, above its longest run.
+#   remedy: Set activeDeadlineSeconds of the Job, or of the CronJob's jobTemplate, above its longest run.
 package cartwright.rules.job_active_deadline
 
 import data.lib.job

@@ -1,8 +1,8 @@
 # METADATA
-# title: A Job that fails gives up soon
+# title: A failing Job gives up soon
 # description: >-
-#   Nothing said means six retries, each waiting twice as long as the one before: what is broken goes on for a quarter
-#   of an hour, and the sync that waits for the Job does too.
+#   The default is six retries, each after twice the wait of the one before: a broken Job retries for a quarter of an
+#   hour, and the sync waits for it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/job/
 #     description: Kubernetes on Jobs
@@ -15,12 +15,11 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     maximum:
-#       description: How often a Job may be tried again at most.
+#       description: Most retries of a Job.
 #       type: integer
 #       minimum: 0
 #       default: 5
-#   remedy: >-
-#     Set backoffLimit, of the Job or of the CronJob's jobTemplate.
+#   remedy: Set backoffLimit of the Job, or of the CronJob's jobTemplate.
 package cartwright.rules.job_backoff_limit
 
 import data.lib.job

@@ -1,8 +1,8 @@
 # METADATA
-# title: Finished Jobs are cleared away
+# title: Finished Jobs are deleted
 # description: >-
-#   A finished Job and its pods stay until somebody deletes them: lists fill up, and a Job of the same name cannot be
-#   applied again. Argo CD deletes the Jobs that are its hooks; a CronJob keeps as many as its history limits say.
+#   A finished Job and its pods stay until somebody deletes them: lists fill up, and a Job of the same name can't be
+#   applied again. Argo CD deletes its hook Jobs, and a CronJob keeps as many as its history limits say.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
 #     description: Kubernetes on finished Jobs
@@ -17,17 +17,16 @@
 #     - {group: batch, kind: Job}
 #   parameters:
 #     seconds:
-#       description: How many seconds a finished Job may stay at most.
+#       description: Most seconds that a finished Job may stay.
 #       type: integer
 #       minimum: 0
 #       default: 86400
 #     history:
-#       description: How many finished Jobs of either sort a CronJob may keep at most.
+#       description: Most finished Jobs, succeeded or failed, that a CronJob may keep.
 #       type: integer
 #       minimum: 0
 #       default: 5
-#   remedy: >-
-#     Make the Job a hook of Argo CD, or set ttlSecondsAfterFinished. Keep the history limits of a CronJob small.
+#   remedy: Make the Job an Argo CD hook, or set ttlSecondsAfterFinished. Keep the history limits of a CronJob small.
 package cartwright.rules.job_ttl
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
 # title: Containers keep within the LimitRange of their namespace
 # description: >-
-#   The API server refuses pods outside of a LimitRange, and not the workload that makes them: the Deployment is
-#   accepted, and no pod of it ever starts.
+#   The API server refuses pods outside a LimitRange, but not their workload: the Deployment is accepted, and none of
+#   its pods ever starts.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/policy/limit-range/
 #     description: Kubernetes on limit ranges
@@ -13,9 +13,7 @@
 #   kinds: pod-carrying
 #   example: {bad: above-the-maximum, good: within}
 #   reads: [LimitRange]
-#   remedy: >-
-#     Bring the container within the LimitRange of its namespace, or widen that. What the LimitRange fills in counts
-#     too.
+#   remedy: Bring the container within the LimitRange of its namespace, or widen the LimitRange. Its defaults count too.
 package cartwright.rules.limit_range_agrees
 
 import data.lib.demand

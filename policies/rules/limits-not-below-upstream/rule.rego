@@ -1,7 +1,7 @@
 # METADATA
-# title: Containers get no less than in the upstream
+# title: Containers get at least the resources of the upstream
 # description: >-
-#   A container that was tested with 512Mi and runs with 256Mi is killed for the first time where customers are.
+#   A container that was tested with 512Mi and runs with 256Mi is first killed in front of customers.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 #     description: Kubernetes on requests and limits
@@ -11,7 +11,7 @@
 #   scope: fleet
 #   kinds: pod-carrying
 #   example: {bad: limit, good: more}
-#   remedy: Raise the request or limit to the upstream's, or lower it there first and see that it suffices.
+#   remedy: Raise the request or limit to the upstream's. Or lower it there first and check that it suffices.
 package cartwright.rules.limits_not_below_upstream
 
 import data.lib.fleet

@@ -1,8 +1,8 @@
 # METADATA
-# title: Liveness is not readiness
+# title: Liveness and readiness probes differ
 # description: >-
-#   A pod that fails its readiness probe gets no requests; one that fails its liveness probe is killed. Where both ask
-#   the same with the same patience, a slow minute of a dependency restarts every pod instead of waiting for it.
+#   A pod that fails its readiness probe gets no requests; a pod that fails its liveness probe is killed. If both probes
+#   are the same with the same patience, a slow minute of a dependency restarts every pod.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 #     description: Kubernetes on probes
@@ -18,8 +18,8 @@
 #     - {group: apps, kind: ReplicaSet}
 #     - {group: apps, kind: StatefulSet}
 #   remedy: >-
-#     Let the liveness probe ask something that no other service decides. Where both have to ask the same, give
-#     liveness more patience: a larger periodSeconds times failureThreshold.
+#     Let the liveness probe ask something that depends on no other service. If both must ask the same, give liveness
+#     more patience: a larger periodSeconds times failureThreshold.
 package cartwright.rules.liveness_not_readiness
 
 import data.lib.report

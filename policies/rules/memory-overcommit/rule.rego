@@ -1,8 +1,8 @@
 # METADATA
 # title: A memory limit is close to its request
 # description: >-
-#   Memory cannot be taken back. Where limits are far above requests, pods that all use what they may do not fit the
-#   node on which their requests placed them, and the kernel kills the one that it likes least.
+#   A node can't take memory back. If limits are far above requests, pods that use their full limits do not fit on the
+#   node where their requests placed them, and the kernel kills one of them.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 #     description: Kubernetes on requests and limits
@@ -13,13 +13,12 @@
 #   kinds: pod-carrying
 #   parameters:
 #     factor:
-#       description: How many times its request a container's memory limit may be at most.
+#       description: Largest allowed ratio of a container's memory limit to its request.
 #       type: number
 #       minimum: 1
 #       default: 2
 #   example: {bad: sixteen-times, good: twice}
-#   remedy: >-
-#     Raise the request towards what the container uses at its peak, or lower the limit.
+#   remedy: Raise the request to the container's peak usage, or lower the limit.
 package cartwright.rules.memory_overcommit
 
 import data.lib.quantity

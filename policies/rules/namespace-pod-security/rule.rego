@@ -1,8 +1,8 @@
 # METADATA
 # title: Namespaces enforce a Pod Security level
 # description: >-
-#   Without the label `pod-security.kubernetes.io/enforce` the API server admits any pod, privileged ones included, and
-#   the promises that the manifests make hold only as long as everybody keeps them.
+#   Without the label `pod-security.kubernetes.io/enforce` the API server admits any pod, even a privileged one. Nothing
+#   then enforces what the manifests promise.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-admission/
 #     description: Kubernetes on Pod Security admission
@@ -24,8 +24,8 @@
 #       default: v1.36
 #   example: {bad: privileged, good: restricted}
 #   remedy: >-
-#     Label the namespace with pod-security.kubernetes.io/enforce, at the level of its environment or above, and
-#     enforce-version, if at all, with the version of the cluster.
+#     Set the label pod-security.kubernetes.io/enforce to the level of its environment or above. If you set
+#     enforce-version, use the version of the cluster.
 package cartwright.rules.namespace_pod_security
 
 import data.lib.levels

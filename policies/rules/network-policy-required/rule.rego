@@ -1,8 +1,8 @@
 # METADATA
-# title: Every pod is under a NetworkPolicy, in both directions
+# title: NetworkPolicies cover every pod in both directions
 # description: >-
-#   A pod that no NetworkPolicy selects may be reached by every other pod of the cluster and may reach everything. One that
-#   is selected for ingress alone can still send out whatever a break-in finds.
+#   Every other pod of the cluster can reach a pod that no NetworkPolicy selects, and that pod can reach everything. A
+#   pod that is selected for ingress alone can still send out whatever an attacker finds.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on NetworkPolicies
@@ -14,8 +14,8 @@
 #   example: {bad: no-policy, good: both-directions}
 #   reads: [NetworkPolicy.networking.k8s.io]
 #   remedy: >-
-#     Give the namespace a policy that denies both directions to every pod, and the app one that opens what it needs;
-#     declare the app's edges in apps/dependencies.yaml and run `cartwright networkpolicies`.
+#     Add a policy to the namespace that denies both directions to every pod. Declare the app's edges in
+#     apps/dependencies.yaml and run `cartwright networkpolicies`.
 package cartwright.rules.network_policy_required
 
 import data.lib.netpol

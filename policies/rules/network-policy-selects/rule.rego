@@ -1,8 +1,8 @@
 # METADATA
 # title: A NetworkPolicy selects pods
 # description: >-
-#   A policy whose selector matches no pod protects nobody and opens nothing. After labels were renamed on one side the app
-#   is cut off, or wide open.
+#   A policy whose selector matches no pod protects nothing and opens nothing. If labels are renamed on one side, the
+#   app is cut off or wide open.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on NetworkPolicies
@@ -12,7 +12,7 @@
 #   scope: environment
 #   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
 #   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
-#   remedy: Select the pods by labels that their template has, or remove the policy together with its app.
+#   remedy: Select the pods by labels of their template, or remove the policy together with its app.
 package cartwright.rules.network_policy_selects
 
 import data.lib.netpol

@@ -1,8 +1,8 @@
 # METADATA
-# title: A NetworkPolicy names the directions that it is about
+# title: A NetworkPolicy states its directions
 # description: >-
-#   Without policyTypes a policy with no egress rule leaves egress open, where its author may have meant to close it. Rules
-#   of a direction that policyTypes leaves out are not applied, and nothing says so.
+#   Without policyTypes a policy with no egress rule leaves egress open, although its author may have meant to close it.
+#   Rules of a direction that policyTypes omits are silently ignored.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on NetworkPolicies
@@ -11,8 +11,8 @@
 #   severity: error
 #   scope: object
 #   kinds: [{group: networking.k8s.io, kind: NetworkPolicy}]
-#   git_only: The API server fills policyTypes in, so every policy of a cluster names some.
-#   remedy: Set spec.policyTypes to the directions that the policy is about, each that it has rules for among them.
+#   git_only: The API server fills in policyTypes, so every policy in a cluster has them.
+#   remedy: List every direction that the policy covers in spec.policyTypes, including each that it has rules for.
 package cartwright.rules.network_policy_types
 
 import data.lib.netpol

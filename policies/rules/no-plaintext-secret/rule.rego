@@ -1,8 +1,9 @@
 # METADATA
-# title: No Secret holds its content in Git
+# title: >-
+#   No Secret has its content in Git
 # description: >-
 #   Base64 hides nothing: whoever can read the repository, or any clone of it, has the secret for ever. Manifests refer
-#   to Secrets by name; a secret store fills them in the cluster.
+#   to Secrets by name; a secret store creates them in the cluster.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 #     description: Kubernetes on handling Secrets
@@ -13,7 +14,7 @@
 #   kinds: [{group: "", kind: Secret}]
 #   git_only: In a cluster every Secret holds its content.
 #   remedy: >-
-#     Remove the value from Git and treat it as known to others: replace it. Let the secret store create the Secret, or
+#     Remove the value from Git and replace it, because others may know it. Let the secret store create the Secret, or
 #     commit it encrypted (a SealedSecret, or values encrypted by SOPS).
 package cartwright.rules.no_plaintext_secret
 

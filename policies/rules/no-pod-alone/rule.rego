@@ -1,8 +1,8 @@
 # METADATA
-# title: No pod stands for itself
+# title: Every pod has a workload
 # description: >-
-#   When the node of a bare Pod goes, the Pod goes with it, and nothing makes another. It cannot be rolled out either:
-#   almost nothing of a Pod can be changed.
+#   When a node goes, its bare Pods go with it, and nothing recreates them. A bare Pod can't be rolled out either,
+#   because almost nothing of a Pod can be changed.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/pods/#pods-and-controllers
 #     description: Kubernetes on pods and controllers
@@ -12,8 +12,7 @@
 #   scope: object
 #   kinds: [{group: "", kind: Pod}]
 #   example: {bad: alone, good: deployment}
-#   remedy: >-
-#     Write a Deployment, a StatefulSet or a Job, which makes the Pod.
+#   remedy: Write a Deployment, a StatefulSet or a Job, which creates the Pod.
 package cartwright.rules.no_pod_alone
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: A workload under an autoscaler states no replicas
+# title: A workload with an autoscaler sets no replicas
 # description: >-
-#   The autoscaler owns the number. A manifest that states one too sets it back with every sync: under load, a deployment
-#   of an unrelated change takes pods away.
+#   The autoscaler owns the number. A manifest with replicas resets it at every sync: under load, deploying an unrelated
+#   change removes pods.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#migrating-deployments-and-statefulsets-to-horizontal-autoscaling
 #     description: Kubernetes on moving a workload under an autoscaler
@@ -23,7 +23,7 @@
 #     - HorizontalPodAutoscaler.autoscaling
 #     - Deployment.extensions
 #     - ReplicaSet.extensions
-#   remedy: Remove spec.replicas; the autoscaler's minReplicas is the number to start with.
+#   remedy: Remove spec.replicas. The workload then starts with the autoscaler's minReplicas.
 package cartwright.rules.no_replicas_under_hpa
 
 import data.lib.report

@@ -1,9 +1,8 @@
 # METADATA
-# title: Containers get no variables of other Services
+# title: Containers get no environment variables of other Services
 # description: >-
-#   Unless told not to, Kubernetes puts variables for every Service of the namespace into every container. They take
-#   the place of the program's own settings: a Service called redis sets REDIS_PORT to an address that no program
-#   expects.
+#   By default Kubernetes adds variables for every Service of the namespace to every container. They override the
+#   program's own settings: a Service called redis sets REDIS_PORT to an address that no program expects.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
 #     description: Kubernetes on the variables of Services
@@ -12,8 +11,7 @@
 #   severity: warning
 #   scope: object
 #   kinds: pod-carrying
-#   remedy: >-
-#     Set enableServiceLinks to false; DNS finds Services.
+#   remedy: Set enableServiceLinks to false. Programs find Services by DNS.
 package cartwright.rules.no_service_links
 
 import data.lib.report

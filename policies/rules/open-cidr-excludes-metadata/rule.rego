@@ -1,8 +1,9 @@
 # METADATA
-# title: No policy opens the metadata service of the cloud
+# title: >-
+#   No policy opens the cloud's metadata service
 # description: >-
-#   A range that holds the metadata address of the cloud provider hands the credentials of the node to whoever breaks into
-#   the pod. `0.0.0.0/0` holds it.
+#   A range that includes the cloud provider's metadata address gives the node's credentials to whoever breaks into the
+#   pod. `0.0.0.0/0` includes it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 #     description: Kubernetes on NetworkPolicies
@@ -18,7 +19,8 @@
 #       items: {type: string, pattern: "^[0-9a-f.:]+/[0-9]+$"}
 #       default: [169.254.169.254/32, "fd00:ec2::254/128"]
 #   example: {bad: everything, good: excepted}
-#   remedy: Leave the address out by `except`, as `outside` in apps/dependencies.yaml does for every generated policy.
+#   remedy: >-
+#     Exclude the address with `except`, as `outside` in apps/dependencies.yaml does for every generated policy.
 package cartwright.rules.open_cidr_excludes_metadata
 
 import data.lib.edges

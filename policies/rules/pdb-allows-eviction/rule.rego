@@ -1,9 +1,8 @@
 # METADATA
-# title: A disruption budget lets pods go one by one
+# title: A disruption budget allows evicting one pod at a time
 # description: >-
-#   A budget under which no pod may ever be evicted stops every drain: upgrades of the nodes wait until somebody
-#   deletes the budget by hand. A maxUnavailable of "0%", a minAvailable of "100%" and one that equals the number of
-#   pods all mean that.
+#   A budget that allows no eviction blocks every drain: node upgrades wait until somebody deletes the budget by hand.
+#   That happens with maxUnavailable "0%", minAvailable "100%", and a minAvailable that equals the number of pods.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #     description: Kubernetes on disruption budgets
@@ -14,7 +13,7 @@
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
 #   reads: [pod-carrying, HorizontalPodAutoscaler.autoscaling, Deployment.extensions, ReplicaSet.extensions]
 #   remedy: >-
-#     State maxUnavailable 1, or a minAvailable below the smallest number of pods. A workload with one pod needs no
+#     Set maxUnavailable to 1, or minAvailable below the smallest number of pods. A workload with one pod needs no
 #     budget.
 package cartwright.rules.pdb_allows_eviction
 

@@ -1,8 +1,8 @@
 # METADATA
-# title: A pod has one disruption budget at most
+# title: A pod has at most one disruption budget
 # description: >-
-#   The API server refuses to evict a pod that two budgets select, whatever they say: drains of its node fail with an
-#   error until one of the budgets is gone.
+#   The API server refuses to evict a pod that two budgets select, whatever they say. Drains of its node fail until one
+#   budget is removed.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #     description: Kubernetes on disruption budgets
@@ -12,8 +12,7 @@
 #   scope: environment
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
 #   reads: [pod-carrying, PodDisruptionBudget.policy]
-#   remedy: >-
-#     Remove one of the budgets, or narrow its selector to the pods that only it is for.
+#   remedy: Remove one of the budgets, or narrow its selector to its own pods.
 package cartwright.rules.pdb_overlap
 
 import data.lib.budget

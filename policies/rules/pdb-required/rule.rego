@@ -1,8 +1,8 @@
 # METADATA
 # title: Workloads with several pods have a disruption budget
 # description: >-
-#   Whoever drains a node, for an upgrade or to save money, may take every pod of a workload at once unless a
-#   PodDisruptionBudget says how many must stay.
+#   Without a PodDisruptionBudget, draining a node for an upgrade or to save money may remove every pod of a workload at
+#   once.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #     description: Kubernetes on disruption budgets
@@ -15,7 +15,7 @@
 #     - {group: apps, kind: StatefulSet}
 #   parameters:
 #     replicas:
-#       description: From how many pods on a budget is asked for. Under an autoscaler its minReplicas is the number.
+#       description: Number of pods (minReplicas under an autoscaler) from which a budget is required.
 #       type: integer
 #       minimum: 1
 #       default: 2
@@ -29,8 +29,8 @@
 #     - ReplicaSet.extensions
 #     - PodDisruptionBudget.policy
 #   remedy: >-
-#     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector; the component disruption-budget
-#     has one.
+#     Add a PodDisruptionBudget with maxUnavailable 1 and the workload's own selector, or use the component
+#     disruption-budget.
 package cartwright.rules.pdb_required
 
 import data.lib.budget

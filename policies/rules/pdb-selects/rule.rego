@@ -1,8 +1,8 @@
 # METADATA
 # title: A disruption budget selects pods
 # description: >-
-#   A PodDisruptionBudget whose selector matches nothing protects nothing, and nobody notices until a drain takes every
-#   replica at once. It happens when labels are renamed on one side.
+#   A PodDisruptionBudget whose selector matches nothing protects nothing, and nobody notices until a drain removes
+#   every replica at once. This happens when labels are renamed on one side.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #     description: Kubernetes on disruption budgets
@@ -13,7 +13,7 @@
 #   kinds: [{group: policy, kind: PodDisruptionBudget}]
 #   example: {bad: other-label, good: same-label}
 #   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
-#   remedy: Give the budget the selector of the workload that it protects.
+#   remedy: Give the budget the selector of its workload.
 package cartwright.rules.pdb_selects
 
 import data.lib.budget

@@ -1,8 +1,8 @@
 # METADATA
 # title: Images are pinned by tag and digest
 # description: >-
-#   A tag can be moved to other content after it was reviewed, so what was checked need not be what runs. A digest cannot,
-#   but says nothing to a reader: the tag beside it names the version.
+#   A tag can be moved to other content after review, so the checked content may not be what runs. A digest can't move,
+#   but tells a reader nothing: the tag beside it names the version.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 #     description: Kubernetes on image names and digests

@@ -1,8 +1,8 @@
 # METADATA
-# title: Containers have time to end after their preStop hook
+# title: Containers have time to stop after their preStop hook
 # description: >-
-#   The grace period runs while the preStop hook does. A hook that waits as long leaves nothing: the container is
-#   killed with requests in flight, and what it had not yet written is lost.
+#   The grace period includes the preStop hook. A hook that takes all of it leaves no time: the container is killed with
+#   requests in flight and unwritten data is lost.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 #     description: Kubernetes on how pods end
@@ -13,12 +13,11 @@
 #   kinds: pod-carrying
 #   parameters:
 #     reserve:
-#       description: How many seconds a container must have left after its preStop hook.
+#       description: Seconds that a container must have left after its preStop hook.
 #       type: integer
 #       minimum: 1
 #       default: 5
-#   remedy: >-
-#     Raise terminationGracePeriodSeconds to the longest preStop pause plus the time that the process needs to end.
+#   remedy: Set terminationGracePeriodSeconds to the longest preStop pause plus the time that the process needs to stop.
 package cartwright.rules.prestop_grace_period
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: The priority that a pod names is there
+# title: A pod's PriorityClass exists
 # description: >-
-#   A pod whose PriorityClass does not exist is refused when its workload makes it: the Deployment is accepted, and no
-#   pod of it ever starts. Without a priority a pod is the first to go when a node is full.
+#   The API server refuses a pod whose PriorityClass does not exist: the Deployment is accepted, and none of its pods
+#   ever starts. Without a priority a pod is evicted first when a node is full.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 #     description: Kubernetes on priorities
@@ -23,8 +23,7 @@
 #       default: false
 #   example: {bad: other-name, good: there}
 #   reads: [PriorityClass.scheduling.k8s.io]
-#   remedy: >-
-#     Name a PriorityClass of the cluster; clusters/base/priorityclasses has them.
+#   remedy: Name a PriorityClass of the cluster, see clusters/base/priorityclasses.
 package cartwright.rules.priority_class_exists
 
 import data.lib.inventory

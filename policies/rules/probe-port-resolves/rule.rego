@@ -1,8 +1,8 @@
 # METADATA
-# title: Probes and hooks ask a port that the container has
+# title: Probes and hooks use a port of their container
 # description: >-
-#   A port by name is looked up among the container's own ports, not those of its neighbours. One that is not found
-#   counts as a probe that failed: the pod never becomes ready, or is restarted for ever.
+#   A port name is looked up among the container's own ports, not those of other containers. An unknown name counts as a
+#   failed probe: the pod never becomes ready, or restarts for ever.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 #     description: Kubernetes on probes
@@ -11,8 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
-#   remedy: >-
-#     Name the port in the same container, or write its number.
+#   remedy: Name a port of the same container, or write its number.
 package cartwright.rules.probe_port_resolves
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: A probe has ended before the next begins
+# title: A probe ends before the next one begins
 # description: >-
-#   A timeout above the period means that probes wait for probes: what fails is noticed later than the numbers say.
-#   Liveness and startup probes count one success, and the API server refuses any other number.
+#   With a timeout above the period, probes wait for each other and failures are noticed later than the numbers say. The
+#   API server accepts only 1 as successThreshold of liveness and startup probes.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 #     description: Kubernetes on probes

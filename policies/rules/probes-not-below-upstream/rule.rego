@@ -1,8 +1,7 @@
 # METADATA
-# title: Containers keep the probes that they have in the upstream
+# title: Containers have all probes of the upstream
 # description: >-
-#   A probe that is there in staging and not in prod means that a broken release is held back in the rehearsal and not in
-#   the play.
+#   If staging has a probe and prod does not, staging stops a broken release and prod lets it through.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/pods/probes/
 #     description: Kubernetes on probes
@@ -12,7 +11,7 @@
 #   scope: fleet
 #   kinds: pod-carrying
 #   example: {bad: missing, good: same}
-#   remedy: Give the container the probe that it has in the upstream, best in the base, so that every environment has it.
+#   remedy: Give the container the probe of the upstream, best in the base, so that every environment has it.
 package cartwright.rules.probes_not_below_upstream
 
 import data.lib.fleet

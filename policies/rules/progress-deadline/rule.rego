@@ -1,9 +1,8 @@
 # METADATA
-# title: A rollout that hangs is noticed in time
+# title: A hanging rollout is noticed in time
 # description: >-
-#   A Deployment whose new pods never become ready counts as under way until its progress deadline has passed, and so
-#   does the sync that brought it. Nothing said is ten minutes. A deadline that is shorter than a start may take fails
-#   good ones.
+#   If new pods never become ready, a Deployment and its sync count as in progress until the progress deadline has
+#   passed. The default is ten minutes. A deadline shorter than a normal start fails good rollouts.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds
 #     description: Kubernetes on the progress deadline

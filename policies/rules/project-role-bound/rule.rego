@@ -1,8 +1,8 @@
 # METADATA
-# title: Project roles say who may do what
+# title: Project roles have a group and list their actions
 # description: >-
-#   A role without a group is nobody's until somebody makes a token for it, and a policy whose action is `*` lets its
-#   holders delete, override and open shells where they were to sync.
+#   A role without a group is unused until somebody makes a token for it. A policy with the action `*` lets its holders
+#   delete, override and open shells although they should only sync.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/#project-roles
 #     description: Argo CD on roles of a project

@@ -18,7 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   reads: [Namespace]
-#   remedy: Remove from securityContext.capabilities.add what is not among those that baseline allows.
+#   remedy: Remove every capability that baseline does not allow from securityContext.capabilities.add.
 package cartwright.rules.pss_capabilities_baseline
 
 import data.lib.pss

@@ -1,8 +1,8 @@
 # METADATA
 # title: Containers drop all capabilities
 # description: >-
-#   Capabilities are root's powers in pieces. A container needs none of them to serve requests; NET_BIND_SERVICE, for
-#   ports below 1024, is the one that may come back.
+#   Capabilities are root's powers in pieces. A container needs none of them to serve requests. Only NET_BIND_SERVICE,
+#   for ports below 1024, may be added back.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 #     description: Pod Security Standards, restricted, Capabilities
@@ -19,7 +19,7 @@
 #       default: ""
 #   example: {bad: nothing-dropped, good: drop-all}
 #   reads: [Namespace]
-#   remedy: Set securityContext.capabilities.drop to [ALL] for each container, and add nothing but NET_BIND_SERVICE.
+#   remedy: Set securityContext.capabilities.drop to [ALL] for each container, and add at most NET_BIND_SERVICE.
 package cartwright.rules.pss_capabilities_restricted
 
 import data.lib.pss

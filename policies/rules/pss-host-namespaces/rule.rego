@@ -1,8 +1,8 @@
 # METADATA
 # title: Pods do not share the namespaces of their node
 # description: >-
-#   In the node's network a pod reaches what listens on localhost and escapes network policies; among its processes it
-#   can read their secrets and signal them; its IPC is their memory.
+#   With hostNetwork a pod reaches services on the node's localhost and bypasses network policies. With hostPID it can
+#   read secrets of the node's processes and signal them. With hostIPC it can read their shared memory.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, Host Namespaces

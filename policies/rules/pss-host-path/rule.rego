@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods mount nothing of their node
+# title: Pods mount no path of their node
 # description: >-
-#   A path of the node leads to its kubelet's credentials, to the sockets of its runtime and to other pods' files, and
-#   what is written there stays when the pod has gone.
+#   A path of the node gives access to its kubelet's credentials, its runtime's sockets and other pods' files. Written
+#   files stay when the pod is gone.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, HostPath Volumes

@@ -1,8 +1,8 @@
 # METADATA
-# title: Containers take no port of their node
+# title: Containers use no port of their node
 # description: >-
-#   A host port is open on the node's own address, past Services and network policies, and two pods that want the same
-#   one cannot run on one node.
+#   A host port is open on the node's own address, so it bypasses Services and network policies. Two pods with the same
+#   host port can't run on one node.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, Host Ports

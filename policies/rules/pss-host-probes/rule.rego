@@ -1,8 +1,8 @@
 # METADATA
-# title: Probes and lifecycle hooks ask the pod itself
+# title: Probes and lifecycle hooks target only their pod
 # description: >-
-#   The kubelet asks from the node, past network policies: a probe with a host of its own makes it a way to addresses
-#   that the pod itself may not reach.
+#   The kubelet sends probes from the node and so bypasses network policies. A probe with its own host uses the kubelet
+#   to reach addresses that the pod may not reach.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, Host Probes / Lifecycle Hooks
@@ -19,7 +19,7 @@
 #       default: ""
 #   example: {bad: liveness, good: liveness}
 #   reads: [Namespace]
-#   remedy: Remove host from httpGet and tcpSocket; the kubelet then asks the pod.
+#   remedy: Remove host from httpGet and tcpSocket. The kubelet then probes the pod.
 package cartwright.rules.pss_host_probes
 
 import data.lib.pss

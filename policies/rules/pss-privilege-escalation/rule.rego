@@ -1,8 +1,8 @@
 # METADATA
 # title: Containers cannot gain privileges
 # description: >-
-#   With a setuid program in its image, a process can become root again, whatever user the container started as, unless
-#   the kernel is told that it must not gain privileges.
+#   A setuid program in the image can make a process root again, whatever user the container started as, unless the
+#   kernel forbids gaining privileges.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 #     description: Pod Security Standards, restricted, Privilege Escalation

@@ -1,8 +1,8 @@
 # METADATA
 # title: Containers are not privileged
 # description: >-
-#   A privileged container has all devices and capabilities of its node, and no profile around it: whoever takes it over
-#   has the node, and with it every pod there.
+#   A privileged container has all devices and capabilities of its node and no security profile: whoever takes it over
+#   has the node and every pod on it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, Privileged Containers
@@ -19,7 +19,7 @@
 #       default: ""
 #   example: {bad: container, good: container}
 #   reads: [Namespace]
-#   remedy: Remove securityContext.privileged, and ask for the one capability or device that is needed.
+#   remedy: Remove securityContext.privileged, and add only the capability or device that is needed.
 package cartwright.rules.pss_privileged
 
 import data.lib.pss

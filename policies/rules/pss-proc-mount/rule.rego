@@ -1,8 +1,8 @@
 # METADATA
 # title: Containers see a masked /proc
 # description: >-
-#   The runtime hides the parts of /proc that tell of the node's kernel, or change it. Unmasked shows them; baseline
-#   lets a pod in a user namespace of its own have that, restricted none.
+#   The runtime hides the parts of /proc that describe or change the node's kernel. Unmasked shows them. Baseline allows
+#   it for a pod in its own user namespace, restricted never.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, /proc Mount Type

@@ -1,7 +1,7 @@
 # METADATA
-# title: Containers run as another user than root
+# title: Containers do not run as root
 # description: >-
-#   A process that leaves its container as root is root on the node. With runAsNonRoot the kubelet refuses to start a
+#   A process that escapes its container as root is root on the node. With runAsNonRoot the kubelet refuses to start a
 #   container as user 0, whatever its image says.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
@@ -19,7 +19,7 @@
 #       default: ""
 #   example: {bad: nothing-said, good: pod-level}
 #   reads: [Namespace]
-#   remedy: Set securityContext.runAsNonRoot to true for the pod, and nowhere to false.
+#   remedy: Set securityContext.runAsNonRoot to true for the pod, and never to false.
 package cartwright.rules.pss_run_as_non_root
 
 import data.lib.pss

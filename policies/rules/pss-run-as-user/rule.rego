@@ -1,8 +1,8 @@
 # METADATA
-# title: Containers name another user than root, or none
+# title: Containers do not set user 0
 # description: >-
-#   User 0 is root on the node for whoever gets out of the container. A pod in a user namespace of its own may name it:
-#   there it is nobody on the node.
+#   User 0 is root on the node for whoever escapes the container. A pod in its own user namespace may use it, because
+#   there user 0 has no rights on the node.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 #     description: Pod Security Standards, restricted, Running as Non-root user
@@ -19,7 +19,7 @@
 #       default: ""
 #   example: {bad: pod, good: pod}
 #   reads: [Namespace]
-#   remedy: Remove securityContext.runAsUser, or set it to another number than 0, for the pod and for its containers.
+#   remedy: Remove securityContext.runAsUser, or set it to a number other than 0, for the pod and for its containers.
 package cartwright.rules.pss_run_as_user
 
 import data.lib.pss

@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods do not switch seccomp off
+# title: Pods do not disable seccomp
 # description: >-
-#   Seccomp keeps a container from the system calls that no program needs and that most ways out of a container begin
-#   with. Unconfined allows them all.
+#   Seccomp blocks system calls that programs do not need and that most container escapes begin with. Unconfined allows
+#   them all.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, Seccomp

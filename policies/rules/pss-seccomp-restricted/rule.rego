@@ -1,8 +1,8 @@
 # METADATA
 # title: Containers run under a seccomp profile
 # description: >-
-#   Without a profile Kubernetes runs containers with all system calls allowed, unless the node is set up otherwise.
-#   RuntimeDefault withholds those that no program needs.
+#   Without a profile Kubernetes allows containers all system calls, unless the node is configured otherwise.
+#   RuntimeDefault blocks those that programs do not need.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 #     description: Pod Security Standards, restricted, Seccomp

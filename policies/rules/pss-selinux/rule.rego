@@ -1,8 +1,8 @@
 # METADATA
 # title: Pods keep the SELinux context of containers
 # description: >-
-#   SELinux keeps a container from the files and processes of its node by its type. Another type, or a user or role of
-#   one's own, can be one that may do anything.
+#   SELinux uses the type to keep a container from the files and processes of its node. Another type, or a custom user
+#   or role, may allow everything.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, SELinux
@@ -19,7 +19,8 @@
 #       default: ""
 #   example: {bad: container, good: container}
 #   reads: [Namespace]
-#   remedy: Leave seLinuxOptions.user and role out, and type as well or at a type for containers; level may be set.
+#   remedy: >-
+#     Remove seLinuxOptions.user and role. Remove type too, or use one of the types for containers. You may set level.
 package cartwright.rules.pss_selinux
 
 import data.lib.pss

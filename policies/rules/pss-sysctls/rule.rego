@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods set no sysctl that reaches beyond them
+# title: Pods set no sysctl that affects others
 # description: >-
-#   Most kernel parameters are the node's, not the pod's, and some switch its protections off. Those that baseline
-#   allows belong to the pod's own namespaces.
+#   Most kernel parameters belong to the node, not the pod, and some disable its protections. Those that baseline allows
+#   belong to the pod's own namespaces.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, Sysctls

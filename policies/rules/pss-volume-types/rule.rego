@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods mount volumes of safe types alone
+# title: Pods mount only safe volume types
 # description: >-
-#   Volumes that name a server, a disk or a path of the node bring their own credentials into the pod, or go around
-#   them. What is stored for long is claimed, and the claim's class decides how it is reached.
+#   Volumes that name a server, a disk or a path of the node bring their own credentials into the pod, or bypass them.
+#   Long-lived storage is claimed, and the claim's class decides how it is reached.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 #     description: Pod Security Standards, restricted, Volume Types
@@ -18,7 +18,7 @@
 #       enum: ["", privileged, baseline, restricted]
 #       default: ""
 #   reads: [Namespace]
-#   remedy: Claim storage with a PersistentVolumeClaim; else use configMap, secret, projected, downwardAPI or emptyDir.
+#   remedy: Claim storage with a PersistentVolumeClaim, or use configMap, secret, projected, downwardAPI or emptyDir.
 package cartwright.rules.pss_volume_types
 
 import data.lib.pss

@@ -1,8 +1,8 @@
 # METADATA
-# title: Windows containers run inside of their pod
+# title: Windows containers run inside their pod
 # description: >-
-#   A HostProcess container is a process of the Windows node itself, with its network, its files and the rights of the
-#   user it runs as.
+#   A HostProcess container is a process of the Windows node itself, with its network, its files and the rights of its
+#   user.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 #     description: Pod Security Standards, baseline, HostProcess

@@ -1,8 +1,8 @@
 # METADATA
-# title: Every PersistentVolumeClaim that a pod mounts is there
+# title: Every PersistentVolumeClaim that a pod mounts exists
 # description: >-
-#   A pod whose claim does not exist waits for ever, unschedulable. One that somebody made by hand is in no backup plan and
-#   not in the next cluster.
+#   A pod whose claim does not exist stays unschedulable for ever. A claim made by hand is in no backup plan and not in
+#   the next cluster.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 #     description: Kubernetes on PersistentVolumeClaims

@@ -1,8 +1,8 @@
 # METADATA
-# title: What may run at once fits the quota of its namespace
+# title: Peak usage fits the quota of the namespace
 # description: >-
-#   A quota is met at the worst moment: every autoscaler at its maximum, a rollout that adds its pods, a Job beside
-#   them. Then the API server refuses pods, and the namespace stays at fewer than the load needs.
+#   A namespace needs most at the worst moment: every autoscaler at its maximum, a rollout that adds pods, a Job beside
+#   them. If that exceeds the quota, the API server refuses pods, and the namespace has fewer than the load needs.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 #     description: Kubernetes on resource quotas
@@ -13,12 +13,12 @@
 #   kinds: [{group: "", kind: ResourceQuota}]
 #   parameters:
 #     nodes:
-#       description: On how many nodes the pods of a DaemonSet run.
+#       description: Number of nodes that run a DaemonSet's pods.
 #       type: integer
 #       minimum: 1
 #       default: 3
 #   git_only: >-
-#     In a cluster a StatefulSet's claims stand beside it and would count twice; there the API server holds the quota.
+#     In a cluster a StatefulSet's claims exist too and would count twice; there the API server enforces the quota.
 #   example: {bad: cpu, good: fits}
 #   reads:
 #     - pod-carrying
@@ -29,8 +29,8 @@
 #     - Deployment.extensions
 #     - ReplicaSet.extensions
 #   remedy: >-
-#     Raise the quota, or lower maxReplicas or what the pods request. Init containers, sidecars, defaults of the
-#     LimitRange and the pods that a rollout adds all count.
+#     Raise the quota, or lower maxReplicas or the pods' requests. Init containers, sidecars, LimitRange defaults and
+#     the extra pods of a rollout all count.
 package cartwright.rules.quota_fits
 
 import data.lib.demand

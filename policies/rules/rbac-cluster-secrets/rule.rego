@@ -1,8 +1,8 @@
 # METADATA
-# title: Nobody reads the Secrets of every namespace
+# title: Nobody can read the Secrets of every namespace
 # description: >-
-#   A ClusterRoleBinding to a role that may read Secrets hands out the passwords of every app at once, and those of system
-#   components with them.
+#   A ClusterRoleBinding to a role that may read Secrets exposes the passwords of every app and of system components at
+#   once.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -12,8 +12,7 @@
 #   scope: environment
 #   kinds: [{group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   reads: [ClusterRole.rbac.authorization.k8s.io, Role.rbac.authorization.k8s.io]
-#   remedy: >-
-#     Bind the role by a RoleBinding in the namespaces that need it, or name the Secrets by resourceNames.
+#   remedy: Bind the role with a RoleBinding in the namespaces that need it, or list the Secrets in resourceNames.
 package cartwright.rules.rbac_cluster_secrets
 
 import data.lib.rbac

@@ -1,8 +1,8 @@
 # METADATA
-# title: Roles allow nothing that leads to more than they say
+# title: Roles have no permission that leads to more
 # description: >-
-#   Some permissions are worth more than they look: who may bind roles, impersonate users, make tokens of other accounts,
-#   run commands in pods or change webhooks can give himself everything else.
+#   Some permissions are worth more than they look. Whoever may bind roles, impersonate users, create tokens of other
+#   accounts, run commands in pods or change webhooks can gain every other permission.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -12,8 +12,8 @@
 #   scope: object
 #   kinds: [{group: rbac.authorization.k8s.io, kind: Role}, {group: rbac.authorization.k8s.io, kind: ClusterRole}]
 #   remedy: >-
-#     Leave the permission out. Where it is the purpose of a controller, limit it by resourceNames; where that can't be, a
-#     waiver says why.
+#     Remove the permission. If a controller needs it, limit it with resourceNames; if that is impossible, explain it in
+#     a waiver.
 package cartwright.rules.rbac_escalation_verbs
 
 import data.lib.rbac

@@ -1,8 +1,9 @@
 # METADATA
-# title: No permission is given to everybody
+# title: >-
+#   No permission goes to everybody
 # description: >-
-#   A permission for all who are authenticated, all accounts or nobody in particular is one that every pod and every stolen
-#   token has. A namespace's account `default` is what a pod gets that names none.
+#   A permission for all authenticated users, all accounts or anonymous users is one that every pod and every stolen
+#   token has. Pods that name no account get the namespace's account `default`.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC

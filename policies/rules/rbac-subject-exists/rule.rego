@@ -1,8 +1,8 @@
 # METADATA
-# title: A binding gives permissions to accounts that exist
+# title: A binding's accounts exist
 # description: >-
-#   A ServiceAccount that is not there has no permissions, and the app fails at its first request. Whoever may create an
-#   account of that name gets them instead.
+#   A missing ServiceAccount has no permissions, so the app fails at its first request. Whoever may create an account of
+#   that name gets them instead.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -13,12 +13,12 @@
 #   kinds: [{group: rbac.authorization.k8s.io, kind: RoleBinding}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   parameters:
 #     outside:
-#       description: Namespaces whose ServiceAccounts somebody else makes.
+#       description: Namespaces whose ServiceAccounts somebody else creates.
 #       type: array
 #       items: {type: string}
 #       default: [kube-system]
 #   reads: [ServiceAccount]
-#   remedy: Create the ServiceAccount, or correct name and namespace of the subject; both are needed.
+#   remedy: Create the ServiceAccount, or correct name and namespace of the subject. Both are required.
 package cartwright.rules.rbac_subject_exists
 
 import data.lib.inventory

@@ -1,8 +1,8 @@
 # METADATA
-# title: Roles name what they allow
+# title: Roles list what they allow
 # description: >-
-#   A `*` allows what is there today and whatever an operator or a new version of Kubernetes adds tomorrow. Nobody reviews
-#   that.
+#   A `*` allows everything that exists today and everything that an operator or a new version of Kubernetes adds later.
+#   Nobody reviews that.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -12,7 +12,7 @@
 #   scope: object
 #   kinds: [{group: rbac.authorization.k8s.io, kind: Role}, {group: rbac.authorization.k8s.io, kind: ClusterRole}]
 #   example: {bad: verbs, good: named}
-#   remedy: Write down the API groups, resources, verbs and URLs that are used.
+#   remedy: List the API groups, resources, verbs and URLs that are used.
 package cartwright.rules.rbac_wildcard
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: Containers cannot write to their root file system
+# title: Containers have a read-only root file system
 # description: >-
-#   Who breaks into a container cannot leave a program behind or change the ones that are there. It also shows what a
-#   container really writes: that belongs on a volume.
+#   An attacker in a container can't add or change programs. It also shows what a container writes: that belongs on a
+#   volume.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
 #     description: Kubernetes on security contexts
@@ -11,7 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
-#   remedy: Set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where the container has to write.
+#   remedy: Set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where the container writes.
 package cartwright.rules.read_only_root_filesystem
 
 import data.lib.report

@@ -1,8 +1,7 @@
 # METADATA
-# title: Workloads say what they belong to
+# title: Workloads have the recommended labels
 # description: >-
-#   Dashboards, network policies, cost reports and people find pods by the common labels. A pod without them is in no
-#   picture, and it is the one that they look for.
+#   Dashboards, network policies, cost reports and people find pods by the common labels. They miss a pod without them.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
 #     description: Kubernetes on recommended labels

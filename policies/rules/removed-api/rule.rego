@@ -1,7 +1,7 @@
 # METADATA
-# title: No object is of an API version that is gone
+# title: Objects do not use removed API versions
 # description: >-
-#   The API server doesn't know the version any more: the sync fails, and with it everything that stands beside it.
+#   The API server no longer knows the version, so the sync fails with everything in it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/reference/using-api/deprecation-guide/
 #     description: Kubernetes' guide to deprecated APIs
@@ -73,8 +73,8 @@
 #       type: string
 #       pattern: "^([0-9]+[.][0-9]+)?$"
 #       default: ""
-#   git_only: The API server has turned the object into the version that it stores before anybody is asked.
-#   remedy: Write the object in the version that the message names; fields may have moved.
+#   git_only: The API server converts the object to its stored version before admission.
+#   remedy: Write the object in the version that the message names. Fields may have moved.
 package cartwright.rules.removed_api
 
 import data.lib.api

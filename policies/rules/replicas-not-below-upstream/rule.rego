@@ -1,8 +1,9 @@
 # METADATA
-# title: No environment keeps fewer pods than its upstream
+# title: >-
+#   No environment runs fewer pods than its upstream
 # description: >-
-#   What staging showed with three pods says little of prod with one: a rollout, a lost node or a lock behave otherwise.
-#   An environment is compared with those that a version runs in before it comes there.
+#   A test with three pods in staging says little about one pod in prod: a rollout, a lost node or a lock behaves
+#   differently. An environment is compared with its upstreams.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #     description: Kubernetes on autoscaling
@@ -15,7 +16,7 @@
 #     - {group: apps, kind: StatefulSet}
 #     - {group: autoscaling, kind: HorizontalPodAutoscaler}
 #   remedy: >-
-#     Raise replicas, or minReplicas of the HorizontalPodAutoscaler, to the upstream's, or lower them there first.
+#     Raise replicas, or minReplicas of the HorizontalPodAutoscaler, to the upstream's number. Or lower it there first.
 package cartwright.rules.replicas_not_below_upstream
 
 import data.lib.fleet

@@ -1,8 +1,8 @@
 # METADATA
-# title: Containers can be asked how they are
+# title: Containers have readiness and liveness probes
 # description: >-
-#   Without a readiness probe a pod gets requests before it can answer them, and a rollout goes on although the new
-#   version does not work. Without a liveness probe a process that hangs hangs until somebody notices.
+#   Without a readiness probe a pod gets requests before it can answer, and a rollout continues although the new version
+#   does not work. Without a liveness probe a hanging process hangs until somebody notices.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 #     description: Kubernetes on probes

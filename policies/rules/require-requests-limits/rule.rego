@@ -1,8 +1,8 @@
 # METADATA
-# title: Containers state what they need and what they may take
+# title: Containers set requests and limits
 # description: >-
 #   The scheduler places a pod by its requests: without them nodes fill up until pods are evicted. Without limits one
-#   container with a leak or a loop takes what its neighbours need.
+#   container with a leak or a loop takes the resources of its neighbours.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 #     description: Kubernetes on requests and limits
@@ -23,7 +23,8 @@
 #       items: {type: string}
 #       default: [cpu, memory]
 #   example: {bad: no-memory-limit, good: all-four}
-#   remedy: Set resources.requests and resources.limits of each container, or of the pod, and no request above its limit.
+#   remedy: >-
+#     Set resources.requests and resources.limits of each container or of the pod, with no request above its limit.
 package cartwright.rules.require_requests_limits
 
 import data.lib.quantity

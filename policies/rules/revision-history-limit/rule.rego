@@ -1,8 +1,8 @@
 # METADATA
 # title: Workloads keep a few old revisions
 # description: >-
-#   Nothing said keeps ten, each an object of its own in etcd and a line in every list. None leaves nothing to roll
-#   back to when Git is not at hand.
+#   The default keeps ten, each an object in etcd and a line in every list. Zero leaves nothing to roll back to when Git
+#   is not available.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy
 #     description: Kubernetes on old revisions
@@ -16,12 +16,12 @@
 #     - {group: apps, kind: StatefulSet}
 #   parameters:
 #     minimum:
-#       description: How many old revisions must be kept at least.
+#       description: Fewest old revisions to keep.
 #       type: integer
 #       minimum: 0
 #       default: 1
 #     maximum:
-#       description: How many old revisions may be kept at most.
+#       description: Most old revisions to keep.
 #       type: integer
 #       minimum: 0
 #       default: 5

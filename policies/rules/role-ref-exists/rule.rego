@@ -1,8 +1,8 @@
 # METADATA
 # title: A binding refers to a role that exists
 # description: >-
-#   A binding to a role that is not there grants nothing, silently, until somebody makes a role of that name with whatever
-#   he likes in it. A roleRef can't be changed afterwards.
+#   A binding to a missing role grants nothing, silently, until somebody creates a role of that name with any
+#   permissions. A roleRef can't be changed afterwards.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
 #     description: Kubernetes on good practice with RBAC
@@ -13,15 +13,15 @@
 #   kinds: [{group: rbac.authorization.k8s.io, kind: RoleBinding}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]
 #   parameters:
 #     provided:
-#       description: ClusterRoles that somebody else makes, beside those of Kubernetes itself.
+#       description: ClusterRoles that somebody else creates, beside those of Kubernetes itself.
 #       type: array
 #       items: {type: string}
 #       default: []
 #   example: {bad: role, good: role}
 #   reads: [ClusterRole.rbac.authorization.k8s.io, Role.rbac.authorization.k8s.io]
 #   remedy: >-
-#     Name a Role of the binding's namespace or a ClusterRole. One that comes from elsewhere stands in the parameter
-#     `provided` in environment.yaml.
+#     Name a Role of the binding's namespace or a ClusterRole. Add a role from elsewhere to the parameter `provided` in
+#     environment.yaml.
 package cartwright.rules.role_ref_exists
 
 import data.lib.rbac

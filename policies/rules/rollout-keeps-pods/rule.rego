@@ -1,8 +1,8 @@
 # METADATA
-# title: A rollout keeps pods that serve
+# title: A rollout keeps serving pods
 # description: >-
-#   A rolling update that may take every pod at once is an outage with each release, and one that may neither add nor
-#   take a pod never ends. Percentages hide both: "100%" of two is two, "0%" is none.
+#   A rolling update that may remove every pod at once is an outage with each release. One that may neither add nor
+#   remove a pod never ends. Percentages hide both: "100%" of two is two, "0%" is none.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment
 #     description: Kubernetes on rolling updates

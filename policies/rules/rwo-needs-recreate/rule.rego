@@ -1,9 +1,9 @@
 # METADATA
-# title: A Deployment whose volume one node holds stops the old pod first
+# title: A Deployment with a single-node volume stops the old pod first
 # description: >-
 #   A ReadWriteOnce volume is attached to one node, a ReadWriteOncePod volume belongs to one pod. A rolling update
-#   starts the new pod while the old one still holds the volume: on another node it waits for ever, and so does the
-#   rollout.
+#   starts the new pod while the old one still holds the volume. On another node the new pod waits for ever, and so does
+#   the rollout.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes
 #     description: Kubernetes on access modes
@@ -20,8 +20,7 @@
 #     - HorizontalPodAutoscaler.autoscaling
 #     - Deployment.extensions
 #     - ReplicaSet.extensions
-#   remedy: >-
-#     Set strategy.type to Recreate and one replica; for more pods use a StatefulSet, or a ReadWriteMany volume.
+#   remedy: Set strategy.type to Recreate and one replica. For more pods use a StatefulSet, or a ReadWriteMany volume.
 package cartwright.rules.rwo_needs_recreate
 
 import data.lib.inventory

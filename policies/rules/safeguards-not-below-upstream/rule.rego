@@ -1,8 +1,8 @@
 # METADATA
-# title: No safeguard of the upstream is missing
+# title: An environment has all safeguards of its upstream
 # description: >-
-#   A NetworkPolicy, a quota, a budget or an alert that staging has and prod lacks was forgotten in an overlay: nothing
-#   breaks, and nothing protects or warns.
+#   If staging has a NetworkPolicy, a quota, a budget or an alert that prod lacks, somebody forgot it in an overlay.
+#   Nothing breaks, but nothing protects or warns either.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/application-security-checklist/
 #     description: Kubernetes' checklist for the security of applications
@@ -12,7 +12,7 @@
 #   scope: fleet
 #   kinds: [{group: "", kind: Namespace}]
 #   example: {bad: monitor, good: monitor}
-#   remedy: Add the object to the environment's overlay, best through the base or a component that both share.
+#   remedy: Add the object to the environment's overlay, best through the base or a shared component.
 package cartwright.rules.safeguards_not_below_upstream
 
 import data.lib.fleet

@@ -1,8 +1,8 @@
 # METADATA
 # title: One image has one version in an environment
 # description: >-
-#   A migration of one release beside pods of another, a sidecar that was forgotten in a promotion: two digests of one
-#   repository in one environment mean that something was moved in part.
+#   Two digests of one repository in one environment mean that a release was moved only in part: a migration of one
+#   release beside pods of another, or a forgotten sidecar.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 #     description: Kubernetes on image names and digests
@@ -13,8 +13,7 @@
 #   kinds: pod-carrying
 #   reads: [pod-carrying]
 #   remedy: >-
-#     Give all of them the digest of the same release. `cartwright promote` moves every place where an app pins its
-#     image.
+#     Use the digest of the same release everywhere. `cartwright promote` moves every place where an app pins its image.
 package cartwright.rules.same_repository_same_digest
 
 import data.lib.digests

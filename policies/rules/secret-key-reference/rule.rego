@@ -1,9 +1,8 @@
 # METADATA
-# title: Every Secret that a pod needs comes from somewhere, with its keys
+# title: Every Secret that a pod needs has a source, with its keys
 # description: >-
-#   No Secret is in Git, so a misspelt name looks like any other until the pod does not start. What the secret store brings
-#   is declared once for an environment; the rest is defined by a manifest (a SealedSecret, an ExternalSecret, a
-#   Certificate).
+#   No Secret is in Git, so nobody notices a misspelt name until the pod fails to start. Each environment declares once
+#   what the secret store provides; manifests define the rest (a SealedSecret, an ExternalSecret, a Certificate).
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
 #     description: Kubernetes on Secrets
@@ -19,11 +18,11 @@
 #       type: object
 #       additionalProperties: {type: array, items: {type: string}}
 #       default: {}
-#   git_only: Gatekeeper would have to keep every Secret of the cluster in its memory.
+#   git_only: Gatekeeper would have to keep every Secret of the cluster in memory.
 #   reads: [Secret, SealedSecret.bitnami.com, Certificate.cert-manager.io, ExternalSecret.external-secrets.io]
 #   remedy: >-
-#     Correct name or key. A Secret that the secret store brings stands in the parameter `provided` in environment.yaml and
-#     in docs/secrets.md.
+#     Correct name or key. Add a Secret of the secret store to the parameter `provided` in environment.yaml and to
+#     docs/secrets.md.
 package cartwright.rules.secret_key_reference
 
 import data.lib.inventory

@@ -1,8 +1,8 @@
 # METADATA
-# title: Namespaces enforce no lower Pod Security level than in the upstream
+# title: Namespaces enforce at least the upstream's Pod Security level
 # description: >-
-#   A pod that staging's namespace would refuse must not be let in by prod's: the level of the environment that customers
-#   use is the one that counts.
+#   Prod must not admit a pod that staging's namespace would refuse: the level in front of customers is the one that
+#   counts.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-admission/
 #     description: Kubernetes on Pod Security admission

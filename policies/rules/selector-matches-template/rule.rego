@@ -1,8 +1,8 @@
 # METADATA
-# title: A workload selects the pods that it makes
+# title: A workload selects its own pods
 # description: >-
-#   The API server refuses a workload whose selector does not match the labels of its own template. The selector
-#   cannot be changed afterwards, so it is best right from the start.
+#   The API server refuses a workload whose selector does not match the labels of its own template. The selector can't
+#   be changed later, so get it right from the start.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector
 #     description: Kubernetes on the selector of a Deployment
@@ -16,8 +16,7 @@
 #     - {group: apps, kind: Deployment}
 #     - {group: apps, kind: ReplicaSet}
 #     - {group: apps, kind: StatefulSet}
-#   remedy: >-
-#     Give the template the labels that spec.selector asks for, and no empty selector.
+#   remedy: Give the template the labels of spec.selector. The selector must not be empty.
 package cartwright.rules.selector_matches_template
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: The ServiceAccount of every pod is there
+# title: Every pod's ServiceAccount exists
 # description: >-
-#   A pod whose ServiceAccount does not exist is refused, and the Deployment waits without a pod and without a word. Whoever
-#   may create an account of that name decides what the pod may do.
+#   The API server refuses a pod whose ServiceAccount does not exist, and the Deployment silently waits without pods.
+#   Whoever may create an account of that name decides what the pod may do.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/service-accounts/
 #     description: Kubernetes on ServiceAccounts

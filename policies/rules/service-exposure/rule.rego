@@ -1,8 +1,8 @@
 # METADATA
-# title: Services open no door of their own to the outside
+# title: Services are not exposed to the outside
 # description: >-
-#   A NodePort opens a port on every node and a LoadBalancer an address on the internet, beside the gateway that is watched
-#   for it. externalIPs let whoever may write a Service take over traffic to any address (CVE-2020-8554).
+#   A NodePort opens a port on every node, and a LoadBalancer an address on the internet, both beside the monitored
+#   gateway. With externalIPs, whoever may write a Service can take over traffic to any address (CVE-2020-8554).
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
 #     description: Kubernetes on Services
@@ -18,13 +18,13 @@
 #       items: {type: string, enum: [ClusterIP, ExternalName, LoadBalancer, NodePort]}
 #       default: [ClusterIP]
 #     exempt:
-#       description: Services that are meant to be reached from outside, as namespace/name.
+#       description: Services that may be reached from outside, as namespace/name.
 #       type: array
 #       items: {type: string, pattern: "^[a-z0-9-]+/[a-z0-9.-]+$"}
 #       default: []
 #   remedy: >-
-#     Make it a ClusterIP and let requests in through an Ingress or a Gateway. Where it is the entrance itself, name it in
-#     the parameter `exempt` in environment.yaml.
+#     Make it a ClusterIP, and let requests in through an Ingress or a Gateway. If the Service is that entrance, add it
+#     to the parameter `exempt` in environment.yaml.
 package cartwright.rules.service_exposure
 
 import data.lib.inventory

@@ -1,8 +1,8 @@
 # METADATA
 # title: A Service selects pods
 # description: >-
-#   A Service whose selector matches no pod has an address that answers nobody. It happens when labels are renamed on one
-#   side, and shows only when somebody calls.
+#   Nothing answers at the address of a Service whose selector matches no pod. This happens when labels are renamed on
+#   one side, and shows only when somebody calls.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
 #     description: Kubernetes on Services
@@ -12,7 +12,7 @@
 #   scope: environment
 #   kinds: [{group: "", kind: Service}]
 #   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
-#   remedy: Give the Service labels that the pods have which shall answer.
+#   remedy: Set the Service's selector to labels of the pods that should answer.
 package cartwright.rules.service_selects
 
 import data.lib.pods

@@ -1,8 +1,8 @@
 # METADATA
-# title: A Service leads to a port that its pods have
+# title: A Service's targetPort exists in its pods
 # description: >-
-#   A targetPort that no container declares sends every request into the void: by name, the Service has no endpoint at all;
-#   by number, connections are refused.
+#   Requests to a targetPort that no container declares fail: by name the Service has no endpoint, by number connections
+#   are refused.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
 #     description: Kubernetes on Services
@@ -13,7 +13,7 @@
 #   kinds: [{group: "", kind: Service}]
 #   example: {bad: number, good: number}
 #   reads: [pod-carrying, Alertmanager.monitoring.coreos.com, Prometheus.monitoring.coreos.com]
-#   remedy: Name the container's port in targetPort, and declare it in the container with the same protocol.
+#   remedy: Set targetPort to the container's port, and declare that port in the container with the same protocol.
 package cartwright.rules.service_target_port
 
 import data.lib.pods

@@ -1,8 +1,8 @@
 # METADATA
-# title: The Service that names the pods of a StatefulSet is there
+# title: The Service of a StatefulSet exists
 # description: >-
-#   serviceName gives the pods their names in DNS. Nothing checks that a Service of that name exists, or that it
-#   selects them: the pods run, and nobody finds them by name.
+#   serviceName gives the pods their DNS names. Kubernetes does not check that this Service exists or selects the pods:
+#   they run, but can't be found by name.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id
 #     description: Kubernetes on the names of a StatefulSet's pods
@@ -12,8 +12,7 @@
 #   scope: environment
 #   kinds: [{group: apps, kind: StatefulSet}]
 #   reads: [Service]
-#   remedy: >-
-#     Create the Service in the same namespace, with the labels of the pods as its selector, or correct serviceName.
+#   remedy: Create the Service in the same namespace with the pods' labels as its selector, or correct serviceName.
 package cartwright.rules.statefulset_service_exists
 
 import data.lib.inventory

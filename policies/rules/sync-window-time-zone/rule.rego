@@ -1,8 +1,8 @@
 # METADATA
-# title: Sync windows say in which time zone
+# title: Sync windows state a time zone
 # description: >-
-#   A window without a time zone is in UTC: a freeze that is meant to begin at midnight begins an hour or two late, and
-#   moves with daylight saving.
+#   A window without a time zone is in UTC: a freeze planned for midnight begins an hour or two late, and moves with
+#   daylight saving.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/sync_windows/
 #     description: Argo CD on sync windows
@@ -11,7 +11,7 @@
 #   severity: error
 #   scope: hub
 #   kinds: [{group: argoproj.io, kind: AppProject}]
-#   remedy: Add timeZone with an IANA name such as Europe/Berlin; UTC too is said.
+#   remedy: Set timeZone to an IANA name such as Europe/Berlin, or to UTC if you mean it.
 package cartwright.rules.sync_window_time_zone
 
 import data.lib.report

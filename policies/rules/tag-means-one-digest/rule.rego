@@ -1,7 +1,7 @@
 # METADATA
 # title: A tag is the same image in every environment
 # description: >-
-#   Two digests under one tag mean that the tag was moved: people speak of one release, and staging tested another image
+#   Two digests under one tag mean that the tag was moved: people speak of one release, but staging tested another image
 #   than prod runs.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
@@ -12,7 +12,7 @@
 #   scope: fleet
 #   kinds: pod-carrying
 #   example: {bad: moved, good: same}
-#   remedy: Give the newer image a tag of its own, and promote that.
+#   remedy: Give the newer image its own tag, and promote that.
 package cartwright.rules.tag_means_one_digest
 
 import data.lib.fleet

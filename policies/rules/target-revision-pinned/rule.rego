@@ -1,7 +1,7 @@
 # METADATA
-# title: Applications follow one stated revision
+# title: Applications follow one explicit revision
 # description: >-
-#   HEAD is whatever branch the host calls its default today, a plain name may be a branch or a tag, and a range of chart
+#   HEAD is whatever the host's default branch is today, a plain name may be a branch or a tag, and a range of chart
 #   versions moves by itself: what runs is then no longer what was reviewed.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/tracking_strategies/
@@ -14,7 +14,8 @@
 #     - {group: argoproj.io, kind: Application}
 #     - {group: argoproj.io, kind: ApplicationSet}
 #   remedy: >-
-#     Write the revision out: refs/heads/main or refs/tags/v1.2.3 or a commit's full id; for a chart its exact version.
+#     Write the full revision, such as refs/heads/main, refs/tags/v1.2.3 or a commit's full id; for a chart its exact
+#     version.
 package cartwright.rules.target_revision_pinned
 
 import data.lib.argocd

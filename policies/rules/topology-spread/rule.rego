@@ -1,8 +1,8 @@
 # METADATA
-# title: Pods of a workload stand apart
+# title: Pods of a workload spread over nodes and zones
 # description: >-
-#   Replicas that the scheduler puts on one node, or in one zone, fall together. A constraint whose selector misses
-#   the workload's own pods counts nothing and spreads nothing.
+#   Replicas on one node, or in one zone, fail together. A constraint whose selector misses the workload's own pods
+#   spreads nothing.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
 #     description: Kubernetes on topology spread constraints
@@ -15,7 +15,7 @@
 #     - {group: apps, kind: StatefulSet}
 #   parameters:
 #     replicas:
-#       description: From how many pods on they must be spread. Under an autoscaler its minReplicas is the number.
+#       description: Number of pods (minReplicas under an autoscaler) from which they must be spread.
 #       type: integer
 #       minimum: 1
 #       default: 2
@@ -33,8 +33,8 @@
 #     - Deployment.extensions
 #     - ReplicaSet.extensions
 #   remedy: >-
-#     Add a topologySpreadConstraint, with the workload's own selector, for each of the keys; the component
-#     topology-spread has them.
+#     Add a topologySpreadConstraint with the workload's own selector for each of the keys, or use the component
+#     topology-spread.
 package cartwright.rules.topology_spread
 
 import data.lib.report

@@ -1,8 +1,8 @@
 # METADATA
-# title: The containers of a pod have ports of their own
+# title: The containers of a pod use different ports
 # description: >-
-#   The containers of a pod share one network: the second that opens a port fails to start. A name that two ports
-#   share leads a Service to one of them, and a port that is listed twice cannot be applied by the server's side.
+#   The containers of a pod share one network: the second to open a port fails to start. If two ports share a name, a
+#   Service reaches only one of them. A port that is listed twice can't be applied server-side.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/pods/#pod-networking
 #     description: Kubernetes on the network of a pod
@@ -11,8 +11,7 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
-#   remedy: >-
-#     Give each container a port, and each port a name, of its own.
+#   remedy: Give each container its own port, and each port its own name.
 package cartwright.rules.unique_ports
 
 import data.lib.quantity

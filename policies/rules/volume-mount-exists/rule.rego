@@ -1,8 +1,8 @@
 # METADATA
-# title: Every mount is of a volume that the pod has
+# title: Every mount has a volume in its pod
 # description: >-
-#   The API server refuses a pod that mounts what it does not have, after the Deployment was accepted: nothing starts, and
-#   the reason stands in an event of the ReplicaSet.
+#   The API server accepts the Deployment, but refuses a pod that mounts a missing volume. Nothing starts, and the
+#   reason is only in an event of the ReplicaSet.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/storage/volumes/
 #     description: Kubernetes on volumes
@@ -12,7 +12,7 @@
 #   scope: object
 #   kinds: pod-carrying
 #   example: {bad: volume, good: volume}
-#   remedy: Add the volume to the pod's spec, or correct the name of the mount.
+#   remedy: Add the volume to the pod's spec, or correct the name in the mount.
 package cartwright.rules.volume_mount_exists
 
 import data.lib.report

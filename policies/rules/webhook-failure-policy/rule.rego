@@ -1,8 +1,7 @@
 # METADATA
 # title: Admission webhooks fail closed
 # description: >-
-#   With failurePolicy Ignore a webhook that is down, or made to be, lets everything pass: whoever can overload it can walk
-#   past it.
+#   With failurePolicy Ignore, a webhook that is down admits everything: whoever can overload it can bypass it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/
 #     description: Kubernetes on good practice with admission webhooks
@@ -13,14 +12,14 @@
 #   kinds: [{group: admissionregistration.k8s.io, kind: ValidatingWebhookConfiguration}, {group: admissionregistration.k8s.io, kind: MutatingWebhookConfiguration}]
 #   parameters:
 #     exempt:
-#       description: Names of webhooks that only help, and may be passed over.
+#       description: Names of webhooks that are not safeguards and may be bypassed.
 #       type: array
 #       items: {type: string}
 #       default: []
 #   example: {bad: ignore, good: fail}
 #   remedy: >-
-#     Set failurePolicy to Fail, run more than one replica, and leave kube-system out. A webhook that guards nothing stands
-#     in the parameter `exempt` in environment.yaml.
+#     Set failurePolicy to Fail, run more than one replica, and exclude kube-system. If the webhook is not a safeguard,
+#     add it to the parameter `exempt` in environment.yaml.
 package cartwright.rules.webhook_failure_policy
 
 import data.lib.report

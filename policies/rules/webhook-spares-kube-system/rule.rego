@@ -1,8 +1,8 @@
 # METADATA
-# title: An admission webhook that fails closed leaves kube-system out
+# title: An admission webhook that fails closed excludes kube-system
 # description: >-
-#   A webhook that must answer for the system's own pods stops their repair when it is down, and its own if it needs them
-#   to come up: the cluster can't heal itself any more.
+#   If a webhook must answer for the system's own pods and is down, those pods can't be repaired. If the webhook needs
+#   them to start, the cluster can't recover.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/
 #     description: Kubernetes on good practice with admission webhooks
@@ -17,8 +17,8 @@
 #       type: integer
 #       default: 10
 #   remedy: >-
-#     Leave kube-system out by a namespaceSelector on kubernetes.io/metadata.name, and let the API server wait for a few
-#     seconds at most.
+#     Exclude kube-system with a namespaceSelector on kubernetes.io/metadata.name, and set a timeout of a few seconds at
+#     most.
 package cartwright.rules.webhook_spares_kube_system
 
 import data.lib.report

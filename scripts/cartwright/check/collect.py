@@ -35,7 +35,7 @@ class Collected:
     taken: set[str] = field(default_factory=set)
     """Real paths of files that went into a rendering."""
     skipped: int = 0
-    """How many files of folders are no manifests."""
+    """How many files of folders are not manifests."""
 
     @property
     def files(self) -> int:

@@ -239,7 +239,7 @@ class _Check:
                 rule="unreached-overlay",
                 severity="error",
                 message="no ApplicationSet reaches this overlay, so it is never deployed; "
-                "overlays stand in environments/<environment>/<group>/<app>",
+                "overlays belong in environments/<environment>/<group>/<app>",
             )
 
 

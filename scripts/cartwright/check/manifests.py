@@ -32,7 +32,7 @@ def check_manifests(
     Args:
         tree: where the policies are.
         paths: files, and folders whose ``.yaml``, ``.yml`` and ``.json`` files are taken. Their kustomizations are
-            rendered, and what goes into one is judged as it comes out. Other files that are no manifests are skipped,
+            rendered, and what goes into one is judged as it comes out. Other files that are not manifests are skipped,
             which is said on standard error.
         isolate: judge each file and each rendering on its own; else objects of all of them see each other.
         pss: judge pods as if their namespace enforced this Pod Security level.

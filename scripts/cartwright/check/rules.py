@@ -195,7 +195,7 @@ class PolicyCheck:
                 line=1,
                 rule="shallow-history",
                 severity="warning",
-                message="this clone has no whole history, so digests are not compared with what Git recorded; "
+                message="this clone's history is cut off, so digests are not compared with what Git recorded; "
                 "fetch the whole history (git fetch --unshallow)",
             )
             yield Judged(finding, None)

@@ -114,7 +114,7 @@ class Remote:
             include_uncommitted: put the work tree's changes into one more commit, in the remote only: index, HEAD and
                 work tree of the repository stay as they are.
             keep: leave the branch as it is where it holds this HEAD and more: digests of this machine's own images.
-                Uncommitted changes of an earlier call are no such thing: the branch goes back to HEAD.
+                Uncommitted changes of an earlier call do not count: the branch goes back to HEAD.
 
         Raises:
             UserError: the repository has no commit yet.

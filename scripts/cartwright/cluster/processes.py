@@ -296,5 +296,5 @@ def _variable(value: str) -> str:
     """The value of a variable for supervisord, which knows quotes there but nothing to escape them with."""
     quote = "'" if '"' in value else '"'
     if quote in value:
-        raise ClusterError(f"both sorts of quotes in {value}: supervisord can't pass that on; use another folder")
+        raise ClusterError(f"{value} has both kinds of quotes, which supervisord can't pass on; use another folder")
     return f"{quote}{value.replace('%', '%%')}{quote}"

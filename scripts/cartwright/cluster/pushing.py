@@ -52,9 +52,11 @@ def push(root: Path, layout: Layout, *, say: Callable[[str], None]) -> None:
         for _ in range(_ATTEMPTS):
             if _Attempt.begin(root, remote, say).end():
                 break
-            say(f"{BRANCH} of the remote moved on meanwhile: once more")
+            say(f"{BRANCH} of the remote moved on meanwhile; trying again")
         else:
-            raise Blocked(f"{remote.url}: {BRANCH} moved on {_ATTEMPTS} times meanwhile; `cartwright push` tries again")
+            raise Blocked(
+                f"{remote.url}: gave up after {_ATTEMPTS} attempts: {BRANCH} keeps moving; run `cartwright push` again"
+            )
     if left_out:
         say(f"{_count(left_out, 'uncommitted file')} not included: commit, then `cartwright push` again")
 
@@ -78,7 +80,7 @@ class _Attempt:
             raise ClusterError(f"{remote.path}: has no branch {BRANCH}; `cartwright up` makes it")
         ours = read_head(root)
         if ours.branch is None:
-            raise UserError("HEAD is on no branch", hint="`git switch` to the one whose commits are to be pushed")
+            raise UserError("HEAD is on no branch", hint="`git switch` to the branch that you want to push")
         return cls(root=root, remote=remote, say=say, theirs=theirs, ours=ours)
 
     def end(self) -> bool:
@@ -177,7 +179,7 @@ class _Attempt:
         merges = git(self.root, "rev-list", "--merges", f"{self.theirs}..{self.ours.commit}").stdout.split()
         if merges:
             raise Blocked(
-                f"{name} has the merge {merges[0][:7]}, which a rebase would undo; merge what the remote has by "
+                f"{name} has the merge {merges[0][:7]}, which a rebase would undo; merge the remote with "
                 f"`git pull --no-rebase {self.remote.url} {BRANCH}`, then `cartwright push` again"
             )
 
@@ -190,18 +192,18 @@ class _Attempt:
         name = self.ours.short_branch
         if files:
             raise Blocked(
-                f"{files}: {stopped or name} conflicts with what the remote has; nothing is pushed, {name} is as it "
-                f"was (`git pull --rebase {self.remote.url} {BRANCH}` stops for you to resolve it, then push again)"
+                f"{files}: {stopped or name} conflicts with the remote; nothing is pushed, {name} is unchanged "
+                f"(`git pull --rebase {self.remote.url} {BRANCH}` stops for you to resolve it, then push again)"
             )
         in_the_way = ", ".join(line.strip() for line in done.stderr.splitlines() if line.startswith("\t"))
         if in_the_way:
             raise UserError(
-                "the remote has such a file, and this one is in no commit",
+                "the remote has this file too, and yours is not committed",
                 file=in_the_way,
                 hint="move it away, or commit it; nothing is pushed",
             )
         words = " ".join((done.stderr or done.stdout).split())
-        raise Blocked(f"{name} can't be rebased, and is as it was; nothing is pushed: {words}")
+        raise Blocked(f"{name} can't be rebased; it is unchanged and nothing is pushed: {words}")
 
     def _abort(self) -> None:
         if git_file(self.root, "rebase-merge").exists():

@@ -106,7 +106,7 @@ def open_real(
         raise UserError("this cluster has a real node", hint="`cartwright down` first, then `up --simulated`")
     if settled and not has_one:
         if not simulated:
-            say("node: every pod is simulated, as this cluster began; `cartwright down` first for a real one")
+            say("node: every pod is simulated, as at this cluster's start; run `cartwright down` first for a real node")
         return None
     if simulated:
         say("node: every pod is simulated")

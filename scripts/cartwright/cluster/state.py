@@ -191,7 +191,8 @@ def exclusive(layout: Layout) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise ClusterError(
-                f"another `cartwright up`, `down` or `push` (pid {file.read().strip() or '?'}) works on {layout.root}"
+                f"another `cartwright up`, `down` or `push` (pid {file.read().strip() or '?'}) "
+                f"is working on {layout.root}"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

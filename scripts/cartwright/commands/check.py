@@ -21,33 +21,35 @@ def check(  # noqa: PLR0917 - a command's options
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="With --manifests: YAML files and folders.")
     ] = None,
     env: Annotated[
-        list[str] | None, typer.Option("--env", metavar="ENV", help="Judge only this environment (repeatable).")
+        list[str] | None, typer.Option("--env", metavar="ENV", help="Check only this environment (repeatable).")
     ] = None,
     app: Annotated[
-        list[str] | None, typer.Option("--app", metavar="APP", help="Report only on this app (repeatable).")
+        list[str] | None, typer.Option("--app", metavar="APP", help="Report findings about this app only (repeatable).")
     ] = None,
     manifests: Annotated[
         bool,
-        typer.Option("--manifests", help="Judge YAML files, and folders with their kustomizations rendered, instead."),
+        typer.Option("--manifests", help="Check YAML files, and folders with their kustomizations rendered, instead."),
     ] = False,
-    isolate: Annotated[bool, typer.Option("--isolate", help="With --manifests: judge each file on its own.")] = False,
+    isolate: Annotated[bool, typer.Option("--isolate", help="With --manifests: check each file on its own.")] = False,
     pss: Annotated[
         str | None,
-        typer.Option(metavar="LEVEL", help="With --manifests: judge pods as if in a namespace of this level."),
+        typer.Option(metavar="LEVEL", help="With --manifests: check pods as if in a namespace of this level."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="With --manifests: refuse a folder with files that are no manifests.")
+        bool, typer.Option("--strict", help="With --manifests: refuse folders with files that are not manifests.")
     ] = False,
     ref: Annotated[str | None, typer.Option(metavar="REF", help="Check this Git ref, not the work tree.")] = None,
     output: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="text, json, sarif, junit or github.")
     ] = "text",
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Render and judge everything anew.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Ignore the caches: render and check everything again.")
+    ] = False,
 ) -> None:
-    """Render, validate and judge every environment; each finding names the source line that caused it.
+    """Render, validate and check every environment; each finding names the source line that caused it.
 
-    Schemas (Kubernetes and CRDs), policies, yamllint, and what only files can tell: overlays that no ApplicationSet
-    reaches, objects that two Applications own, entries that change nothing.
+    Covers schemas (Kubernetes and CRDs), policies, yamllint, overlays that no ApplicationSet reaches, objects that two
+    Applications own, and entries that change nothing.
 
     Examples: `cartwright check`, `cartwright check --env prod --format sarif`, `cartwright check --manifests deploy/`.
 
@@ -60,7 +62,7 @@ def check(  # noqa: PLR0917 - a command's options
     if pss is not None and pss not in _LEVELS:
         raise UserError(f"no Pod Security level '{pss}'", hint=nearest(pss, _LEVELS))
     if (isolate or pss or paths or strict) and not manifests:
-        raise UserError("paths, --isolate, --pss and --strict go with --manifests")
+        raise UserError("paths, --isolate, --pss and --strict need --manifests")
     if manifests and not paths:
         raise UserError("--manifests needs files or folders to judge")
     tree = open_tree(find_root(), ref)

@@ -39,7 +39,7 @@ def load(
 ) -> None:
     """Send requests through the gateway while something else happens, and count those that fail.
 
-    One after the other, every fourth an order: roll out a release meanwhile.
+    Requests follow each other, every fourth is an order. Roll out a release meanwhile.
 
     Example: `cartwright demo load --seconds 120`.
 
@@ -71,17 +71,17 @@ def promotion(
     *,
     use_running: Annotated[
         bool,
-        typer.Option("--use-running", help="Show it on this checkout's running cluster; its branch is put back after."),
+        typer.Option("--use-running", help="Use this checkout's running cluster; its branch is restored afterwards."),
     ] = False,
 ) -> None:
-    """Take a release from dev to prod with every gate shut once on its way, roll it back, and read what happened.
+    """Promote a release from dev to prod, closing every gate once on the way, roll it back, and show the record.
 
-    Works in a clone of what is committed, with gates of seconds, a registry and a cluster of its own; all of it is gone
+    Works in a clone of HEAD, with gates of seconds, its own registry and its own cluster, and removes all of it
     afterwards. Offline, four to five minutes on two busy cores.
 
     Example: `cartwright demo promotion`.
 
-    Exit codes: 0 everything ended as it should, 1 something did not, 2 it could not start.
+    Exit codes: 0 every step ended as expected, 1 some did not, 2 it could not start.
     """
     from cartwright.demo.walkthrough import show
 

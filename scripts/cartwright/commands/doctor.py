@@ -24,9 +24,9 @@ _ORDER = ("check", "cluster", "services", "images", "node", "browser")
 def doctor(
     output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
 ) -> None:
-    """Tell what this machine has and lacks, and what to install, tier by tier.
+    """Show what this machine has and lacks, and what to install, tier by tier.
 
-    Exit codes: 0 `make up` and `make test` can run whole, 1 something for them is missing.
+    Exit codes: 0 `make up` and `make test` can run completely, 1 something for them is missing.
     """
     if output not in {"text", "json"}:
         raise UserError(f"no format '{output}'", hint=nearest(output, ("text", "json")))

@@ -15,7 +15,7 @@ from cartwright.tree.repository import find_root
 
 def down(
     keep_data: Annotated[
-        bool, typer.Option("--keep-data", help="Leave etcd's data, certificates and the bare remote for the next `up`.")
+        bool, typer.Option("--keep-data", help="Keep etcd's data, certificates and the bare remote for the next `up`.")
     ] = False,
 ) -> None:
     """Stop the embedded cluster and remove its data.

@@ -42,13 +42,13 @@ def build(  # noqa: PLR0917 - a command's options
     ] = None,
     release: Annotated[
         bool,
-        typer.Option("--release", help="Give the image the version's own tag; refused for a work tree with changes."),
+        typer.Option("--release", help="Tag the image with the plain version; refused for a work tree with changes."),
     ] = False,
     stand_ins: Annotated[
         bool,
-        typer.Option("--stand-ins", help="Build what stands in for images of others in the embedded cluster, too."),
+        typer.Option("--stand-ins", help="Also build the stand-ins for images of others in the embedded cluster."),
     ] = False,
-    push: Annotated[bool, typer.Option(help="Push to the embedded cluster's registry where a real node runs.")] = True,
+    push: Annotated[bool, typer.Option(help="Push to the embedded cluster's registry if it has a real node.")] = True,
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Copy each image to FOLDER/<service>, an OCI layout.")
     ] = None,
@@ -56,7 +56,7 @@ def build(  # noqa: PLR0917 - a command's options
 ) -> None:
     """Build images without a container engine and print their references, one a line.
 
-    What is built is kept: unchanged sources are not built again, and `up` takes the same images.
+    Built images are kept: unchanged sources are not built again, and `up` uses the same images.
 
     Examples: `cartwright images build`,
     `cartwright promote set orders --env dev --image $(cartwright images build orders) --embedded`.
@@ -84,7 +84,7 @@ def build(  # noqa: PLR0917 - a command's options
 
 @app.command("list")
 def list_(output_format: _Format = "text") -> None:
-    """Print what is built and kept: services' images and those made of Debian's packages, the latest used first."""
+    """Print the images that are kept, of services and of Debian's packages, last used first."""
     from cartwright.images.store import stored_images
 
     _check_format(output_format)

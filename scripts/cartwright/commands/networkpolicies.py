@@ -23,8 +23,8 @@ def networkpolicies(
         bool,
         typer.Option(
             "--prove",
-            help="Write nothing; ask cyclonus what every environment's rendered policies let through, and exit 1 where "
-            "that is not what the map declares.",
+            help="Write nothing; let cyclonus compute what every environment's policies allow, and exit 1 if that is "
+            "not what the map declares.",
         ),
     ] = False,
 ) -> None:

@@ -21,25 +21,25 @@ def root_command() -> None:
 @app.command()
 def service(  # noqa: PLR0917 - typer maps parameters by name
     name: Annotated[str, typer.Argument(metavar="NAME", help="A DNS label, such as `invoices` or `gift-cards`.")],
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port that its container listens on.")] = 8080,
-    database: Annotated[bool, typer.Option("--database", help="With a PostgreSQL database and migrations.")] = False,
-    events: Annotated[bool, typer.Option("--events", help="Takes part in events, through RabbitMQ.")] = False,
-    redis: Annotated[bool, typer.Option("--redis", help="Uses Redis.")] = False,
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port of its container.")] = 8080,
+    database: Annotated[bool, typer.Option("--database", help="Add a PostgreSQL database and migrations.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Publish and consume events through RabbitMQ.")] = False,
+    redis: Annotated[bool, typer.Option("--redis", help="Add Redis.")] = False,
     calls: Annotated[
         list[str] | None, typer.Option(metavar="APP", help="A service that it calls over HTTP; may be repeated.")
     ] = None,
 ) -> None:
-    """Create a service that runs: code on the kit, base, an overlay for every environment, network rules, tests.
+    """Create a service that runs: code on the kit, base, an overlay per environment, network rules, tests.
 
-    Its base says only what is its own; the rest comes from apps/components/http-service. It gets what is asked for
-    and nothing else. All is written, or nothing; nothing under argocd/ changes, because a new overlay is found by
-    itself. Then the arithmetic is done: does every namespace's quota, and PostgreSQL's max_connections, still fit at
-    the most pods that may run at once? If not, a line names the file, the line and the number to raise, exit code 1.
+    Its base holds only what is its own; the rest comes from apps/components/http-service. It writes all files or none.
+    Nothing under argocd/ changes, because the ApplicationSets find the new overlays. Afterwards it checks whether each
+    namespace's quota and PostgreSQL's max_connections still fit the most pods that may run at once. If they don't, a
+    line names the file, the line and the number to raise, and the exit code is 1.
 
-    There is no image yet and so no digest: the overlays state a tag alone, and policies/waivers.yaml gets a waiver for
-    30 days that says so. `cartwright images build` prints the digest; write it into the overlays and drop the waiver.
+    There is no image yet, so the overlays have a tag without a digest, and policies/waivers.yaml gets a waiver for 30
+    days. `cartwright images build` prints the digest; write it into the overlays and remove the waiver.
     A database needs the Secret NAME-database, key `password`, in the namespaces shop and data: the embedded cluster
-    makes it, elsewhere your secret store does.
+    creates it, elsewhere your secret store must.
 
     Examples: `cartwright new service invoices --database --calls orders`, `cartwright new service pings --port 9000`.
     """

@@ -21,9 +21,9 @@ _FORMATS = ("text", "json")
 def open(
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Print the addresses of everything that has a page, and what to show there.
+    """Print the address of everything that has a page, and what to see there.
 
-    Argo CD has none here: its controllers run, its web server does not. `cartwright status` tells what it says.
+    Argo CD has no page here: its controllers run, its web server does not. `cartwright status` shows its state.
 
     Examples: `cartwright open`, `curl "$(cartwright open --format json | jq -r '.pages[0].url')"`.
 

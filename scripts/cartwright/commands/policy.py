@@ -1,4 +1,4 @@
-"""``cartwright policy``: list, explain, prove and document the rules, and build what Gatekeeper takes of them."""
+"""``cartwright policy``: list, explain, prove and document the rules, and build Gatekeeper's files from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def list_rules(
     severity: Annotated[str | None, typer.Option(help="Only error or warning.")] = None,
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """List the rules: id, severity, where each runs, and what holds where it is kept.
+    """List the rules: id, severity, where each runs, and what it requires.
 
     Examples: `cartwright policy list`, `cartwright policy list --severity error --format json`.
     """
@@ -52,10 +52,10 @@ def list_rules(
 
 @app.command()
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="Id of a rule, as findings name it.")],
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Id of a rule, as in findings.")],
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Explain a rule: why it is there, a bad and a good example from its cases, the remedy, and where to read more.
+    """Explain a rule: why it exists, a bad and a good example from its cases, the remedy, and where to read more.
 
     Examples: `cartwright policy explain pinned-image`, `cartwright policy explain pdb-selects --format json`.
     """
@@ -98,7 +98,7 @@ def build(
         bool, typer.Option("--check", help="Write nothing; exit 1 and name the files that are not current.")
     ] = False,
 ) -> None:
-    """Generate what Gatekeeper takes of the rules: apps/platform/gatekeeper, with constraints for each environment.
+    """Generate Gatekeeper's templates in apps/platform/gatekeeper, with constraints for each environment.
 
     Examples: `cartwright policy build`, `cartwright policy build --check`.
     """
@@ -126,11 +126,11 @@ def build(
 def test_rules(
     output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Prove the rules: cases, Rego tests and coverage, two engines with one verdict, and the shop broken on purpose.
+    """Prove the rules: cases, Rego tests, coverage, equal verdicts of two engines, and mutations of the shop.
 
     Examples: `cartwright policy test`, `cartwright policy test --format json`.
 
-    Exit codes: 0 all holds, 1 something is wrong, 2 rules that can't be read.
+    Exit codes: 0 all proofs hold, 1 some do not, 2 the rules can't be read.
     """
     from cartwright.prove.suite import prove
     from cartwright.tree.repository import open_tree

@@ -10,18 +10,18 @@ from cartwright.tree.repository import find_root
 
 
 def push() -> None:
-    """Push this clone's commits to the embedded cluster, on top of what its remote has.
+    """Push this clone's commits to the embedded cluster, rebased on its remote.
 
     The remote may be ahead of the clone: `cartwright up` records the images that it built in dev there. The current
-    branch is rebased onto the remote's main, then pushed to it, and Argo CD syncs it. Uncommitted changes stay out.
-    A conflict leaves the branch as it was.
+    branch is rebased onto the remote's main and pushed, and Argo CD syncs it. Uncommitted changes are not pushed.
+    A conflict leaves the branch unchanged.
 
-    The clone then has the remote's commits, too: digests of images that only this machine has among them.
+    The clone then has the remote's commits too, with digests of images that exist only on this machine.
 
     Example: `git commit --all --message 'More memory' && cartwright push`.
 
-    Exit codes: 0 the remote has all of the branch, 1 a conflict or a push that is refused, 2 no cluster, or changes
-    that must be committed first.
+    Exit codes: 0 the remote has the whole branch, 1 a conflict or a refused push, 2 no cluster, or changes that must be
+    committed first.
     """
     root = find_root()
     push_to(root, Layout(state_dir(root).resolve()), say=write)

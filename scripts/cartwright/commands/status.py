@@ -21,7 +21,7 @@ _WATCH_SECONDS = 2.0
 
 
 def status(
-    pods: Annotated[bool, typer.Option("--pods", help="Every pod too: real or simulated, and where.")] = False,
+    pods: Annotated[bool, typer.Option("--pods", help="Also list every pod: real or simulated, and where.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
     output: Annotated[str, typer.Option("--format", help="text or json; json prints one line per look.")] = "text",
 ) -> None:

@@ -26,7 +26,7 @@ def build(
 ) -> None:
     """Build what is missing into the cache and print where each tool is.
 
-    Where CARTWRIGHT_TOOLS names a registry, tools that it has are taken from there instead of being built.
+    If CARTWRIGHT_TOOLS names a registry, tools that it has are pulled instead of built.
 
     Examples: `cartwright tools build`, `cartwright tools build --tier check`, `cartwright tools build kustomize`.
     """
@@ -50,15 +50,15 @@ def push(
     ],
     names: Annotated[list[str] | None, typer.Argument(help="Tools to push; all of them by default.")] = None,
     tier: Annotated[str | None, typer.Option(help=_TIER)] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Send them although the registry has them.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Send them even if the registry has them.")] = False,
 ) -> None:
     """Store built tools in a registry and print the reference that pins them, HOST/PATH@sha256:….
 
-    What the registry has is not sent again. Credentials are those of docker and podman.
+    Tools that the registry has are not sent again. Credentials are those of docker and podman.
 
     Examples: `cartwright tools push ghcr.io/example-org/cartwright/tools`, `cartwright tools push REF kustomize`.
 
-    Exit codes: 0 stored, 1 the registry does not answer or take them, 2 a tool is not built, or access is refused.
+    Exit codes: 0 stored, 1 the registry does not answer or accept them, 2 a tool is not built, or access is refused.
     """
     from cartwright.tools import sharing
 
@@ -78,17 +78,19 @@ def push(
 @app.command()
 def pull(
     reference: Annotated[
-        str, typer.Argument(metavar="REF", help="What was pushed to: HOST/PATH, HOST/PATH:TAG or HOST/PATH@sha256:….")
+        str,
+        typer.Argument(
+            metavar="REF", help="Reference that was pushed to: HOST/PATH, HOST/PATH:TAG or HOST/PATH@sha256:…."
+        ),
     ],
     names: Annotated[list[str] | None, typer.Argument(help="Tools to pull; all of them by default.")] = None,
     tier: Annotated[str | None, typer.Option(help=_TIER)] = None,
 ) -> None:
-    """Take tools that are missing from a registry into the cache and print where each one is.
+    """Pull missing tools from a registry into the cache and print where each one is.
 
     Examples: `cartwright tools pull ghcr.io/example-org/cartwright/tools --tier check`.
 
-    Exit codes: 0 all are there, 1 the registry lacks some or does not answer, 2 content is not what it must be, or
-    access is refused.
+    Exit codes: 0 all are there, 1 the registry lacks some or does not answer, 2 content is wrong, or access is refused.
     """
     from cartwright.tools import sharing
 

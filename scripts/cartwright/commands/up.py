@@ -25,7 +25,7 @@ def up(
     simulated: Annotated[
         bool,
         typer.Option(
-            "--simulated", envvar="CARTWRIGHT_SIMULATED", help="Simulate every pod, also where containers could run."
+            "--simulated", envvar="CARTWRIGHT_SIMULATED", help="Simulate every pod, even if containers could run."
         ),
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the Applications.")] = 300,

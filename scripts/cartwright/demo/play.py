@@ -98,7 +98,7 @@ def opened(root: Path, *, use_running: bool) -> Iterator[Play]:
     """
     tools = require(["cosign", "kubectl"])
     if shutil.which("ssh-keygen") is None:
-        raise ToolError("ssh-keygen is missing, and an approval is signed (Debian: apt-get install openssh-client)")
+        raise ToolError("ssh-keygen is missing, and signs the approvals (Debian: apt-get install openssh-client)")
     signal.signal(signal.SIGTERM, _stop)
     with ExitStack() as stack:
         # A short name: Unix sockets below it have little room.
@@ -132,7 +132,9 @@ def _running(root: Path) -> Layout:
     if state is None or not set(rehearsal.ENVIRONMENTS) <= set(state.environments):
         raise UserError("no cluster with dev, staging and prod runs", hint="leave --use-running out")
     if state.real:
-        raise UserError("the cluster has a real node, and the demo's images are empty", hint="leave --use-running out")
+        raise UserError(
+            "the cluster has a real node, which can't run the demo's empty images", hint="leave --use-running out"
+        )
     return layout
 
 

@@ -57,13 +57,13 @@ def git_file(root: Path, name: str) -> Path:
     """Where a file of that name lies in the Git folder of this work tree.
 
     Raises:
-        UserError: this is no Git repository.
+        UserError: this is not a Git repository.
     """
     if "GIT_DIR" not in os.environ and (root / ".git").is_dir():
         return root / ".git" / name  # no linked work tree
     done = git(root, "rev-parse", "--git-path", name, accept=(0, 128))
     if done.returncode:
-        raise UserError("is not a Git repository, and promotion reads and writes commits", file=root)
+        raise UserError("is not a Git repository, and promotion needs one", file=root)
     return root / done.stdout.strip()
 
 
@@ -71,19 +71,19 @@ def read_head(root: Path) -> Head:
     """The newest commit, and the branch it is on.
 
     Raises:
-        UserError: this is no Git repository, the repository does not begin here, or it has no commit.
+        UserError: this is not a Git repository, the repository does not begin here, or it has no commit.
     """
     words = ("rev-parse", "--show-prefix", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     done = git(root, *words, accept=(0, 1, 128))
     lines = done.stdout.splitlines()
     if lines and lines[0]:
         raise UserError(
-            f"is the folder '{lines[0]}' of a larger Git repository", file=root, hint="make it one of its own"
+            f"is the folder '{lines[0]}' of a larger Git repository", file=root, hint="give it a repository of its own"
         )
     if done.returncode and "not a git repository" not in done.stderr.lower():
         raise UserError("has no commit yet", file=root)
     if done.returncode:
-        raise UserError("is not a Git repository, and promotion reads and writes commits", file=root)
+        raise UserError("is not a Git repository, and promotion needs one", file=root)
     return Head(branch=lines[2] if lines[2] != "HEAD" else None, commit=lines[1])
 
 
@@ -99,7 +99,7 @@ def read_blob(root: Path, commit: str, path: str) -> Blob:
     mode, kind, oid = entry.partition("\t")[0].split()
     if kind != "blob" or mode == "120000":
         what = "a symbolic link" if mode == "120000" else f"a {kind}"
-        raise UserError(f"is {what}, and promotion edits plain files", file=path)
+        raise UserError(f"is {what}; promotion edits only plain files", file=path)
     text = git(root, "cat-file", "blob", oid).stdout
     # Bytes that are no UTF-8 were replaced on the way here, so the content hashes to another id.
     if git(root, "hash-object", "--stdin", stdin=text).stdout.strip() != oid:

@@ -85,10 +85,10 @@ class Release:
                 )
             if pin.digest is None:
                 raise UserError(
-                    f"{pin.image}:{pin.tag} has no digest, and a release without one is not promoted",
+                    f"{pin.image}:{pin.tag} has no digest, so it can't be promoted",
                     file=self.file,
                     line=pin.line,
-                    hint="a tag can be moved: state the digest of what was tested",
+                    hint="state the digest of the tested image: a tag can be moved",
                 )
             if not _DIGEST.fullmatch(pin.digest):
                 raise UserError(

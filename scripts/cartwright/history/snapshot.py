@@ -75,7 +75,7 @@ class CommitTree:
             self.__dict__.pop("_folders", None)
 
     def preload(self, paths: Iterable[str]) -> None:
-        """Read files at once that will be asked for; what is no file is passed over."""
+        """Read files at once that will be asked for; anything but a file is skipped."""
         found = [entry[1] for path in paths if (entry := self.entry(path)) and entry[0].startswith("100")]
         missing = [oid for oid in dict.fromkeys(found) if oid not in self._contents]
         if missing:
@@ -93,7 +93,7 @@ class CommitTree:
         mode, oid = entry
         if not mode.startswith("100"):
             what = "a symbolic link" if mode == "120000" else "a commit of another repository"
-            raise UserError(f"is {what}, and promotion edits plain files", file=path)
+            raise UserError(f"is {what}; promotion edits only plain files", file=path)
         return Blob(mode=mode, oid=oid, text=self.text(path))
 
     def read(self, path: str) -> bytes:
@@ -264,7 +264,7 @@ class Snapshot:
         """The kustomization of an app in an environment, and the path of it.
 
         Raises:
-            UserError: there is none, or it is no plain file of text.
+            UserError: there is none, or it is not a plain text file.
         """
         return self.tree.blob(self.overlay_file(environment, app))
 

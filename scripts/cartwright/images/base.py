@@ -108,7 +108,7 @@ def choose_base(root: Path, buildah: Buildah, *, wanted: str | None, say: Callab
         buildah("pull", "--quiet", reference)
         identity = buildah.identity(reference)
     if identity is None:
-        raise ToolError(f"buildah: {reference} was pulled and is not in the store")
+        raise ToolError(f"buildah: {reference} was pulled but is not in the store")
     return Base(reference, identity, f"{reference} ({'as asked' if wanted else f'pinned in {CONTAINERFILE}'})")
 
 
@@ -146,7 +146,7 @@ def _debian(buildah: Buildah, why: str, *, say: Callable[[str], None]) -> Base:
         _make(buildah, name, why)
         identity = buildah.identity(name)
     if identity is None:
-        raise ToolError(f"buildah: {name} was made and is not in the store")
+        raise ToolError(f"buildah: {name} was made but is not in the store")
     return Base(name, identity, f"Debian {SUITE}'s packages by mmdebstrap ({why})")
 
 

@@ -72,7 +72,7 @@ class Buildah:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say("images: another build is at work, waiting for its end …")
+                say("images: waiting for another build to end …")
                 fcntl.flock(file, fcntl.LOCK_EX)
             self("rm", "--all")
             yield

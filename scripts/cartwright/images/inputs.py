@@ -29,7 +29,7 @@ class Source:
 
     service: str
     tag: str
-    """The version in the service's pyproject.toml, and for a build that is no release ``-local-<key>``."""
+    """The version in the service's pyproject.toml, and for a build that is not a release ``-local-<key>``."""
     revision: str
     """The commit that last changed what is inside, ``-dirty`` after it where the work tree differs."""
     epoch: int

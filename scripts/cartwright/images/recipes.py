@@ -116,12 +116,12 @@ def _load(file: Path, *, root: Path) -> Recipe:
         if key not in data:
             raise UserError(f"{key} is missing", file=shown)
     if ("tag" in data) == ("version-of" in data):
-        raise UserError("either tag or version-of names the version", file=shown)
+        raise UserError("set either tag or version-of", file=shown)
     if data.get("bare") and not data.get("keep"):
-        raise UserError("bare keeps nothing: keep is missing", file=shown)
+        raise UserError("keep is missing, and bare keeps only what it lists", file=shown)
     for name in data.get("files", {}):
         if not (file.parent / name).is_file():
-            raise UserError(f"files: there is no {name} beside it", file=shown)
+            raise UserError(f"files: {name} is missing beside it", file=shown)
     return Recipe(
         name=file.parent.name,
         repository=data["repository"],

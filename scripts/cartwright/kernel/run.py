@@ -111,7 +111,7 @@ def _run(
         out, err = process.communicate(data, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         _kill_group(process)
-        raise ToolError(f"{name}: no end after {timeout:g} s, killed ({' '.join(words)})") from error
+        raise ToolError(f"{name}: timed out after {timeout:g} s and was killed ({' '.join(words)})") from error
     except BaseException:
         _kill_group(process)
         raise

@@ -1,7 +1,7 @@
 """Asking cyclonus, an independent reader of NetworkPolicies, what a set of them lets through.
 
 It knows nothing of the declared map: it gets policies, pods and namespaces, and answers for every pair of pods, port
-and protocol, both halves apart. Where one end is no pod, it is asked traffic by traffic.
+and protocol, both halves apart. Where one end is not a pod, it is asked traffic by traffic.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Endpoint:
     """A name for people, unique among the endpoints of a question."""
     address: str
     namespace: str = ""
-    """Of its pod; empty where it is no pod."""
+    """Of its pod; empty if it is not a pod."""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Of its pod."""
 
@@ -203,7 +203,7 @@ def _tables(text: str, keys: Sequence[str]) -> Iterator[tuple[str, list[list[boo
 
 
 def _read_traffic(text: str, traffics: Sequence[tuple[Endpoint, Endpoint, int, str]]) -> dict[Flow, Verdict]:
-    """One word on each traffic. The half of an end that is no pod is open: no policy holds there."""
+    """One word on each traffic. The half of an end that is not a pod is open: no policy holds there."""
     answers = [word == "TRUE" for word in _ALLOWED.findall(text)]
     if len(answers) != len(traffics):
         raise ToolError(f"cyclonus printed {len(answers)} answers where {len(traffics)} were asked for")

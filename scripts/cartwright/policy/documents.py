@@ -41,7 +41,7 @@ def objects_in(path: str, index: int, contents: Any) -> Iterator[Document]:
     """The objects of one YAML document: itself, or a List's items, at any depth. An empty document has none.
 
     Raises:
-        UserError: the document is no Kubernetes object.
+        UserError: the document is not a Kubernetes object.
     """
     if contents is not None:
         yield from _flatten(path, index, contents, item=())
@@ -123,7 +123,7 @@ def documents_of(text: str, path: str) -> list[Document]:
         path: the file, as findings shall name it.
 
     Raises:
-        UserError: it is no YAML, holds too much or something else than objects (with line where it is known).
+        UserError: it is not YAML, holds too much or something else than objects (with line where it is known).
     """
     refuse_excess(text, path)
     contents = load_all(text, path)

@@ -41,7 +41,7 @@ def parameters_of(tree: Tree, environment: Environment) -> dict[str, dict[str, A
         for name, value in derive(tree).items():
             if name in values.get(rule, {}):
                 raise UserError(
-                    f"parameter {name} of {rule} follows from the repository",
+                    f"parameter {name} of {rule} is derived from the repository",
                     file=environment.file,
                     hint=f"remove policies.{rule}.{name}",
                 )

@@ -65,7 +65,7 @@ def parse_roster(text: str, file: str) -> Roster:
         group = _GROUP.fullmatch(line)
         if group:
             if group[1] in groups:
-                raise UserError(f"the group {group[1]} stands above already", file=file, line=number)
+                raise UserError(f"the group {group[1]} is already defined above", file=file, line=number)
             groups[group[1]] = _members((group[2] or "").split(), groups, file, number)
             continue
         pattern, *who = line.split()

@@ -137,7 +137,7 @@ def _compare(release: Release, current: Release) -> tuple[list[Change], list[Edi
         pin = pins.get(wanted.image)
         if pin is None:
             raise UserError(
-                f"images has no entry '{wanted.image}', and a promotion only replaces values",
+                f"images has no entry '{wanted.image}'; a promotion only replaces values",
                 file=current.file,
                 hint=nearest(wanted.image, pins),
             )

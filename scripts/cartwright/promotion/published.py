@@ -59,7 +59,7 @@ def resolve(
     """
     image = parse_reference(reference) if isinstance(reference, str) else reference
     if not image.tag and not image.digest:
-        raise RegistryError("no-tag", f"{image}: names neither a tag nor a digest, and 'latest' is not guessed")
+        raise RegistryError("no-tag", f"{image}: name a tag or a digest: 'latest' is not guessed")
     with Api(image, limits=limits) as api:
         digest = image.digest or ""
         if image.tag:

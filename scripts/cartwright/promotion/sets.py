@@ -22,7 +22,7 @@ def read_set(snapshot: Snapshot, name: str) -> tuple[str, ...]:
     """
     tree = snapshot.tree
     if not tree.is_file(FILE):
-        raise UserError(f"no set '{name}'", file=FILE, hint="the file is not there: it names the sets")
+        raise UserError(f"no set '{name}'", file=FILE, hint="the file that names the sets is missing")
     sets = load_valid(tree.text(FILE), FILE, json.loads(tree.text(SETS_SCHEMA)))["sets"]
     if name not in sets:
         raise UserError(f"no set '{name}'", file=FILE, hint=nearest(name, sets))

@@ -44,14 +44,14 @@ def verify(image: str, *, key: Path) -> None:
         key: a public key as cosign writes it, in PEM.
 
     Raises:
-        UserError: the reference has no digest, or the file is no public key.
+        UserError: the reference has no digest, or the file is not a public key.
         SignatureError: no signature, one by another key or of other content; or the registry can't be asked.
         ToolError: cosign can't be built.
     """
     from cartwright.tools import require
 
     if parse_reference(image).digest is None:
-        raise UserError(f"image '{image}': a signature belongs to a digest, and none is named")
+        raise UserError(f"image '{image}': name its digest: a signature belongs to a digest")
     cosign = require(["cosign"])["cosign"]
     bundle = ca_bundle()
     trusted = {"SSL_CERT_DIR" if Path(bundle).is_dir() else "SSL_CERT_FILE": bundle} if bundle else {}
@@ -64,7 +64,7 @@ def verify(image: str, *, key: Path) -> None:
             timeout=_TIMEOUT,
         )
     except ToolError as error:
-        raise SignatureError("unknown", f"whether it is signed is not known: {error}") from error
+        raise SignatureError("unknown", f"can't tell whether it is signed: {error}") from error
     if done.returncode:
         raise _explain(done.returncode, done.stderr, key)
 
@@ -78,7 +78,7 @@ def _explain(code: int, stderr: str, key: Path) -> CartwrightError:
     if _NO_KEY.search(said):
         return UserError("is not a public key in cosign's format", file=key.name)
     if _OTHER_IMAGE.search(said):
-        return SignatureError("other-image", "its signature is that of another image")
+        return SignatureError("other-image", "its signature is for another image")
     if _OTHER_KEY.search(said):
-        return SignatureError("wrong-key", f"it is signed, and not by the key {key.name}")
-    return SignatureError("unknown", f"whether it is signed is not known: {said}")
+        return SignatureError("wrong-key", f"it is signed, but not by the key {key.name}")
+    return SignatureError("unknown", f"can't tell whether it is signed: {said}")

@@ -41,7 +41,7 @@ _GATEKEEPER = (
 )
 """Objects of these groups are instructions to gator, not objects to judge."""
 _NOT_LOADED = "adding data of GVK"
-"""How gator begins to say that an object is no object of its kind."""
+"""How gator begins to say that an object does not fit its kind."""
 _SECONDS = 300.0
 _BATCH = 150
 """Cases per process: some rules look at every namespace, so that twice as many need more than twice the time."""
@@ -291,7 +291,7 @@ def _text(value: Any) -> str:
 
 
 def _is_odd(one: Mapping[str, Any]) -> bool:
-    """A Namespace whose labels are no labels."""
+    """A Namespace whose labels are malformed."""
     labels = (one.get("metadata") or {}).get("labels") or {} if one["kind"] == "Namespace" else {}
     return not isinstance(labels, Mapping) or any(not isinstance(value, str) for value in labels.values())
 

@@ -44,7 +44,7 @@ class Blob:
 
     @classmethod
     def read(cls, descriptor: object) -> Blob | None:
-        """The blob that a manifest describes; None where it is no description of one."""
+        """The blob that a manifest describes; None if it does not describe one."""
         if not isinstance(descriptor, dict):
             return None
         digest, size = descriptor.get("digest"), descriptor.get("size")
@@ -70,7 +70,7 @@ def read_manifest(api: Api, name: str, *, missing: str) -> tuple[Blob, dict[str,
     """A manifest or an index, by tag or digest: what it is, and what it says.
 
     Raises:
-        RegistryError: it is not there, does not hash to its digest, or is no JSON object.
+        RegistryError: it is not there, does not hash to its digest, or is not a JSON object.
     """
     answer = api.ask("GET", f"manifests/{name}", accept=(INDEX, MANIFEST), missing=missing)
     digest = digest_of(answer.content)

@@ -48,7 +48,7 @@ def find_login(host: str) -> Login | None:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if "REGISTRY_AUTH_FILE" in os.environ:
-            raise UserError("REGISTRY_AUTH_FILE names a file that is not there", file=file) from error
+            raise UserError("REGISTRY_AUTH_FILE names a missing file", file=file) from error
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"can't be read as the credentials of docker or podman: {error}", file=file) from error
@@ -84,6 +84,6 @@ def ca_bundle() -> str | None:
         value = os.environ.get(name)
         if value:
             if not Path(value).exists():
-                raise UserError(f"{name} names a file that is not there", file=value)
+                raise UserError(f"{name} names a missing file", file=value)
             return value
     return None

@@ -36,7 +36,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Write an archive's files below a folder that is empty or not there yet.
 
     Raises:
-        ToolError: it is no such archive, or it holds anything but plain files with names below the folder.
+        ToolError: it is not such an archive, or it holds anything but plain files with names below the folder.
     """
     folder.mkdir(exist_ok=True)
     total = 0

@@ -52,7 +52,7 @@ def require(names: Iterable[str]) -> dict[str, Path]:
     """The binaries of the named tools: those that are missing are taken from a registry or built, the light ones first.
 
     Raises:
-        UserError: ``$CARTWRIGHT_TOOLS`` is no reference.
+        UserError: ``$CARTWRIGHT_TOOLS`` is not a reference.
         ToolError: no such tool, no Go that is new enough, a build failed (names tool, version, end of the log), or the
             registry has something else under a tool's name.
     """
@@ -85,7 +85,7 @@ def asset(name: str, path: str) -> Path:
     PosixPath('~/.cache/cartwright/argocd/v3.2.11-1a2b3c4d5e6f-assets/manifests')
 
     Raises:
-        UserError: ``$CARTWRIGHT_TOOLS`` is no reference.
+        UserError: ``$CARTWRIGHT_TOOLS`` is not a reference.
         ToolError: no such tool or asset, no Go that is new enough, the module can't be fetched, or the registry has
             something else under its name.
     """

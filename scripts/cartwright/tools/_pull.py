@@ -136,7 +136,7 @@ def read_layer(api: Api, part: Part, manifest: Mapping[str, Any]) -> Blob:
     notes = manifest.get("annotations")
     said = notes.get(TAG) if isinstance(notes, dict) else None
     if said != part.tag:
-        raise RegistryError("no-image", f"{api.image}: what is called {part.tag} says that it is {said}")
+        raise RegistryError("no-image", f"{api.image}: the artifact under tag {part.tag} says that it is {said}")
     return blob
 
 

@@ -43,7 +43,7 @@ def push(reference: Reference, parts: Sequence[Part], *, replace: bool = False) 
         RegistryError: the registry does not take it. The parts that it has by then stay, the index is not written.
     """
     if reference.digest:
-        raise UserError(f"{reference}: a digest can't be pushed to", hint=f"`cartwright tools push {reference.name}`")
+        raise UserError(f"{reference}: can't push to a digest", hint=f"`cartwright tools push {reference.name}`")
     missing = [str(part) for part in parts if not part.is_here]
     if missing:
         raise UserError(f"not built: {', '.join(missing)}", hint="`cartwright tools build` makes what is missing")

@@ -211,7 +211,7 @@ def _evaluate(expression: str, context: Mapping[str, Any], file: str) -> str:
             return str(_field(words[1], context)[int(words[2]) if words[2].isdigit() else words[2].strip('"')])
     except (KeyError, IndexError, TypeError) as error:
         raise UserError(f"'{{{{{expression}}}}}' has no value here", file=file) from error
-    raise UserError(f"'{{{{{expression}}}}}' is more than Cartwright reads of templates", file=file)
+    raise UserError(f"'{{{{{expression}}}}}' is a template expression that Cartwright does not support", file=file)
 
 
 def _field(dotted: str, context: Mapping[str, Any]) -> Any:

@@ -163,7 +163,7 @@ def drop_holds(text: str, state: State, app: str, *, now: datetime.datetime) -> 
         UserError: nothing holds the app.
     """
     if not any(hold.app == app and hold.is_active(now) for hold in state.holds):
-        raise UserError(f"nothing holds {app} in {state.environment}", file=state.file)
+        raise UserError(f"{app} has no hold in {state.environment} to release", file=state.file)
     gone = [number for number, hold in enumerate(state.holds) if hold.app == app or not hold.is_active(now)]
     return remove_entries(text, "holds", gone, file=state.file)
 
@@ -177,7 +177,7 @@ def drop_freezes(text: str, state: State, *, reason: str | None, now: datetime.d
     wanted = [freeze for freeze in state.freezes if now < freeze.until and reason in {None, freeze.reason}]
     if not wanted:
         named = f" for '{reason}'" if reason else ""
-        raise UserError(f"{state.environment} has no freeze{named} that could be lifted", file=state.file)
+        raise UserError(f"{state.environment} has no freeze{named} to lift", file=state.file)
     gone = [number for number, one in enumerate(state.freezes) if one in wanted or one.until <= now]
     return remove_entries(text, "freezes", gone, file=state.file)
 

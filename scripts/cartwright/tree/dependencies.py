@@ -19,7 +19,7 @@ __all__ = ["FILE", "SCHEMA", "App", "Call", "DependencyMap", "Neighbour", "load_
 FILE = "apps/dependencies.yaml"
 SCHEMA = "apps/dependencies.schema.json"
 _COMPONENTS = "components"
-"""The folder below ``apps/`` that is no group: it holds Kustomize components."""
+"""The folder below ``apps/`` that is not a group: it holds Kustomize components."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class App:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """Pods beside ours that the scraper reads and that are no app of this repository."""
+    """Pods beside ours that the scraper reads and that belong to no app of this repository."""
 
     name: str
     """A name for people."""

@@ -136,7 +136,7 @@ def read_settings(text: str, file: str, keys: tuple[Key, ...]) -> dict[Key, Sett
                 if not equals or key not in keys:
                     continue
                 if key in found:
-                    raise composition.error(f"{key} stands in line {found[key].line} already", literal)
+                    raise composition.error(f"{key} is already in line {found[key].line}", literal)
                 found[key] = Setting(
                     value=value,
                     path=("configMapGenerator", number, "literals", index),

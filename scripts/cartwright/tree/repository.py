@@ -143,7 +143,7 @@ class FolderTree:
     def commit(self) -> str | None:
         """Full id of the commit that was asked for, or of the newest that the work tree stands on.
 
-        None where there is no history of this folder: it is no Git repository, or a folder within a larger one.
+        None where there is no history of this folder: it is not a Git repository, or a folder within a larger one.
         """
         if not (self.home / ".git").exists():
             return None

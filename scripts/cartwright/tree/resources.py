@@ -11,7 +11,7 @@ __all__ = ["Identity", "Resource", "identity_of"]
 
 @dataclass(frozen=True, order=True)
 class Identity:
-    """What makes two objects of one cluster the same object. The version of the API is no part of it."""
+    """What makes two objects of one cluster the same object. The version of the API is not part of it."""
 
     group: str
     """API group; empty for the core."""

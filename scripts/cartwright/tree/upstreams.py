@@ -51,7 +51,7 @@ def require_edge(environments: Mapping[str, Environment], source: str, target: s
     upstreams = environments[target].upstreams
     if source not in upstreams:
         order = f"{target} takes releases from {' and '.join(upstreams)}" if upstreams else f"{target} has no upstream"
-        raise UserError(f"nothing is promoted from {source} to {target}", file=environments[target].file, hint=order)
+        raise UserError(f"can't promote from {source} to {target}", file=environments[target].file, hint=order)
 
 
 def _circle(environments: Mapping[str, Environment], start: str) -> list[str] | None:

@@ -150,5 +150,5 @@ def _refuse_twice(composition: Composition, mapping: yaml.MappingNode) -> None:
             continue
         name = (key.tag, key.value)
         if name in lines:
-            raise composition.error(f"YAML: the key '{key.value}' stands in line {lines[name]} already", key)
+            raise composition.error(f"YAML: the key '{key.value}' is already in line {lines[name]}", key)
         lines[name] = key.start_mark.line + 1

@@ -45,7 +45,7 @@ def edit(text: str, edits: Sequence[Edit], *, file: str) -> str:
     before = compose(text, file)
     targets = [(one, _locate(before, one)) for one in edits]
     if len({id(node) for _, node in targets}) != len(targets):
-        raise UserError("one value is to be changed twice", file=file)
+        raise UserError("the same value is changed twice", file=file)
     spans = sorted(
         (_span(before, one, node) for one, node in targets if not _is(before, node, one.value)), reverse=True
     )
@@ -72,9 +72,7 @@ def _locate(composition: Composition, wanted: Edit) -> yaml.ScalarNode:
     if not isinstance(node, yaml.ScalarNode):
         raise composition.error(f"{place} is not a single value", node)
     if node.end_mark.index not in composition.tokens or node.start_mark.index == node.end_mark.index:
-        raise composition.error(
-            f"{place} is empty, and an edit only replaces a value", node, "write a value there once"
-        )
+        raise composition.error(f"{place} is empty; an edit only replaces values", node, "write a value there once")
     if node.style in {"|", ">"}:
         raise composition.error(f"{place} is a block of text", node, "write it on the line of its key")
     return node
@@ -100,7 +98,7 @@ def _child(composition: Composition, node: yaml.Node, step: Step, place: str) ->
         if pair is None:
             merged = any(key.tag == MERGE for key, _ in node.value)
             raise composition.error(
-                f"{place} {'comes by a merge key (<<)' if merged else 'is not there'}; an edit only replaces values",
+                f"{place} {'comes from a merge key (<<)' if merged else 'is not there'}; an edit only replaces values",
                 node,
                 f"write '{step}:' there once",
             )
@@ -156,7 +154,7 @@ def _prove(before: Composition, after: Composition, wanted: dict[int, str]) -> N
             same = old.tag == new.tag and len(old_parts) == len(new_parts)
             pending += zip(old_parts, new_parts, strict=False)
     if not same or len(set(twins.values())) != len(twins):
-        raise UserError("the edit would change more than it means to, so it was not made", file=before.file)
+        raise UserError("the edit would change more than intended, so nothing was written", file=before.file)
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:

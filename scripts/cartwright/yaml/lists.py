@@ -27,7 +27,7 @@ def append_entry(text: str, key: str, entry: Entry, *, file: str) -> str:
     """The text with one more entry at the end of the top-level list ``key``, which is made where it is missing.
 
     Raises:
-        UserError: the text is no mapping, the key holds no list, or the list is shared by an anchor.
+        UserError: the text is not a mapping, the key holds no list, or the list is shared by an anchor.
     """
     composition = compose(text, file)
     found = _list(composition, key)
@@ -171,4 +171,4 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 def _prove(after: str, wanted: Any, file: str) -> None:
     if load(after, file) != wanted:
-        raise UserError("the edit would change more than it means to, so it was not made", file=file)
+        raise UserError("the edit would change more than intended, so nothing was written", file=file)

@@ -34,7 +34,7 @@ class _UniqueKeyLoader(_Loader):  # type: ignore[misc]
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a plain value", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' stands in line {seen[key.value]} already", key.start_mark
+                    None, None, f"the key '{key.value}' is already in line {seen[key.value]}", key.start_mark
                 )
             seen[key.value] = line
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)

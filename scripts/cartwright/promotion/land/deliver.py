@@ -152,8 +152,8 @@ def deliver(
     for who in permission.approved_by:
         if address_of(who) != address_of(by):
             raise UserError(
-                f"--approved-by {who}: an approval counts in a commit that is by the approver, and this one is by {by}",
-                hint="they run `cartwright promote approve`",
+                f"--approved-by {who}: an approval counts only in the approver's own commit, and this one is by {by}",
+                hint="let them run `cartwright promote approve`",
             )
     race = _Race()
     # A dry run takes no lock and makes no folder: it changes nothing at all.
@@ -276,7 +276,7 @@ def _refuse_overtaken(plan: Plan, context: Context, race: _Race) -> None:
         who = f" by {running.author}, commit {running.commit[:7]}" if running else ""
         raise Blocked(
             f"{plan.target.name} got {', '.join(move.current.tags)} of {move.app} meanwhile{who}: "
-            f"{', '.join(move.release.tags)} was not put in its place; run it again if it shall be"
+            f"{', '.join(move.release.tags)} was not promoted over it; run it again if it should be"
         )
 
 

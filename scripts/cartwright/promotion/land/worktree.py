@@ -101,7 +101,7 @@ class WorkTree:
             Blocked: HEAD is on no branch, a merge is under way, or one of the files has uncommitted changes.
         """
         if head.branch is None:
-            raise Blocked(f"HEAD is detached at {head.commit[:7]}: switch to the branch that shall get the commit")
+            raise Blocked(f"HEAD is detached at {head.commit[:7]}: switch to the branch that should get the commit")
         operation = in_progress(self.root)
         if operation:
             raise Blocked(f"{operation} is under way: end it first")

@@ -70,7 +70,7 @@ class RequestBranch:
         root = self.base.root
         message = parse(git(root, "show", "--no-patch", "--format=%B", commit).stdout)
         if message is None:
-            raise Blocked("the commit is none of a promotion, so no request can be opened for it")
+            raise Blocked("the commit is not a promotion, so no request can be opened for it")
         self.branch = branch_name(message)
         full = f"refs/heads/{self.branch}"
         there = Remote(root=root, remote=self.base.remote, branch=full)

@@ -206,12 +206,12 @@ def find_project(
     if kind is None:
         kind = next((one for one in KINDS if one in host), None)
         if kind is None:
-            raise UserError(f"no forge is known at '{host or remote_url}'", hint="say --forge github or --forge gitlab")
+            raise UserError(f"unknown forge at '{host or remote_url}'", hint="pass --forge github or --forge gitlab")
     if kind not in KINDS:
         raise UserError(f"no forge '{kind}'", hint=nearest(kind, KINDS))
     path = path or found
     if not path or "/" not in path:
-        raise UserError(f"the remote's URL '{host}' names no project", hint="say --project OWNER/NAME")
+        raise UserError(f"the remote's URL '{host}' names no project", hint="pass --project OWNER/NAME")
     name = next((one for one in _TOKENS[kind] if environ.get(one)), None)
     if name is None:
         raise ForgeError("no-token", f"{kind}: no token (set {' or '.join(_TOKENS[kind])})")
