@@ -53,6 +53,7 @@ def check_schemas(files: Sequence[Path]) -> dict[Path, tuple[SchemaProblem, ...]
         done = run(
             [kubeconform, "-strict", "-output", "json", "-schema-location", schema_location(), *files[start:][:500]],
             accept=(0, 1),
+            env={"GOGC": "400"},  # it lives for a moment: collecting garbage seldom saves a quarter of its time
         )
         try:
             results = json.loads(done.stdout).get("resources") or ()

@@ -139,11 +139,12 @@ def _key(tree: FolderTree, application: Application, closure: Closure) -> str:
 def _build(tree: FolderTree, application: Application, closure: Closure, home: Path) -> None:
     for path in (*(one.path for one in closure.kustomizations), *closure.resources):
         refuse_excess(tree.text(path), path)  # kustomize would write aliases out until its time or the memory is up
-    env: dict[str, str] = {}
+    # A build lives for a second at most: collecting garbage seldom saves a quarter of it.
+    env = {"GOGC": "400"}
     if closure.remotes:
         from cartwright.tree import mirrors
 
-        env = mirrors.environment()
+        env |= mirrors.environment()
     try:
         done = run(
             [require(["kustomize"])["kustomize"], "build", application.path],
