@@ -1,4 +1,4 @@
-"""A small repository of its own for each test, and a cache that holds nothing but the built tools."""
+"""What tests of several packages share: a small repository, a cache with nothing but the tools, our own policies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks.measure import cache_with_tools
 from benchmarks.synthetic import write_repository
+from cartwright.tools import require
+from cartwright.tree.repository import find_root
 
 
 @pytest.fixture
@@ -23,3 +25,15 @@ def repository(tmp_path: Path, clean_cache: None, monkeypatch: pytest.MonkeyPatc
     root = write_repository(tmp_path / "repository", apps=2, environments=["dev", "prod"])
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def policies() -> Path:
+    """The repository's own policies."""
+    return find_root(Path(__file__)) / "policies"
+
+
+@pytest.fixture(scope="session")
+def conftest_binary() -> Path:
+    """The pinned conftest."""
+    return require(["conftest"])["conftest"]

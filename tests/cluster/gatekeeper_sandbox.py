@@ -21,7 +21,7 @@ from cartwright.cluster.placements import prepare_gatekeeper
 from cartwright.kernel.ports import LOOPBACK
 from cartwright.policy.gatekeeper import CONSTRAINT, TEMPLATE
 from tests.cluster.sandbox import until
-from tests.policies.admission import NAME, Answer, ApiServer, running_apiserver
+from tests.policy.admission import NAME, Answer, ApiServer, running_apiserver
 
 Object = Mapping[str, Any]
 CONSTRAINTS = f"/apis/{CONSTRAINT}/{TEMPLATE.lower()}"

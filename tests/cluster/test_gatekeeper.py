@@ -27,7 +27,7 @@ from cartwright.tools import require
 from cartwright.tree.repository import find_root, open_tree
 from tests.cluster.gatekeeper_sandbox import Cluster, Object, running_gatekeeper
 from tests.cluster.sandbox import until
-from tests.policies.admission import NAME, Answer
+from tests.policy.admission import NAME, Answer
 
 pytestmark = pytest.mark.cluster
 

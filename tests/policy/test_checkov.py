@@ -13,7 +13,7 @@ from cartwright.kernel.errors import ToolError, UserError
 from cartwright.prove.shop import read_shop
 from cartwright.tools import require_python
 from cartwright.tree.repository import find_root, open_tree
-from tests.policies.second_opinion import BASELINE, ask, load_skips
+from tests.policy.second_opinion import BASELINE, ask, load_skips
 
 pytestmark = pytest.mark.slow
 

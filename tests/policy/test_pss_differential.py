@@ -28,8 +28,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import Evaluation, evaluate_documents
-from tests.policies.admission import LEVEL_LABEL, Answer, ApiServer, running_apiserver
-from tests.policies.pod_strategies import Pod, edge_pods, pods
+from tests.policy.admission import LEVEL_LABEL, Answer, ApiServer, running_apiserver
+from tests.policy.pod_strategies import Pod, edge_pods, pods
 
 pytestmark = pytest.mark.cluster
 

@@ -13,7 +13,7 @@ from cartwright.kernel.run import run
 from cartwright.policy.kinds import version_of
 from cartwright.policy.model import POD_CARRYING, Kind, Rule, load_rules
 from cartwright.tools import require
-from tests.policies.reads import Modules, inventory_reads, parse_modules, reads_inventory
+from tests.policy.reads import Modules, inventory_reads, parse_modules, reads_inventory
 
 _POLICIES = Path(__file__).parents[2] / "policies"
 _RULES = load_rules(_POLICIES)

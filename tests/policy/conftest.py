@@ -14,21 +14,7 @@ from cartwright.policy.documents import Document
 from cartwright.policy.engine import Evaluation, evaluate_documents
 from cartwright.tools import require
 
-POLICIES = Path(__file__).parents[2] / "policies"
-
 Judge = Callable[..., Evaluation]
-
-
-@pytest.fixture(scope="session")
-def policies() -> Path:
-    """The repository's own policies."""
-    return POLICIES
-
-
-@pytest.fixture(scope="session")
-def conftest_binary() -> Path:
-    """The pinned conftest."""
-    return require(["conftest"])["conftest"]
 
 
 @pytest.fixture(scope="session")

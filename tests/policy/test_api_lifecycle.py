@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.policies.admission import ApiServer, running_apiserver
+from tests.policy.admission import ApiServer, running_apiserver
 
 pytestmark = pytest.mark.cluster
 
