@@ -128,10 +128,10 @@ def test_a_component_that_ends_while_supervisord_answers_is_left_to_its_further_
         def __init__(self, *_: object, **__: object) -> None:
             self.supervisor = self
 
-        def getAllProcessInfo(self) -> list[dict[str, object]]:  # noqa: N802
+        def getAllProcessInfo(self) -> list[dict[str, object]]:
             return [{"name": "sleeper", "state": ProcessStates.STOPPED}]
 
-        def startProcess(self, name: str, _: bool) -> None:  # noqa: N802
+        def startProcess(self, name: str, _: bool) -> None:
             raise Fault(Faults.SPAWN_ERROR, f"SPAWN_ERROR: {name}")
 
     with monkeypatch.context() as patch:

@@ -217,8 +217,8 @@ class Supervisor:
         except Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 raise ConnectionError("supervisord shuts down") from fault
-            # SPAWN_ERROR: the process ended while supervisord still answered. It is tried again like any other that ends
-            # early, and `refuse_failed` tells when supervisord gives up.
+            # SPAWN_ERROR: the process ended while supervisord still answered. It is tried again like any other that
+            # ends early, and `refuse_failed` tells when supervisord gives up.
             if fault.faultCode in (Faults.ALREADY_STARTED, Faults.NOT_RUNNING, Faults.SPAWN_ERROR):
                 return None
             raise ClusterError(f"supervisord: {method} {arguments}: {fault.faultString}") from fault
