@@ -251,7 +251,7 @@ def moment_after(duration: str) -> datetime.datetime:
     Raises:
         UserError: it is not a duration.
     """
-    from cartwright.promotion.gates.case import parse_duration
+    from cartwright.kernel.moments import parse_duration
 
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0) + parse_duration(duration)
 
@@ -270,7 +270,7 @@ def end_of(
         return moment(until)
     if duration is None and default is None:
         raise UserError("when does it end?", hint="--for 2h, or --until 2026-11-21T08:00:00Z")
-    from cartwright.promotion.gates.case import parse_duration
+    from cartwright.kernel.moments import parse_duration
 
     start = begin or datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return start + parse_duration(duration or default or "")

@@ -165,7 +165,7 @@ def _environments(here: Context, names: list[str] | None) -> tuple[str, ...]:
 
 def _begin(text: str, now: datetime.datetime) -> datetime.datetime:
     """The moment that a window begins: a duration back from now, or a date in UTC."""
-    from cartwright.promotion.gates.case import parse_duration
+    from cartwright.kernel.moments import parse_duration
 
     try:
         moment = datetime.datetime.fromisoformat(text)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cartwright.history.git import Blob
-from cartwright.history.pins import Pinned
-from cartwright.history.release import Pin, Release
+from cartwright.history.release import Pin, Pinned, Release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.tree.applications import Application
@@ -81,17 +80,7 @@ class Source:
 
 def as_pin(pinned: Pinned) -> Pin:
     """A pin that stands in no file of this commit."""
-    return Pin(
-        image=pinned.image,
-        tag=pinned.tag,
-        digest=pinned.digest,
-        document=0,
-        index=0,
-        line=1,
-        tag_line=1,
-        digest_line=1,
-        tag_is_text=True,
-    )
+    return Pin(pinned.image, pinned.tag, pinned.digest, pinned.source)
 
 
 def make_move(

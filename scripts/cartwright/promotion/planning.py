@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cartwright.history.git import git
-from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
-from cartwright.history.release import Release
+from cartwright.history.release import Pin, Release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
@@ -104,7 +104,7 @@ def _set_image(intent: intents.SetImage, context: Context) -> Plan:
         wanted[names[image.repository]] = image
     release = Release(
         file=current.file,
-        pins=tuple(as_pin(Pinned(image=name, tag=image.tag, digest=image.digest)) for name, image in wanted.items()),
+        pins=tuple(Pin(name, image.tag, image.digest) for name, image in wanted.items()),
     )
     release.require_complete()
     move, edits = make_move(snapshot, target.name, app, release)
@@ -119,7 +119,7 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
     earlier = _earlier(timeline, intent.release, app, target.name)
     release = Release(
         file=snapshot.overlay_file(target.name, app),
-        pins=tuple(as_pin(pin) for pin in earlier.pins),
+        pins=tuple(map(as_pin, earlier.pins)),
     )
     release.require_complete()
     source = _as_it_ended(snapshot, timeline, earlier, release.file)

@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cartwright.history.pins import Pinned
 from cartwright.history.record import Running
-from cartwright.history.release import Release
+from cartwright.history.release import Pinned, Release
 from cartwright.kernel.moments import instant
 from cartwright.promotion import intents
 from cartwright.promotion.audit.changes import named, same_content

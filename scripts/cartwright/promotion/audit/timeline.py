@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cartwright.history.pins import Pinned
 from cartwright.history.record import Note, Record
+from cartwright.history.release import Pinned
 from cartwright.kernel.moments import instant
 from cartwright.promotion.audit.changes import Explained, explain, named
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from cartwright.history.git import git
-from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
+from cartwright.history.release import Pinned
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.evidence import Evidence
 from cartwright.promotion.moves import Move
@@ -22,10 +22,7 @@ from cartwright.tree.environments import Environment
 from cartwright.tree.promotable import Key, read_settings
 from cartwright.yaml.read import line_of, nodes
 
-__all__ = ["Case", "parse_duration", "say_duration"]
-
-_PART = re.compile(r"([0-9]+)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+__all__ = ["Case"]
 
 
 @dataclass(frozen=True)
@@ -141,36 +138,3 @@ class Case:
     def blocked(self, gate: str, code: str, sentence: str, *, until: datetime.datetime | None = None) -> Verdict:
         """The verdict that stops it."""
         return Verdict(gate=gate, code=code, passed=False, sentence=sentence, until=until, app=self.app)
-
-
-def parse_duration(text: str) -> datetime.timedelta:
-    """A duration as environment.yaml and options write it.
-
-    >>> parse_duration("1h30m")
-    datetime.timedelta(seconds=5400)
-
-    Raises:
-        UserError: it is none.
-    """
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UserError(f"'{text}' is not a duration", hint="such as 90s, 10m, 1h30m or 2d")
-    try:
-        return sum((datetime.timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), datetime.timedelta())
-    except OverflowError:
-        raise UserError(f"'{text}' is longer than a calendar knows") from None
-
-
-def say_duration(duration: datetime.timedelta) -> str:
-    """A duration for people: its two largest units.
-
-    >>> say_duration(datetime.timedelta(seconds=5430))
-    '1h30m'
-    """
-    seconds = max(0, int(duration.total_seconds()))
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        if seconds >= size:
-            parts.append(f"{seconds // size}{unit}")
-            seconds %= size
-    return "".join(parts[:2]) or "0s"

@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cartwright.history.trailers import PASSED
-from cartwright.kernel.moments import instant
+from cartwright.kernel.moments import instant, say_duration
 from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.matrix import Cell, Matrix, Waiting
 from cartwright.promotion.audit.metrics import Figures, Metrics, median
 from cartwright.promotion.audit.timeline import Entry, History, pin_json
 from cartwright.promotion.audit.verify import Finding, Notice, Verification
-from cartwright.promotion.gates.case import say_duration
 
 __all__ = ["history_text", "matrix_text", "metrics_text", "verification_json", "verification_text"]
 
