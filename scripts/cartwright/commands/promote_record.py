@@ -11,6 +11,7 @@ import typer
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import FORMAT, NAMES
+from cartwright.commands.spread import spread
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
 from cartwright.tree.repository import find_root
@@ -53,8 +54,7 @@ def matrix(
     *,
     environment: _Environments = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only apps for which a release waits.")] = False,
-    kubeconfig: options.Kubeconfig = None,
-    context: options.Context = None,
+    hub: options.HubOptions,
     output: options.Output = FORMAT,
 ) -> None:
     """Show what each environment runs of each app, what waits, which gates stop it, and when it could go.
@@ -64,7 +64,6 @@ def matrix(
     Examples: `cartwright promote matrix`, `cartwright promote matrix catalog --env prod`,
     `cartwright promote matrix --waiting --format json`.
     """
-    from cartwright.cluster.find import find_hub
     from cartwright.promotion.audit.matrix import read_matrix
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.report.audit import matrix_text
@@ -72,8 +71,7 @@ def matrix(
     here = _context(output)
     environments = _environments(here, environment)
     names = None if not apps else {here.snapshot.pick_app(app, environments=environments) for app in apps}
-    hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
-    sources = Sources(health=hub, signatures=_no_signatures)
+    sources = Sources(health=hub.find(here.snapshot.root), signatures=_no_signatures)
     found = read_matrix(here, sources, environments=environments, apps=names)
     if waiting:
         found = found.only_waiting()
@@ -87,8 +85,7 @@ def metrics(
     since: Annotated[str, typer.Option(metavar="DURATION|DATE", help="The window: 30d, or 2026-01-31.")] = "30d",
     per_app: Annotated[bool, typer.Option("--per-app", help="Each app's figures, too; JSON always has them.")] = False,
     argocd: Annotated[bool, typer.Option("--argocd", help="Ask Argo CD when each release went live.")] = False,
-    kubeconfig: options.Kubeconfig = None,
-    context: options.Context = None,
+    hub: options.HubOptions,
     output: options.Output = FORMAT,
 ) -> None:
     """Show deployment frequency, lead time, change failure rate and time to restore, by environment and app.
@@ -96,7 +93,6 @@ def metrics(
     Examples: `cartwright promote metrics`, `cartwright promote metrics --since 90d --per-app`,
     `cartwright promote metrics catalog --env prod --argocd --format json`.
     """
-    from cartwright.cluster.find import find_hub
     from cartwright.promotion.argo import UnknownHealthError
     from cartwright.promotion.audit.metrics import measure, read_syncs
     from cartwright.promotion.report.audit import metrics_text
@@ -107,9 +103,8 @@ def metrics(
     names = None if not apps else [here.snapshot.pick_app(app, environments=environments) for app in apps]
     syncs = None
     if argocd:
-        hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
         try:
-            syncs = read_syncs(hub, here.snapshot, environments=environments, apps=names)
+            syncs = read_syncs(hub.find(here.snapshot.root), here.snapshot, environments=environments, apps=names)
         except UnknownHealthError as error:
             raise UserError(str(error)) from error
     found = measure(
@@ -142,7 +137,7 @@ def verify(output: options.Output = FORMAT) -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands to ``cartwright promote``."""
     for command in (history, matrix, metrics, verify):
-        app.command()(command)
+        app.command()(spread(command))
 
 
 def _context(output: str) -> Context:
