@@ -136,6 +136,7 @@ def set_image(
                 offline=offline,
                 mirror=mirror,
             ),
+            confirmed=not offline,
         ),
         delivery,
         overrides=overrides,

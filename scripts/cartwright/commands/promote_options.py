@@ -17,7 +17,7 @@ from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
     from cartwright.promotion.argo import HealthSource
-    from cartwright.promotion.intents import Image, Intent
+    from cartwright.promotion.intents import Intent
     from cartwright.promotion.land.deliver import Destination, Permission
     from cartwright.registry.reference import Reference
 
@@ -191,7 +191,7 @@ def check_format(output: str) -> None:
 
 def resolve_images(
     references: Sequence[str], *, environment: str, where: Delivery, offline: bool = False, mirror: str | None = None
-) -> tuple[Image, ...]:
+) -> tuple[Reference, ...]:
     """What the registry says of images that an environment shall get.
 
     Args:
@@ -206,7 +206,6 @@ def resolve_images(
     """
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.registry import platforms_of
-    from cartwright.promotion.intents import Image
     from cartwright.registry.reference import parse_reference
     from cartwright.tree.environments import pick_environment
 
@@ -220,9 +219,9 @@ def resolve_images(
             raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
-        asked = replace(reference, name=f"{mirror}/{reference.repository}", host=mirror) if mirror else reference
+        asked = replace(reference, name=f"{mirror}/{reference.repository}") if mirror else reference
         digest = reference.digest if offline and reference.digest else _digest(asked, platforms)
-        images.append(Image(repository=reference.name, tag=reference.tag, digest=digest, confirmed=not offline))
+        images.append(replace(reference, digest=digest))
     return tuple(images)
 
 

@@ -114,7 +114,7 @@ _DECISIONS = (intents.Hold, intents.ReleaseHold, intents.Freeze, intents.Unfreez
 
 
 def _registry(intent: intents.Intent) -> str | None:
-    asked = not isinstance(intent, intents.SetImage) or all(image.confirmed for image in intent.images)
+    asked = not isinstance(intent, intents.SetImage) or intent.confirmed
     return None if asked else "not-asked"
 
 

@@ -95,13 +95,13 @@ def _set_image(intent: intents.SetImage, context: Context) -> Plan:
     names = {pin.source or pin.image: pin.image for pin in pinned} | {pin.image: pin.image for pin in pinned}
     wanted = {}
     for image in intent.images:
-        if image.repository not in names:
+        if image.name not in names:
             raise UserError(
-                f"images has no entry '{image.repository}'",
+                f"images has no entry '{image.name}'",
                 file=current.file,
-                hint=nearest(image.repository, names),
+                hint=nearest(image.name, names),
             )
-        wanted[names[image.repository]] = image
+        wanted[names[image.name]] = image
     release = Release(
         file=current.file,
         pins=tuple(Pin(name, image.tag, image.digest) for name, image in wanted.items()),
