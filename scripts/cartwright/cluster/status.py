@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cartwright.cluster.argocd import ROOT_NAME, AppStatus, read_applications
+from cartwright.cluster.argocd import ROOT_NAME, read_applications
 from cartwright.cluster.components import TOOLS
 from cartwright.cluster.gitremote import Remote, head_of, uncommitted
 from cartwright.cluster.kubectl import Kubectl
@@ -24,6 +24,7 @@ from cartwright.cluster.progress import coloured
 from cartwright.cluster.state import Layout, State
 from cartwright.images.push import holds
 from cartwright.kernel.errors import ClusterError
+from cartwright.promotion.argo import AppState
 from cartwright.registry.reference import Reference, split_reference
 from cartwright.tools import require
 from cartwright.tree.applications import Application, find_applications
@@ -266,7 +267,7 @@ def _read_pods(layout: Layout, state: State, tree: Tree, applications: Sequence[
 def _report(
     name: str,
     application: Application | None,
-    statuses: Mapping[str, AppStatus],
+    statuses: Mapping[str, AppState],
     commit: str,
     *,
     pods: Sequence[Pod],
@@ -285,14 +286,14 @@ def _report(
         images=images,
         built_here=frozenset(one for one in images if holds(registry, one.name, one.digest or "")),
         outdated=_outdated(status, commit),
-        message=status.message if status else "",
+        message=status.trouble if status else "",
         pods=tuple(
             pod for pod in pods if application and (pod.environment, pod.app) == (application.environment, label)
         ),
     )
 
 
-def _outdated(status: AppStatus | None, commit: str) -> str:
+def _outdated(status: AppState | None, commit: str) -> str:
     if status is None:
         return "not generated yet"
     if status.revision != commit:
