@@ -22,8 +22,7 @@ def as_text(report: CheckReport) -> str:
     lines = []
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         for one in findings:
-            about = f" [{one.resource}]" if one.resource.kind else ""
-            lines.append(f"{file}:{one.line}: {one.severity}: {one.rule}: {one.message}{about}")
+            lines.append(f"{file}:{one.line}: {one.severity}: {one.rule}: {one.message}{_about(one)}")
     seen = report.coverage
     warnings = len(report.findings) - report.errors
     lines.append(
@@ -90,12 +89,16 @@ def _as_sarif(report: CheckReport) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False)
 
 
+def _about(finding: Finding) -> str:
+    return f" [{finding.resource.short}]" if finding.resource.kind else ""
+
+
 def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": _SARIF_LEVEL[finding.severity],
-        "message": {"text": f"{finding.message} [{finding.resource}]" if finding.resource.kind else finding.message},
+        "message": {"text": f"{finding.message}{_about(finding)}"},
         "locations": [
             {
                 "physicalLocation": {
@@ -119,7 +122,7 @@ def _as_junit(report: CheckReport) -> str:
         element = XML.SubElement(case, tag)
         if tag == "failure":
             element.set("message", _legal(one.message))
-        element.text = _legal(f"{one.file}:{one.line}: {one.message} [{one.resource}]")
+        element.text = _legal(f"{one.file}:{one.line}: {one.message} [{one.resource.short}]")
     XML.indent(suite)
     return XML.tostring(suite, encoding="unicode", xml_declaration=True)
 

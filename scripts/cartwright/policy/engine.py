@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.kernel.errors import ToolError, UserError, nearest
+from cartwright.kernel.identity import Identity
 from cartwright.kernel.run import run
 from cartwright.policy.adapter import Fleet, Realm, by_file, data_document, input_document
 from cartwright.policy.documents import Document, read_documents
@@ -26,7 +27,6 @@ from cartwright.policy.model import Rule, load_rules
 __all__ = [
     "PSS_LEVELS",
     "Evaluation",
-    "ObjectRef",
     "PolicyFinding",
     "evaluate",
     "evaluate_documents",
@@ -45,16 +45,6 @@ PSS_LEVELS = ("privileged", "baseline", "restricted")
 """The levels of the Pod Security Standards, each stricter than the one before."""
 
 
-@dataclass(frozen=True, order=True)
-class ObjectRef:
-    """The identity of an object; empty where it has no namespace or no name."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-
 @dataclass(frozen=True)
 class PolicyFinding:
     """One violation of one rule by one object."""
@@ -63,7 +53,7 @@ class PolicyFinding:
     severity: str
     """``error`` or ``warning``."""
     message: str
-    resource: ObjectRef
+    resource: Identity
     file: str
     """The path that the document was given under."""
     document: int
@@ -299,12 +289,7 @@ def _finding(message: str, metadata: Mapping[str, Any]) -> PolicyFinding:
         rule=metadata["rule"],
         severity=metadata["severity"],
         message=message,
-        resource=ObjectRef(
-            api_version=str(resource["apiVersion"]),
-            kind=str(resource["kind"]),
-            namespace=str(resource["namespace"]),
-            name=str(resource["name"]),
-        ),
+        resource=Identity.of(*(str(resource[part]) for part in ("apiVersion", "kind", "namespace", "name"))),
         file=metadata["path"],
         document=_whole(metadata["index"]),
         realm=metadata["realm"],

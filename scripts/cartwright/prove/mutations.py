@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.kernel.errors import UserError
+from cartwright.kernel.identity import identity_of
 from cartwright.policy.engine import evaluate_fleets
 from cartwright.policy.model import load_rules
 from cartwright.prove.shop import Objects, Shop
-from cartwright.tree.resources import identity_of
 from cartwright.yaml.read import line_of, nodes
 from cartwright.yaml.validate import load_valid
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
+from cartwright.kernel.identity import Identity
 from cartwright.tree.promotable import DEFAULTS, Key, Owned, declaration_file, read_keys, read_owned
 from cartwright.tree.render import Rendered, render
 from cartwright.tree.repository import Tree, open_tree
-from cartwright.tree.resources import Identity
 from cartwright.tree.sources import SourceMap
 
 __all__ = ["ABSENT", "AppDrift", "Difference", "Drift", "find_drift"]
