@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cartwright.commands.formats import TEXT, Format
 from cartwright.commands.promote_request import RequestOptions
-from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import show, write
 from cartwright.tree.repository import find_root
 
@@ -22,16 +23,13 @@ if TYPE_CHECKING:
     from cartwright.registry.reference import Reference
 
 __all__ = [
-    "FORMAT",
     "NAMES",
     "Delivery",
     "Environment",
     "HubOptions",
     "OnlyApps",
-    "Output",
     "Overrides",
     "Reason",
-    "check_format",
     "end_of",
     "moment",
     "moment_after",
@@ -39,14 +37,11 @@ __all__ = [
     "run",
 ]
 
-FORMAT = "text"
 NAMES = "`catalog`, or `shop/catalog`."
-_FORMATS = ("text", "json")
 
 Environment = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
 OnlyApps = Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")]
-Output = Annotated[str, typer.Option("--format", help="text or json.")]
 BreakGlass = Annotated[
     str | None,
     typer.Option("--break-glass", metavar="'NAME: reason'", help="Go past every gate; history keeps who and why."),
@@ -60,7 +55,7 @@ class Delivery:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
     ] = False
-    output: Output = FORMAT
+    output: Format = TEXT
     push: Annotated[
         bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")
     ] = False
@@ -142,7 +137,6 @@ def run(
     from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
-    check_format(delivery.output)
     root = find_root()
     request = request or RequestOptions()
     permission = (overrides or Overrides()).permission()
@@ -177,16 +171,6 @@ def run(
         show(as_text(result, objects, proposed))
     if exit_code(result):
         raise typer.Exit(exit_code(result))
-
-
-def check_format(output: str) -> None:
-    """Prove that the format is one of ours.
-
-    Raises:
-        UserError: it is not; the nearest is named.
-    """
-    if output not in _FORMATS:
-        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
 
 
 def resolve_images(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.promote_options import FORMAT, NAMES
+from cartwright.commands.formats import TEXT, Format
+from cartwright.commands.promote_options import NAMES
 from cartwright.commands.spread import spread
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
@@ -31,7 +32,7 @@ def history(
     *,
     environment: _Environments = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest N entries.")] = None,
-    output: options.Output = FORMAT,
+    output: Format = TEXT,
 ) -> None:
     """Show every release that came to an app's environments, with who, why, gates, rollbacks, holds and hand edits.
 
@@ -41,7 +42,7 @@ def history(
     from cartwright.promotion.audit.timeline import History, read_history
     from cartwright.promotion.report.audit import history_text
 
-    here = _context(output)
+    here = _context()
     environments = _environments(here, environment)
     name = here.snapshot.pick_app(app, environments=environments)
     found = read_history(here.record, name, environments=environments)
@@ -55,7 +56,7 @@ def matrix(
     environment: _Environments = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only apps for which a release waits.")] = False,
     hub: options.HubOptions,
-    output: options.Output = FORMAT,
+    output: Format = TEXT,
 ) -> None:
     """Show what each environment runs of each app, what waits, which gates stop it, and when it could go.
 
@@ -68,7 +69,7 @@ def matrix(
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.report.audit import matrix_text
 
-    here = _context(output)
+    here = _context()
     environments = _environments(here, environment)
     names = None if not apps else {here.snapshot.pick_app(app, environments=environments) for app in apps}
     sources = Sources(health=hub.find(here.snapshot.root), signatures=_no_signatures)
@@ -86,7 +87,7 @@ def metrics(
     per_app: Annotated[bool, typer.Option("--per-app", help="Each app's figures, too; JSON always has them.")] = False,
     argocd: Annotated[bool, typer.Option("--argocd", help="Ask Argo CD when each release went live.")] = False,
     hub: options.HubOptions,
-    output: options.Output = FORMAT,
+    output: Format = TEXT,
 ) -> None:
     """Show deployment frequency, lead time, change failure rate and time to restore, by environment and app.
 
@@ -97,7 +98,7 @@ def metrics(
     from cartwright.promotion.audit.metrics import measure, read_syncs
     from cartwright.promotion.report.audit import metrics_text
 
-    here = _context(output)
+    here = _context()
     environments = _environments(here, environment)
     begin = _begin(since, here.now)
     names = None if not apps else [here.snapshot.pick_app(app, environments=environments) for app in apps]
@@ -118,7 +119,7 @@ def metrics(
     _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
 
 
-def verify(output: options.Output = FORMAT) -> None:
+def verify(output: Format = TEXT) -> None:
     """Prove from Git that what every environment ran came through its gates; name each commit that went past them.
 
     Examples: `cartwright promote verify`, `cartwright promote verify --format json`.
@@ -128,7 +129,7 @@ def verify(output: options.Output = FORMAT) -> None:
     from cartwright.promotion.audit.verify import verify as judge_all
     from cartwright.promotion.report.audit import verification_json, verification_text
 
-    here = _context(output)
+    here = _context()
     found = judge_all(here.snapshot, here.record)
     _print(output, verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings else 0)
@@ -140,12 +141,11 @@ def register(app: typer.Typer) -> None:
         app.command()(spread(command))
 
 
-def _context(output: str) -> Context:
+def _context() -> Context:
     from cartwright.history.git import read_head
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.plan import Context
 
-    options.check_format(output)
     root = find_root()
     return Context(snapshot=open_snapshot(root, read_head(root)), by="", now=datetime.datetime.now(datetime.UTC))
 

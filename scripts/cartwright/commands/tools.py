@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cartwright.commands.formats import TEXT, Format
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
 from cartwright.tools import Tool, asset, load_catalogue, locate, python_tools, require, require_python
@@ -100,7 +101,7 @@ def pull(
 
 @app.command("list")
 def list_tools(
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Format = TEXT,
 ) -> None:
     """List the pinned tools: version, who needs it, and where it is."""
     rows = [

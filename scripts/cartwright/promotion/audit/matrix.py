@@ -11,10 +11,11 @@ from cartwright.history.record import Running
 from cartwright.history.release import Pinned, Release
 from cartwright.kernel.moments import instant
 from cartwright.promotion import intents
-from cartwright.promotion.audit.changes import named, same_content
+from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.timeline import pin_json
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.gates import judge, next_time, registry, signatures
+from cartwright.promotion.gates.conditions import not_run
 from cartwright.promotion.moves import Change, Move, as_pin
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
@@ -146,7 +147,7 @@ def _waiting(
         moves: dict[str, Move] = {}
         for (environment, app), one in running.items():
             here = running.get((target.name, app))
-            if environment == source and here is not None and one.pins and not _covers(here.pins, one.pins):
+            if environment == source and here is not None and not_run(one.pins, here.pins):
                 moves[app] = _move(context, target.name, app, one.pins, here.pins)
         plan = Plan(
             intent=intents.Promote(source=source, target=target.name, everything=True),
@@ -172,12 +173,6 @@ def _waiting(
                 )
             )
     return found
-
-
-def _covers(here: tuple[Pinned, ...], wanted: tuple[Pinned, ...]) -> bool:
-    """Whether an environment runs all that a release says; it may pin images of its own besides."""
-    own = {pin.image: pin for pin in here}
-    return all(pin.image in own and same_content([own[pin.image]], [pin]) for pin in wanted)
 
 
 def _move(context: Context, target: str, app: str, wanted: tuple[Pinned, ...], here: tuple[Pinned, ...]) -> Move:
