@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from cartwright.cluster.doctor import examine
-from cartwright.commands.formats import known
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import known
 from cartwright.tree.repository import find_root
 
 __all__ = ["doctor"]

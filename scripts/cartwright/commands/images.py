@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cartwright.commands.formats import TEXT, Format
 from cartwright.kernel.atomic import put_folder
 from cartwright.kernel.output import stderr, stdout, write
+from cartwright.options.formats import TEXT, Format
 
 if TYPE_CHECKING:
     from cartwright.images import Built

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cartwright.commands.generating import write_generated
 from cartwright.kernel.output import write
 from cartwright.network import generate, load_dependencies
+from cartwright.options.generating import write_generated
 from cartwright.tree.repository import find_root, open_tree
 
 _SHOWN = 20

@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 from cartwright.cluster.addresses import pages
 from cartwright.cluster.state import Layout, State
-from cartwright.commands.formats import TEXT, Format
 from cartwright.kernel.output import stdout, write
 from cartwright.kernel.paths import state_dir
+from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 

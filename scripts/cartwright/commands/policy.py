@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cartwright.commands.formats import TEXT, Format
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.policy.model import SEVERITIES, load_rules
 from cartwright.tree.repository import find_root
 
@@ -100,7 +100,7 @@ def build(
 
     Examples: `cartwright policy build`, `cartwright policy build --check`.
     """
-    from cartwright.commands.generating import write_generated
+    from cartwright.options.generating import write_generated
     from cartwright.policy.constraints import generate
     from cartwright.tree.repository import open_tree
 

@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import NAMES
 from cartwright.commands.promote_request import RequestOptions
-from cartwright.commands.spread import spread
 from cartwright.kernel.errors import UserError, nearest
+from cartwright.options.spread import spread
 
 __all__ = ["app"]
 

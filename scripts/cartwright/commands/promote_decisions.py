@@ -8,7 +8,7 @@ import typer
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import NAMES
-from cartwright.commands.spread import spread
+from cartwright.options.spread import spread
 
 __all__ = ["register"]
 

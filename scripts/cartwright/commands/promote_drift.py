@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.formats import TEXT, Format
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 __all__ = ["drift", "register"]

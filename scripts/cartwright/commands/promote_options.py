@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cartwright.commands.formats import TEXT, Format
 from cartwright.commands.promote_request import RequestOptions
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import show, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.formats import TEXT, Format
 from cartwright.commands.promote_options import NAMES
-from cartwright.commands.spread import spread
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
+from cartwright.options.spread import spread
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from rich.live import Live
 
 from cartwright.cluster.state import Layout
 from cartwright.cluster.status import ClusterReport, read_status
-from cartwright.commands.formats import known
 from cartwright.kernel.output import stdout, write
 from cartwright.kernel.paths import state_dir
+from cartwright.options.formats import known
 from cartwright.tree.repository import find_root
 
 _WATCH_SECONDS = 2.0

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from cartwright.commands.formats import TEXT, Format
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.tools import Tool, asset, load_catalogue, locate, python_tools, require, require_python
 
 app = typer.Typer(no_args_is_help=True, help="Build, share and list the pinned tools.")
