@@ -11,6 +11,7 @@ from xml.etree import ElementTree as XML
 
 from cartwright import __version__
 from cartwright.kernel.findings import CheckReport, Finding
+from cartwright.kernel.output import count
 
 __all__ = ["RENDERERS", "as_text"]
 
@@ -26,18 +27,14 @@ def as_text(report: CheckReport) -> str:
     seen = report.coverage
     warnings = len(report.findings) - report.errors
     lines.append(
-        f"{_count(report.errors, 'error')}, {_count(warnings, 'warning')} in "
-        f"{_count(seen.overlays, 'overlay')} of {_count(seen.environments, 'environment')}: "
-        f"{_count(seen.objects, 'object')} judged by {_count(seen.rules, 'rule')}, {_count(seen.files, 'file')} read"
+        f"{count(report.errors, 'error')}, {count(warnings, 'warning')} in "
+        f"{count(seen.overlays, 'overlay')} of {count(seen.environments, 'environment')}: "
+        f"{count(seen.objects, 'object')} judged by {count(seen.rules, 'rule')}, {count(seen.files, 'file')} read"
         if seen.overlays
-        else f"{_count(report.errors, 'error')}, {_count(warnings, 'warning')}: "
-        f"{_count(seen.objects, 'object')} in {_count(seen.files, 'file')} judged by {_count(seen.rules, 'rule')}"
+        else f"{count(report.errors, 'error')}, {count(warnings, 'warning')}: "
+        f"{count(seen.objects, 'object')} in {count(seen.files, 'file')} judged by {count(seen.rules, 'rule')}"
     )
     return "\n".join(lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _as_json(report: CheckReport) -> str:

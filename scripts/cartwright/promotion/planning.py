@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cartwright.history.git import git
+from cartwright.history.git import text_at
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
 from cartwright.history.release import Pin, Release
@@ -162,11 +162,10 @@ def _as_it_ended(snapshot: Snapshot, timeline: Sequence[Running], earlier: Runni
     at = timeline.index(earlier)
     if at == 0:
         return None
-    ended = f"{timeline[at - 1].commit}^1"
-    done = git(snapshot.root, "cat-file", "blob", f"{ended}:{file}", accept=(0, 128))
-    if done.returncode:
+    text = text_at(snapshot.root, f"{timeline[at - 1].commit}^1", file)
+    if text is None:
         return None  # the overlay stood in another folder
-    return Source(text=done.stdout, file=file, name=f"its release {_named(earlier)}", is_past=True)
+    return Source(text=text, file=file, name=f"its release {_named(earlier)}", is_past=True)
 
 
 def _named(running: Running) -> str:

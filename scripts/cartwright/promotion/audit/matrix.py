@@ -207,15 +207,7 @@ def _cell(cell: Cell, now: datetime.datetime) -> dict[str, Any]:
                 "since": instant(one.since),
                 "ready": not one.blocked,
                 "nextTime": instant(one.next_time) if one.next_time else None,
-                "blocked": [
-                    {
-                        "gate": verdict.gate,
-                        "code": verdict.code,
-                        "sentence": verdict.sentence,
-                        "until": instant(verdict.until) if verdict.until else None,
-                    }
-                    for verdict in one.blocked
-                ],
+                "blocked": [verdict.to_json() for verdict in one.blocked],
             }
             for one in cell.waiting
         ],

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from cartwright.history.git import git
+from cartwright.history.git import git, text_at
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
 from cartwright.history.release import Pinned
@@ -19,7 +19,7 @@ from cartwright.promotion.moves import Move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.environments import Environment
-from cartwright.tree.promotable import Key, read_settings
+from cartwright.tree.promotable import Key, read_values
 from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["Case"]
@@ -97,8 +97,7 @@ class Case:
         if not self.move.config or snapshot.find(environment, self.app) is None:
             return {}
         file = snapshot.overlay_file(environment, self.app)
-        found = read_settings(snapshot.tree.blob(file).text, file, tuple(key for key, _ in self.move.config))
-        return {key: setting.value for key, setting in found.items()}
+        return read_values(snapshot.tree.blob(file).text, file, tuple(key for key, _ in self.move.config))
 
     def set_since(self, environment: str) -> Running | None:
         """The commit that brought the release's promotable keys to what they are; None where it brings none, or where
@@ -112,9 +111,7 @@ class Case:
         log = git(snapshot.root, "log", "--first-parent", "--format=%H", snapshot.head.commit, "--", file).stdout
         commits = log.split()
         for commit, older in pairwise(commits):
-            done = git(snapshot.root, "cat-file", "blob", f"{older}:{file}", accept=(0, 128))
-            then = read_settings(done.stdout, file, keys) if not done.returncode else {}
-            if {key: setting.value for key, setting in then.items()} != wanted:
+            if read_values(text_at(snapshot.root, older, file), file, keys) != wanted:
                 index, running = record.index(commit), self.running(environment)
                 if index is None or running is None:
                     return None
