@@ -21,14 +21,13 @@ from cartwright.kernel.errors import ToolError, UserError, nearest
 from cartwright.kernel.identity import Identity
 from cartwright.kernel.run import run
 from cartwright.policy.adapter import Fleet, Realm, by_file, data_document, input_document
-from cartwright.policy.documents import Document, read_documents
+from cartwright.policy.documents import Document
 from cartwright.policy.model import Rule, load_rules
 
 __all__ = [
     "PSS_LEVELS",
     "Evaluation",
     "PolicyFinding",
-    "evaluate",
     "evaluate_documents",
     "evaluate_fleets",
 ]
@@ -74,22 +73,6 @@ class Evaluation:
     """How many objects were judged, by conftest's own count."""
     rules: int
     """How many rules were loaded and asked, by conftest's own count."""
-
-
-def evaluate(
-    files: Sequence[Path],
-    parameters: Mapping[str, Mapping[str, Any]],
-    conftest: Path,
-    *,
-    policies: Path,
-    isolate: bool = False,
-    pss: str | None = None,
-    only: Collection[str] | None = None,
-) -> Evaluation:
-    """Judge the objects of YAML files. Arguments and errors are those of `evaluate_documents`."""
-    return evaluate_documents(
-        read_documents(files), parameters, conftest, policies=policies, isolate=isolate, pss=pss, only=only
-    )
 
 
 def evaluate_documents(

@@ -16,7 +16,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.kernel.run import run
 from cartwright.policy.model import POD_CARRYING, Kind, Rule
 
-__all__ = ["Modules", "inventory_reads", "parse_modules", "reads_inventory"]
+__all__ = ["Modules", "inventory_reads", "parse_modules"]
 
 _INVENTORY = ("data", "inventory")
 _LIBRARY = ("data", "lib", "inventory")
@@ -126,11 +126,6 @@ def inventory_reads(
     walk = _Walk(modules, known, is_installed)
     walk.enter(modules._of(rule).package, "violation")
     return frozenset(walk.found)
-
-
-def reads_inventory(modules: Modules, rule: Rule) -> bool:
-    """Whether a rule's verdict may depend on another object than the one it is asked about."""
-    return _Walk(modules, (), lambda _kind: False)._reaches(modules._of(rule), "violation")
 
 
 def _module(file: Path, tree: Mapping[str, Any]) -> _Module:
