@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from cartwright.cluster.argocd import Webhook, root_objects
-from cartwright.cluster.argocd import status_of as read_one
 from cartwright.cluster.certificates import Authority
 from cartwright.kernel.errors import UserError
+from cartwright.promotion.argo import parse_application as read_one
 from cartwright.tools import require
 from cartwright.tree import mirrors
 from cartwright.tree.repository import FolderTree
@@ -136,7 +136,7 @@ def application(**status: Any) -> dict[str, Any]:
 
 def test_a_fresh_application_is_unknown_and_has_nothing_to_say() -> None:
     found = read_one(application())
-    assert (found.sync, found.health, found.revision, found.message) == ("Unknown", "Unknown", "", "")
+    assert (found.sync, found.health, found.revision, found.trouble) == ("Unknown", "Unknown", "", "")
     assert not found.is_good
     assert found.age_seconds < 60
 
@@ -162,7 +162,7 @@ def test_a_refused_object_is_quoted_with_its_kind_and_name() -> None:
             },
         )
     )
-    assert found.message == "Pod bad: violates PodSecurity"
+    assert found.trouble == "Pod bad: violates PodSecurity"
 
 
 def test_a_degraded_object_and_a_condition_are_quoted() -> None:
@@ -176,6 +176,6 @@ def test_a_degraded_object_and_a_condition_are_quoted() -> None:
             ],
         )
     )
-    assert found.message == (
+    assert found.trouble == (
         "ComparisonError: kustomize build failed; Deployment web: no quota; ConfigMap web: OutOfSync"
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 from rich.console import Console
 
-from cartwright.cluster.argocd import AppStatus
 from cartwright.cluster.progress import Progress, progress_table, summary
 from cartwright.cluster.state import Layout, State
 from cartwright.cluster.up import Outcome
 from cartwright.cluster.wait import Snapshot
+from cartwright.promotion.argo import AppState
 from cartwright.tree.applications import Application
 
 COMMIT = "c" * 40
@@ -31,8 +32,9 @@ def application(environment: str, path: str) -> Application:
     )
 
 
-def status(name: str, sync: str = "Synced", health: str = "Healthy", message: str = "") -> AppStatus:
-    return AppStatus(name, sync, health, COMMIT, (), message, 75.0)
+def status(name: str, sync: str = "Synced", health: str = "Healthy", message: str = "") -> AppState:
+    created = datetime.now(UTC) - timedelta(seconds=75)
+    return AppState(name, sync=sync, health=health, revision=COMMIT, trouble=message, created_at=created)
 
 
 EXPECTED = (
@@ -44,7 +46,7 @@ EXPECTED = (
 )
 
 
-def snapshot(*statuses: AppStatus) -> Snapshot:
+def snapshot(*statuses: AppState) -> Snapshot:
     return Snapshot(COMMIT, EXPECTED, {one.name: one for one in statuses}, 12.0)
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from cartwright.cluster.secrets import SecretReference, derived, missing_secrets, secret_objects, seed
 from cartwright.cluster.state import Layout
+from cartwright.kernel.identity import identity_of
 from cartwright.tree.render import Rendered
-from cartwright.tree.resources import Resource, identity_of
+from cartwright.tree.resources import Resource
 
 
 def rendered(*contents: dict[str, Any], namespace: str = "shop") -> Rendered:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cartwright.cluster.status import AppReport, ClusterReport, Image
+from cartwright.cluster.status import AppReport, ClusterReport
+from cartwright.registry.reference import Reference, split_reference
 
 _PART = st.text("abcxyz019-", min_size=1)
 _REGISTRY = st.sampled_from(["ghcr.io", "localhost:5000", "docker.io"])
@@ -17,7 +18,7 @@ def test_an_image_is_split_into_name_tag_and_digest(
 ) -> None:
     name = "/".join([registry, *parts])
     text = name + (f":{tag}" if tag else "") + (f"@sha256:{digest}" if digest else "")
-    assert Image.parse(text) == Image(name=name, tag=tag or "", digest=f"sha256:{digest}" if digest else "")
+    assert split_reference(text) == Reference(name=name, tag=tag, digest=f"sha256:{digest}" if digest else None)
 
 
 def report(*, sync: str = "Synced", outdated: str = "", stopped: tuple[str, ...] = ()) -> ClusterReport:
@@ -28,7 +29,7 @@ def report(*, sync: str = "Synced", outdated: str = "", stopped: tuple[str, ...]
         sync=sync,
         health="Healthy",
         revision="c" * 40,
-        images=(Image("ghcr.io/example-org/cartwright/catalog", "0.1.0", "sha256:ab"),),
+        images=(Reference("ghcr.io/example-org/cartwright/catalog", "0.1.0", "sha256:ab"),),
         outdated=outdated,
         message="",
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cartwright.cluster.argocd import AppStatus
 from cartwright.cluster.wait import Snapshot, wait_for
+from cartwright.promotion.argo import AppState
 from cartwright.tree.applications import Application
 
 COMMIT, OLD = "c" * 40, "0" * 40
@@ -22,13 +22,11 @@ CATALOG = Application(
 
 def status(
     name: str, sync: str = "Synced", health: str = "Healthy", revision: str = COMMIT, message: str = ""
-) -> AppStatus:
-    return AppStatus(
-        name=name, sync=sync, health=health, revision=revision, images=(), message=message, age_seconds=1.0
-    )
+) -> AppState:
+    return AppState(name=name, sync=sync, health=health, revision=revision, trouble=message)
 
 
-def waited(*answers: Mapping[str, AppStatus], timeout: float = 30) -> tuple[Snapshot, list[Snapshot]]:
+def waited(*answers: Mapping[str, AppState], timeout: float = 30) -> tuple[Snapshot, list[Snapshot]]:
     """Wait for the catalog in dev; each round is given the next answer, the last one again and again."""
     shown: list[Snapshot] = []
     remaining = list(answers)

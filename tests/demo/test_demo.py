@@ -110,13 +110,13 @@ def test_the_demos_environments_are_valid_and_their_soak_is_seconds(clone: Path)
 def test_the_demos_window_is_open_now_and_goes_again(clone: Path) -> None:
     from cartwright.history.git import read_head
     from cartwright.history.snapshot import open_snapshot
-    from cartwright.promotion.gates.freeze import frozen_until
+    from cartwright.promotion.gates.freeze import freezes_of
 
     def frozen() -> datetime.datetime | None:
         git(clone, "add", "--all")
         git(clone, "commit", "--quiet", "--message", "x")
         snapshot = open_snapshot(clone, read_head(clone))
-        return frozen_until(snapshot, snapshot.environments["prod"], now)
+        return freezes_of(snapshot, snapshot.environments["prod"]).until(now)
 
     now = datetime.datetime.now(datetime.UTC)
     rehearsal.open_window(clone, "prod")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartwright.history import store
-from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.pins import read_pins
 from cartwright.history.record import Record, read_record
-from cartwright.history.release import read_release
+from cartwright.history.release import Pinned, read_release
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
 

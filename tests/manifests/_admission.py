@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from cartwright.kernel.identity import identity_of
 from cartwright.tree.applications import Application
-from cartwright.tree.resources import identity_of
 
 Object = Mapping[str, Any]
 

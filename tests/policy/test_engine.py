@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cartwright.kernel.errors import ToolError, UserError
-from cartwright.policy.engine import Evaluation, evaluate, evaluate_documents
+from cartwright.policy.documents import read_documents
+from cartwright.policy.engine import Evaluation, evaluate_documents
 from cartwright.policy.model import load_rules
 
 Judge = Callable[..., Evaluation]
@@ -85,7 +86,9 @@ def test_objects_of_one_isolated_file_see_each_other(tmp_path: Path, policies: P
 
     together = _yaml(tmp_path, yaml.safe_dump_all([_pod(), _budget()]), "together.yaml")
     alone = _yaml(tmp_path, yaml.safe_dump(_budget()), "alone.yaml")
-    found = evaluate([together, alone], {}, conftest_binary, policies=policies, isolate=True, only=["pdb-selects"])
+    found = evaluate_documents(
+        read_documents([together, alone]), {}, conftest_binary, policies=policies, isolate=True, only=["pdb-selects"]
+    )
     assert [finding.file for finding in found.findings] == [str(alone)]
 
 
@@ -239,7 +242,7 @@ def test_an_error_in_a_built_in_function_is_not_taken_for_a_pass(
     rule.write_text(text + extra, encoding="utf-8")
     file = _yaml(tmp_path, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
     with pytest.raises(UserError) as caught:
-        evaluate([file], {}, conftest_binary, policies=copied)
+        evaluate_documents(read_documents([file]), {}, conftest_binary, policies=copied)
     assert caught.value.file == "policies/rules/namespace-pod-security/rule.rego"
     assert "to_number" in str(caught.value)
 

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from cartwright.kernel.errors import UserError
-from cartwright.kernel.findings import Finding, ResourceRef
+from cartwright.kernel.findings import Finding
+from cartwright.kernel.identity import Identity
 from cartwright.policy.waivers import apply_waivers, load_waivers
 
 _ROOT = Path(__file__).parents[2]
 _TODAY = datetime.date(2026, 11, 21)
-_REDIS = ResourceRef(api_version="apps/v1", kind="StatefulSet", namespace="data", name="redis")
+_REDIS = Identity.of("apps/v1", "StatefulSet", "data", "redis")
 _FINDING = Finding(
     file="apps/data/redis/statefulset.yaml",
     line=20,
@@ -170,9 +171,9 @@ def test_an_environment_that_was_not_judged_whole_proves_no_waiver_unused(root: 
     [
         ("prod", _FINDING),
         ("dev", Finding(**{**vars(_FINDING), "rule": "require-probes"})),
-        ("dev", Finding(**{**vars(_FINDING), "resource": ResourceRef("apps/v1", "StatefulSet", "shop", "redis")})),
-        ("dev", Finding(**{**vars(_FINDING), "resource": ResourceRef("apps/v1", "Deployment", "data", "redis")})),
-        ("dev", Finding(**{**vars(_FINDING), "resource": ResourceRef("apps/v1", "StatefulSet", "data", "redis-2")})),
+        ("dev", Finding(**{**vars(_FINDING), "resource": Identity.of("apps/v1", "StatefulSet", "shop", "redis")})),
+        ("dev", Finding(**{**vars(_FINDING), "resource": Identity.of("apps/v1", "Deployment", "data", "redis")})),
+        ("dev", Finding(**{**vars(_FINDING), "resource": Identity.of("apps/v1", "StatefulSet", "data", "redis-2")})),
     ],
     ids=["other-environment", "other-rule", "other-namespace", "other-kind", "other-name"],
 )

@@ -14,9 +14,10 @@ from cartwright.history.snapshot import open_snapshot
 from cartwright.history.trailers import parse
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import verify
-from cartwright.promotion.intents import Image, Promote, Rollback, SetImage
+from cartwright.promotion.intents import Promote, Rollback, SetImage
 from cartwright.promotion.report.outcome import as_json, as_text
 from cartwright.promotion.request.body import render_body
+from cartwright.registry.reference import Reference
 from cartwright.tree.promotable import Key, read_keys
 from cartwright.tree.repository import FolderTree
 from tests.promotion.engine import Engine
@@ -125,7 +126,7 @@ def test_a_rollback_brings_back_the_keys_that_the_release_ran_with_last(tmp_path
 def test_a_build_sets_the_image_and_leaves_the_keys(tmp_path: Path) -> None:
     shop, engine = write(tmp_path)
     shop.write()
-    images = (Image("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0")),)
+    images = (Reference("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0")),)
     result = engine.run(SetImage(app=APP, environment="dev", images=images))
     assert [one.key for one in result.plan.moves[0].changes] == ["newTag", "digest"]
 

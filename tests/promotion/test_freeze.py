@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,11 +11,8 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cartwright.history.git import Head
-from cartwright.history.snapshot import CommitTree, Snapshot
-from cartwright.promotion.gates.case import parse_duration
-from cartwright.promotion.gates.freeze import frozen_until
-from cartwright.tree.decisions import State
+from cartwright.kernel.moments import parse_duration
+from cartwright.promotion.gates.freeze import Freezes
 from cartwright.tree.environments import Environment
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -25,20 +20,10 @@ WEEKEND = {"reason": "Weekend", "schedule": "0 16 * * 5", "duration": "64h", "ti
 NIGHT = {"reason": "Night", "schedule": "30 2 * * *", "duration": "1h", "timeZone": "Europe/Berlin"}
 
 
-@dataclass(frozen=True)
-class _NoDecisions(Snapshot):
-    """A commit without any promotion.yaml."""
-
-    def state(self, environment: str) -> State:
-        return State(environment=environment)
-
-
 def until(moment: datetime.datetime, *windows: dict[str, str]) -> datetime.datetime | None:
     content: dict[str, Any] = {"gates": {"freezes": list(windows)}}
     target = Environment(name="prod", cluster="prod", rank=1, upstreams=(), parameters={}, content=content)
-    head = Head(branch=None, commit="")
-    snapshot = _NoDecisions(root=Path(), head=head, tree=CommitTree(repository=Path()), environments={"prod": target})
-    return frozen_until(snapshot, target, moment)
+    return Freezes(target, decided=(), text="").until(moment)
 
 
 def berlin(*parts: int, fold: int = 0) -> datetime.datetime:

@@ -13,9 +13,9 @@ import pytest
 from cartwright.history.trailers import parse
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.intents import Approve, Freeze, Hold, Promote, ReleaseHold, Rollback, SetImage, Unfreeze
-from cartwright.promotion.intents import Image as Built
 from cartwright.promotion.land.deliver import Permission
 from cartwright.promotion.verdict import Verdict
+from cartwright.registry.reference import Reference
 from tests.promotion.engine import PERSON, Engine, FakeHub, healthy
 from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path
 
@@ -349,7 +349,7 @@ def test_an_image_that_was_set_is_approved_from_the_upstream_or_by_who_sets_it(t
         ("staging", f"run `cartwright promote approve {APP} --from dev --to staging`"),
         ("dev", "do it, with --approved-by"),
     ):
-        built = Built("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0"))
+        built = Reference("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0"))
         intent = SetImage(app=APP, environment=environment, images=(built,))
         assert ours.verdict(ours.run(intent), "approvals").sentence == f"{who} {way}"
 
@@ -374,7 +374,7 @@ def test_an_approval_is_of_one_digest_and_one_environment(tmp_path: Path) -> Non
         SetImage(
             app=APP,
             environment="dev",
-            images=(Built("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0")),),
+            images=(Reference("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0")),),
         )
     )
     assert ours.verdict(ours.promote("dev", "staging"), "approvals").code == "approvals-missing"
@@ -459,7 +459,7 @@ def test_a_hold_stops_automation_until_it_ends_or_somebody_says_why_not(tmp_path
     assert (verdict.code, verdict.until) == ("held", minutes(60) + 24 * HOUR)
     assert verdict.sentence == f"{APP} is held in staging until 2026-03-03T09:00:00Z by {WRITER}: orders fail"
     assert result.next_time == verdict.until
-    built = Built("ghcr.io/example-org/cartwright/app-000", "1.1.0", digest("1.1.0"))
+    built = Reference("ghcr.io/example-org/cartwright/app-000", "1.1.0", digest("1.1.0"))
     assert ours.run(SetImage(app=APP, environment="staging", images=(built,))).status == "blocked"
     assert replace(ours, now=minutes(60) + 24 * HOUR).promote("dev", "staging", dry_run=True).status == "planned"
     result = ours.promote("dev", "staging", override_hold="fixed by hand")

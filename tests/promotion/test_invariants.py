@@ -22,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartwright.kernel.errors import Blocked, UserError
-from cartwright.promotion.intents import Freeze, Hold, Image, Promote, Rollback, SetImage, Unfreeze
+from cartwright.promotion.intents import Freeze, Hold, Promote, Rollback, SetImage, Unfreeze
+from cartwright.registry.reference import Reference
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path
 
@@ -73,7 +74,7 @@ def wish(step: Step, upstreams: Mapping[str, Sequence[str]], now: datetime.datet
     edges = [(source, target) for target, sources in upstreams.items() for source in sources]
     source, target = edges[step.place % len(edges)]
     later = now + datetime.timedelta(minutes=45)
-    images = (Image(REPOSITORY, step.tag, digest(step.tag)),)
+    images = (Reference(REPOSITORY, step.tag, digest(step.tag)),)
     return {
         "build": SetImage(app=APP, environment=names[0], images=images),
         "set": SetImage(app=APP, environment=environment, images=images),

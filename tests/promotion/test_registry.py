@@ -42,7 +42,7 @@ def refusal(reference: str, limits: Limits = QUICK, **options: tuple[str, ...]) 
 def test_a_tag_is_looked_up_in_a_registry_with_tls_and_a_password(logged_in: Registry) -> None:
     digest = logged_in.push("shop/app", "1.0.0")
     found = resolve(f"{logged_in.host}/shop/app:1.0.0")
-    assert (found.tag, found.digest, found.platforms) == ("1.0.0", digest, ("linux/amd64",))
+    assert (found.reference.tag, found.digest, found.platforms) == ("1.0.0", digest, ("linux/amd64",))
 
 
 @pytest.mark.registry
@@ -55,7 +55,7 @@ def test_the_digest_of_an_index_is_what_gets_pinned(logged_in: Registry) -> None
 @pytest.mark.registry
 def test_a_digest_alone_and_a_tag_with_its_digest_are_confirmed(logged_in: Registry) -> None:
     digest = logged_in.push("shop/both", "1.0.0")
-    assert resolve(f"{logged_in.host}/shop/both@{digest}").tag is None
+    assert resolve(f"{logged_in.host}/shop/both@{digest}").reference.tag is None
     assert resolve(f"{logged_in.host}/shop/both:1.0.0@{digest}").digest == digest
 
 

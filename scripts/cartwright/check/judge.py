@@ -17,10 +17,11 @@ from cartwright.check.hub import NAME as HUB
 from cartwright.check.hub import read_hub
 from cartwright.check.idle import idle_entries
 from cartwright.check.lint import lint
-from cartwright.check.rules import Judged, PolicyCheck, reference
+from cartwright.check.rules import Judged, PolicyCheck
 from cartwright.kernel import memo
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.findings import CheckReport, Coverage, Finding, findings_from_cache
+from cartwright.kernel.identity import Identity, identity_of
 from cartwright.policy.model import load_rules
 from cartwright.policy.waivers import apply_waivers
 from cartwright.tools import require
@@ -29,7 +30,6 @@ from cartwright.tree.environments import Environment, load_environments, pick_en
 from cartwright.tree.promotable import check_declarations
 from cartwright.tree.render import Rendered, RenderFailure, render
 from cartwright.tree.repository import FolderTree
-from cartwright.tree.resources import Identity
 from cartwright.tree.sources import SourceMap
 
 __all__ = ["judge"]
@@ -194,7 +194,7 @@ class _Check:
             rule="schema",
             severity="error",
             message=f"{where + ': ' if where else ''}{problem.message}",
-            resource=reference(content),
+            resource=identity_of(content),
         )
 
     def _ownership(self, rendered: Sequence[Rendered]) -> Iterator[Judged]:
@@ -213,7 +213,7 @@ class _Check:
                             severity="error",
                             message=f"{resource.identity} is in Application {first.application.name} as well as in "
                             f"{one.application.name}; keep it in one",
-                            resource=reference(resource.content),
+                            resource=resource.identity,
                         ),
                         one.application,
                     )

@@ -6,13 +6,15 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cartwright.check.collect import Collected, collect
 from cartwright.check.conformance import SchemaProblem, check_schemas
 from cartwright.kernel.errors import UserError
-from cartwright.kernel.findings import CheckReport, Coverage, Finding, ResourceRef
+from cartwright.kernel.findings import CheckReport, Coverage, Finding
+from cartwright.kernel.identity import Identity, identity_of
 from cartwright.kernel.output import stderr
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import evaluate_documents
@@ -70,9 +72,6 @@ def check_manifests(
         by_place = {(one.path, one.index): one for one in found.documents}
         for one in evaluation.findings:
             file, line = lines.of(by_place[one.file, one.document], one.field)
-            reference = ResourceRef(
-                one.resource.api_version, one.resource.kind, one.resource.namespace, one.resource.name
-            )
             findings.append(
                 Finding(
                     file=file,
@@ -80,7 +79,7 @@ def check_manifests(
                     rule=one.rule,
                     severity=one.severity,
                     message=one.message,
-                    resource=reference,
+                    resource=one.resource,
                 )
             )
         findings += _schema_findings(found.documents, lines)
@@ -109,7 +108,7 @@ def _schema_findings(documents: Sequence[Document], lines: _Lines) -> Iterator[F
                 rule="schema",
                 severity="error",
                 message=f"{'.'.join(problem.field) + ': ' if problem.field else ''}{problem.message}",
-                resource=_reference(document),
+                resource=_identity(document),
             )
 
 
@@ -149,15 +148,10 @@ def _without(content: Mapping[str, Any], problems: Sequence[SchemaProblem]) -> M
     return {**content, "metadata": kept}
 
 
-def _reference(document: Document) -> ResourceRef:
-    metadata = document.object.get("metadata")
-    named = metadata if isinstance(metadata, Mapping) else {}
-    return ResourceRef(
-        api_version=str(document.object["apiVersion"]),
-        kind=str(document.object["kind"]),
-        namespace=str(named.get("namespace") or ""),
-        name=str(named.get("name") or named.get("generateName") or ""),
-    )
+def _identity(document: Document) -> Identity:
+    found, metadata = identity_of(document.object), document.object.get("metadata")
+    generated = metadata.get("generateName") if isinstance(metadata, Mapping) else None
+    return found if found.name else replace(found, name=str(generated or ""))
 
 
 class _Lines:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as XML
 
 from cartwright import __version__
 from cartwright.kernel.findings import CheckReport, Finding
+from cartwright.kernel.output import count
 
 __all__ = ["RENDERERS", "as_text"]
 
@@ -22,23 +23,18 @@ def as_text(report: CheckReport) -> str:
     lines = []
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         for one in findings:
-            about = f" [{one.resource}]" if one.resource.kind else ""
-            lines.append(f"{file}:{one.line}: {one.severity}: {one.rule}: {one.message}{about}")
+            lines.append(f"{file}:{one.line}: {one.severity}: {one.rule}: {one.message}{_about(one)}")
     seen = report.coverage
     warnings = len(report.findings) - report.errors
     lines.append(
-        f"{_count(report.errors, 'error')}, {_count(warnings, 'warning')} in "
-        f"{_count(seen.overlays, 'overlay')} of {_count(seen.environments, 'environment')}: "
-        f"{_count(seen.objects, 'object')} judged by {_count(seen.rules, 'rule')}, {_count(seen.files, 'file')} read"
+        f"{count(report.errors, 'error')}, {count(warnings, 'warning')} in "
+        f"{count(seen.overlays, 'overlay')} of {count(seen.environments, 'environment')}: "
+        f"{count(seen.objects, 'object')} judged by {count(seen.rules, 'rule')}, {count(seen.files, 'file')} read"
         if seen.overlays
-        else f"{_count(report.errors, 'error')}, {_count(warnings, 'warning')}: "
-        f"{_count(seen.objects, 'object')} in {_count(seen.files, 'file')} judged by {_count(seen.rules, 'rule')}"
+        else f"{count(report.errors, 'error')}, {count(warnings, 'warning')}: "
+        f"{count(seen.objects, 'object')} in {count(seen.files, 'file')} judged by {count(seen.rules, 'rule')}"
     )
     return "\n".join(lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _as_json(report: CheckReport) -> str:
@@ -90,12 +86,16 @@ def _as_sarif(report: CheckReport) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False)
 
 
+def _about(finding: Finding) -> str:
+    return f" [{finding.resource.short}]" if finding.resource.kind else ""
+
+
 def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": index,
         "level": _SARIF_LEVEL[finding.severity],
-        "message": {"text": f"{finding.message} [{finding.resource}]" if finding.resource.kind else finding.message},
+        "message": {"text": f"{finding.message}{_about(finding)}"},
         "locations": [
             {
                 "physicalLocation": {
@@ -119,7 +119,7 @@ def _as_junit(report: CheckReport) -> str:
         element = XML.SubElement(case, tag)
         if tag == "failure":
             element.set("message", _legal(one.message))
-        element.text = _legal(f"{one.file}:{one.line}: {one.message} [{one.resource}]")
+        element.text = _legal(f"{one.file}:{one.line}: {one.message} [{one.resource.short}]")
     XML.indent(suite)
     return XML.tostring(suite, encoding="unicode", xml_declaration=True)
 

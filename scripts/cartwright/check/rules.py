@@ -17,7 +17,8 @@ from cartwright.check.hub import NAME as HUB_NAME
 from cartwright.check.hub import Hub
 from cartwright.kernel import memo
 from cartwright.kernel.errors import UserError, nearest
-from cartwright.kernel.findings import Finding, ResourceRef, findings_from_cache
+from cartwright.kernel.findings import Finding, findings_from_cache
+from cartwright.kernel.identity import identity_of
 from cartwright.policy.adapter import Fleet, Realm
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import PolicyFinding, evaluate_fleets
@@ -31,7 +32,7 @@ from cartwright.tree.render import Rendered
 from cartwright.tree.repository import FolderTree
 from cartwright.tree.sources import SourceMap
 
-__all__ = ["Judged", "PolicyCheck", "reference"]
+__all__ = ["Judged", "PolicyCheck"]
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class PolicyCheck:
             rule=found.rule,
             severity=found.severity,
             message=found.message,
-            resource=reference(content),
+            resource=identity_of(content),
         )
         return place, Judged(finding, application)
 
@@ -251,14 +252,3 @@ def _known(parameters: Mapping[str, Mapping[str, Any]], rules: Mapping[str, Rule
                 f"parameters for '{rule}', which is not a rule", file="environments", hint=nearest(rule, rules)
             )
     return parameters
-
-
-def reference(content: Mapping[str, Any]) -> ResourceRef:
-    """The identity of an object as findings state it."""
-    metadata = content.get("metadata") or {}
-    return ResourceRef(
-        api_version=str(content.get("apiVersion", "")),
-        kind=str(content.get("kind", "")),
-        namespace=str(metadata.get("namespace") or ""),
-        name=str(metadata.get("name") or ""),
-    )

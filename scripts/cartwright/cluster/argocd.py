@@ -9,7 +9,6 @@ address instead of a Service.
 from __future__ import annotations
 
 import base64
-import datetime
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,19 +26,18 @@ from cartwright.kernel.ports import LOOPBACK
 from cartwright.kernel.run import run
 from cartwright.policy.constraints import FOLDER as GATEKEEPER
 from cartwright.policy.constraints import WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
+from cartwright.promotion.argo import AppState, parse_application
 from cartwright.tree.repository import FolderTree
 from cartwright.yaml.read import load_all
 
 __all__ = [
     "ROOT_NAME",
-    "AppStatus",
     "Webhook",
     "apply_install",
     "apply_root",
     "read_applications",
     "register_cluster",
     "root_objects",
-    "status_of",
 ]
 
 ROOT_FILE = "argocd/root.yaml"
@@ -67,31 +65,6 @@ class Webhook:
             "url": f"https://{LOOPBACK}:{self.port}{WEBHOOK_PATH}",
             "caBundle": base64.b64encode(self.authority.certificate.read_bytes()).decode(),
         }
-
-
-@dataclass(frozen=True)
-class AppStatus:
-    """What Argo CD says of one Application."""
-
-    name: str
-    """``metadata.name``."""
-    sync: str
-    """Synced, OutOfSync or Unknown."""
-    health: str
-    """Healthy, Progressing, Degraded, Suspended, Missing or Unknown."""
-    revision: str
-    """The commit that it was last compared with."""
-    images: tuple[str, ...]
-    """The images of its live objects."""
-    message: str
-    """Argo CD's own words on why it is not Synced and Healthy; empty where it says nothing."""
-    age_seconds: float
-    """Since the Application was created."""
-
-    @property
-    def is_good(self) -> bool:
-        """Synced and Healthy."""
-        return self.sync == "Synced" and self.health == "Healthy"
 
 
 def apply_install(kubectl: Kubectl, kustomize: Path, tree: FolderTree, *, environment: Mapping[str, str]) -> None:
@@ -180,53 +153,10 @@ def root_objects(
     return objects
 
 
-def read_applications(kubectl: Kubectl) -> dict[str, AppStatus]:
+def read_applications(kubectl: Kubectl) -> dict[str, AppState]:
     """What Argo CD says of every Application, by name; nothing before it is installed."""
-    return {
-        status.name: status
-        for item in kubectl.items(f"--namespace={ARGOCD_NAMESPACE}", "applications.argoproj.io")
-        for status in [status_of(item)]
-    }
-
-
-def status_of(item: Mapping[str, Any]) -> AppStatus:
-    """What an Application's own status says."""
-    status = item.get("status", {})
-    sync = status.get("sync", {})
-    created = datetime.datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
-    return AppStatus(
-        name=item["metadata"]["name"],
-        sync=sync.get("status", "Unknown"),
-        health=status.get("health", {}).get("status", "Unknown"),
-        revision=sync.get("revision", ""),
-        images=tuple(status.get("summary", {}).get("images", ())),
-        message=_message(status),
-        age_seconds=max(0.0, time.time() - created),
-    )
-
-
-def _message(status: Mapping[str, Any]) -> str:
-    """Why an Application is not well: conditions, then the sync's own message, then what its objects say."""
-    parts = [
-        f"{condition['type']}: {condition['message']}"
-        for condition in status.get("conditions", ())
-        if "Error" in condition["type"] or "Warning" in condition["type"]
-    ]
-    operation = status.get("operationState", {})
-    if operation.get("phase") in ("Failed", "Error", "Running"):
-        failed = [
-            f"{one.get('kind')} {one.get('name')}: {one.get('message')}"
-            for one in operation.get("syncResult", {}).get("resources") or ()
-            if one.get("status") == "SyncFailed" or one.get("hookPhase") in ("Failed", "Error")
-        ]
-        parts += failed or ([str(operation["message"])] if operation.get("message") else [])
-    for one in status.get("resources", ()):
-        health = one.get("health", {})
-        if health.get("status") in ("Degraded", "Missing", "Progressing"):
-            parts.append(f"{one.get('kind')} {one.get('name')}: {health.get('message') or health['status']}")
-        elif one.get("status") == "OutOfSync":
-            parts.append(f"{one.get('kind')} {one.get('name')}: OutOfSync")
-    return "; ".join(" ".join(part.split()) for part in dict.fromkeys(parts))
+    items = kubectl.items(f"--namespace={ARGOCD_NAMESPACE}", "applications.argoproj.io")
+    return {state.name: state for state in map(parse_application, items)}
 
 
 def _patch(

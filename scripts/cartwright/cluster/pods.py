@@ -9,6 +9,7 @@ from typing import Any
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.node.layout import NAME
 from cartwright.kernel.errors import UserError
+from cartwright.registry.reference import split_reference
 from cartwright.tree.applications import Application
 from cartwright.tree.dependencies import DependencyMap
 from cartwright.tree.repository import Tree
@@ -146,9 +147,7 @@ def _place(tree: Tree, overlay: str, image: str) -> str:
     """Where the overlay pins an image: the line of its entry under ``images``."""
     if not overlay:
         return ""
-    name = image.partition("@")[0]
-    folder, slash, last = name.rpartition("/")
-    name = f"{folder}{slash}{last.partition(':')[0]}"
+    name = split_reference(image).name
     try:
         (document,) = list(nodes(tree.text(overlay), overlay))
     except (UserError, ValueError, OSError):

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from cartwright.cluster.gitremote import BRANCH, Remote, uncommitted, work_tree_commit
 from cartwright.cluster.state import Layout, State, exclusive
-from cartwright.history.git import Head, git, git_file, identity, in_progress, read_head
+from cartwright.history.git import Head, git, git_file, has_commit, identity, in_progress, read_head
 from cartwright.kernel.errors import Blocked, ClusterError, ToolError, UserError
+from cartwright.kernel.output import count
 from cartwright.kernel.run import Completed, run
 
 __all__ = ["push"]
@@ -58,7 +59,7 @@ def push(root: Path, layout: Layout, *, say: Callable[[str], None]) -> None:
                 f"{remote.url}: gave up after {_ATTEMPTS} attempts: {BRANCH} keeps moving; run `cartwright push` again"
             )
     if left_out:
-        say(f"{_count(left_out, 'uncommitted file')} not included: commit, then `cartwright push` again")
+        say(f"{count(left_out, 'uncommitted file')} not included: commit, then `cartwright push` again")
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Attempt:
         more = self._log(self.ours.commit, self.theirs)
         commit = self.ours.commit
         if more:
-            self.say(f"The remote has {_count(len(more), 'commit')} that this clone lacks:")
+            self.say(f"The remote has {count(len(more), 'commit')} that this clone lacks:")
             self._list(more)
             commit = self._rebase()
         sent = self._log(self.theirs, commit)
@@ -102,7 +103,7 @@ class _Attempt:
                 return False
         except ToolError as error:
             raise Blocked(f"{self.remote.url}: the push is refused: {' '.join(str(error).split())}") from error
-        self.say(f"Pushed {_count(len(sent), 'commit')} to {BRANCH} of {self.remote.url}:")
+        self.say(f"Pushed {count(len(sent), 'commit')} to {BRANCH} of {self.remote.url}:")
         self._list(sent)
         self.say(f"Argo CD syncs {commit[:7]}; `cartwright status` shows how far it is")
         return True
@@ -118,8 +119,7 @@ class _Attempt:
             env=_ENVIRONMENT,
         )
         # A branch that was replaced after the look at it may have left that commit behind.
-        found = git(self.root, "cat-file", "-e", f"{self.theirs}^{{commit}}", accept=(0, 1, 128))
-        return found.returncode == 0
+        return has_commit(self.root, self.theirs)
 
     def _rebase(self) -> str:
         """Put the branch on top of the remote's; returns where it is then."""
@@ -143,8 +143,8 @@ class _Attempt:
         if not own:
             self.say(f"{name} is at {commit[:7]} now")
         else:
-            dropped = f"; {_count(len(own) - kept, 'commit')} left out, the remote has the same" * (kept < len(own))
-            self.say(f"{name}: {_count(kept, 'commit')} rebased onto {self.theirs[:7]}{dropped}")
+            dropped = f"; {count(len(own) - kept, 'commit')} left out, the remote has the same" * (kept < len(own))
+            self.say(f"{name}: {count(kept, 'commit')} rebased onto {self.theirs[:7]}{dropped}")
         return commit
 
     def _require_clean(self) -> None:
@@ -155,7 +155,7 @@ class _Attempt:
         changed = len(done.stdout.splitlines())
         if changed:
             raise UserError(
-                f"the remote is ahead, and {_count(changed, 'file')} with uncommitted changes would be in the way",
+                f"the remote is ahead, and {count(changed, 'file')} with uncommitted changes would be in the way",
                 hint="`git commit` or `git stash` them first; nothing is pushed",
             )
 
@@ -223,7 +223,3 @@ class _Attempt:
     def _list(self, commits: list[str]) -> None:
         for line in commits:
             self.say(f"  {line}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cartwright.cluster.argocd import ROOT_NAME, AppStatus, read_applications
+from cartwright.cluster.argocd import ROOT_NAME, read_applications
 from cartwright.cluster.components import TOOLS
 from cartwright.cluster.gitremote import Remote, head_of, uncommitted
 from cartwright.cluster.kubectl import Kubectl
@@ -24,13 +24,15 @@ from cartwright.cluster.progress import coloured
 from cartwright.cluster.state import Layout, State
 from cartwright.images.push import holds
 from cartwright.kernel.errors import ClusterError
+from cartwright.promotion.argo import AppState
+from cartwright.registry.reference import Reference, split_reference
 from cartwright.tools import require
 from cartwright.tree.applications import Application, find_applications
 from cartwright.tree.dependencies import load_dependencies
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import Tree, open_tree
 
-__all__ = ["AppReport", "ClusterReport", "Image", "read_status"]
+__all__ = ["AppReport", "ClusterReport", "read_status"]
 
 _VERSION = 1
 _PARTS = 3
@@ -40,38 +42,6 @@ _FOOTNOTE = (
     "machine do their work."
 )
 _HERE = "Images marked * were built on this machine; the others are those of the registries that their names say."
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image as a manifest names it."""
-
-    name: str
-    """Registry and repository."""
-    tag: str
-    """Tag; empty where it has none."""
-    digest: str
-    """Digest with its algorithm; empty where it has none."""
-    here: bool = False
-    """Whether it was built on this machine and comes from the local registry."""
-
-    @classmethod
-    def parse(cls, text: str) -> Image:
-        """
-        >>> Image.parse("localhost:5000/shop/orders:1.2@sha256:ab")
-        Image(name='localhost:5000/shop/orders', tag='1.2', digest='sha256:ab')
-        >>> Image.parse("localhost:5000/orders")
-        Image(name='localhost:5000/orders', tag='', digest='')
-        """
-        rest, _, digest = text.partition("@")
-        folder, slash, last = rest.rpartition("/")
-        base, _, tag = last.partition(":")
-        return cls(name=f"{folder}{slash}{base}", tag=tag, digest=digest)
-
-    def __str__(self) -> str:
-        name = self.name.rsplit("/", 1)[-1]
-        digest = f"@{self.digest[:19]}" if self.digest else ""
-        return (f"{name}:{self.tag}{digest}" if self.tag else f"{name}{digest}") + ("*" if self.here else "")
 
 
 @dataclass(frozen=True)
@@ -88,7 +58,7 @@ class AppReport:
     health: str
     revision: str
     """The commit that Argo CD last compared it with; empty before that."""
-    images: tuple[Image, ...]
+    images: tuple[Reference, ...]
     """Images of its live objects."""
     outdated: str
     """Why it is not what the remote's HEAD asks for; empty where it is."""
@@ -96,6 +66,8 @@ class AppReport:
     """Argo CD's own words where it is not well."""
     pods: tuple[Pod, ...] = ()
     """Its pods, those of its Jobs among them."""
+    built_here: frozenset[Reference] = frozenset()
+    """Those of its images that were built on this machine and come from the local registry."""
 
     @property
     def pod_kinds(self) -> str:
@@ -152,9 +124,9 @@ class ClusterReport:
                     "images": [
                         {
                             "name": image.name,
-                            "tag": image.tag or None,
-                            "digest": image.digest or None,
-                            "built_here": image.here,
+                            "tag": image.tag,
+                            "digest": image.digest,
+                            "built_here": image in one.built_here,
                         }
                         for image in one.images
                     ],
@@ -179,7 +151,7 @@ class ClusterReport:
                 coloured(one.health),
                 one.revision[:7] or "–",
                 one.pod_kinds or "–",
-                "\n".join(str(image) for image in one.images) or "–",
+                "\n".join(_short(image) + "*" * (image in one.built_here) for image in one.images) or "–",
                 Text(one.outdated, style="yellow"),
             )
             last = one.environment
@@ -187,7 +159,7 @@ class ClusterReport:
             Text(f"{one.name}: {_brief(one.message)}") for one in self.applications if one.message and not one.is_good
         ]
         stopped = [Text(f"{name} does not run; supervisord restarts it", style="red") for name in self.stopped]
-        here = [_HERE] if any(image.here for one in self.applications for image in one.images) else []
+        here = [_HERE] if any(one.built_here for one in self.applications) else []
         notes = [Text(line, style="dim") for line in (*here, _FOOTNOTE)]
         return Group(table, Text(), *messages, *self._pod_lines(), *stopped, *self._git_lines(), *notes)
 
@@ -242,7 +214,7 @@ def read_status(root: Path, layout: Layout) -> ClusterReport:
     ]
     statuses = read_applications(kubectl)
     pods = _read_pods(layout, state, tree, expected)
-    marked = Marker(layout.data / REGISTRY)
+    registry = layout.data / REGISTRY
     return ClusterReport(
         remote=remote.url,
         commit=commit,
@@ -250,8 +222,8 @@ def read_status(root: Path, layout: Layout) -> ClusterReport:
         uncommitted=uncommitted(root),
         stopped=supervisor.not_running(),
         applications=(
-            _report(ROOT_NAME, None, statuses, commit, pods=(), marked=marked),
-            *(_report(one.name, one, statuses, commit, pods=pods, marked=marked) for one in expected),
+            _report(ROOT_NAME, None, statuses, commit, pods=(), registry=registry),
+            *(_report(one.name, one, statuses, commit, pods=pods, registry=registry) for one in expected),
         ),
         pods=tuple(sorted(pods, key=lambda pod: not pod.real)),
     )
@@ -268,17 +240,10 @@ def _brief(message: str) -> str:
     return "; ".join(parts[:_PARTS]) + rest
 
 
-@dataclass(frozen=True)
-class Marker:
-    """Marks the images that the local registry holds."""
-
-    folder: Path
-    """Where that stores."""
-
-    def __call__(self, text: str) -> Image:
-        """The image that a manifest names so."""
-        image = Image.parse(text)
-        return replace(image, here=holds(self.folder, image.name, image.digest))
+def _short(image: Reference) -> str:
+    """An image for people: the last part of its name, and so much of its digest as tells two of them apart."""
+    tag, digest = f":{image.tag}" if image.tag else "", f"@{image.short_digest}" if image.digest else ""
+    return f"{image.name.rpartition('/')[2]}{tag}{digest}"
 
 
 def _read_pods(layout: Layout, state: State, tree: Tree, applications: Sequence[Application]) -> list[Pod]:
@@ -302,13 +267,14 @@ def _read_pods(layout: Layout, state: State, tree: Tree, applications: Sequence[
 def _report(
     name: str,
     application: Application | None,
-    statuses: Mapping[str, AppStatus],
+    statuses: Mapping[str, AppState],
     commit: str,
     *,
     pods: Sequence[Pod],
-    marked: Marker,
+    registry: Path,
 ) -> AppReport:
     status = statuses.get(name)
+    images = tuple(map(split_reference, status.images)) if status else ()
     label = application.app if application and "/" in application.app else "cluster" if application else ROOT_NAME
     return AppReport(
         name=name,
@@ -317,16 +283,17 @@ def _report(
         sync=status.sync if status else "Missing",
         health=status.health if status else "Missing",
         revision=status.revision if status else "",
-        images=tuple(marked(image) for image in status.images) if status else (),
+        images=images,
+        built_here=frozenset(one for one in images if holds(registry, one.name, one.digest or "")),
         outdated=_outdated(status, commit),
-        message=status.message if status else "",
+        message=status.trouble if status else "",
         pods=tuple(
             pod for pod in pods if application and (pod.environment, pod.app) == (application.environment, label)
         ),
     )
 
 
-def _outdated(status: AppStatus | None, commit: str) -> str:
+def _outdated(status: AppState | None, commit: str) -> str:
     if status is None:
         return "not generated yet"
     if status.revision != commit:

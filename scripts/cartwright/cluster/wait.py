@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cartwright.cluster.argocd import ROOT_NAME, AppStatus
+from cartwright.cluster.argocd import ROOT_NAME
+from cartwright.promotion.argo import AppState
 from cartwright.tree.applications import Application
 
 __all__ = ["Snapshot", "wait_for"]
@@ -23,7 +24,7 @@ class Snapshot:
     """What they are to be at."""
     expected: tuple[Application, ...]
     """The Applications that the repository describes, the root left out."""
-    statuses: Mapping[str, AppStatus]
+    statuses: Mapping[str, AppState]
     """What Argo CD knows, by name."""
     seconds: float
     """Since the wait began."""
@@ -51,14 +52,14 @@ class Snapshot:
         if status.is_good and status.revision != self.commit:
             return f"at {status.revision[:7] or 'no commit'}, not yet at {self.commit[:7]}"
         verdict = f"{status.sync}, {status.health}"
-        return f"{verdict}: {status.message}" if status.message else verdict
+        return f"{verdict}: {status.trouble}" if status.trouble else verdict
 
 
 def wait_for(
     expected: Sequence[Application],
     commit: str,
     *,
-    read: Callable[[], Mapping[str, AppStatus]],
+    read: Callable[[], Mapping[str, AppState]],
     between: Callable[[], None],
     show: Callable[[Snapshot], None],
     timeout: float,

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from cartwright.cluster.doctor import examine
-from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import known
 from cartwright.tree.repository import find_root
 
 __all__ = ["doctor"]
@@ -22,14 +22,12 @@ _ORDER = ("check", "cluster", "services", "images", "node", "browser")
 
 
 def doctor(
-    output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
+    output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.", callback=known)] = "text",
 ) -> None:
     """Show what this machine has and lacks, and what to install, tier by tier.
 
     Exit codes: 0 `make up` and `make test` can run completely, 1 something for them is missing.
     """
-    if output not in {"text", "json"}:
-        raise UserError(f"no format '{output}'", hint=nearest(output, ("text", "json")))
     found = sorted(examine(find_root() / "tools"), key=lambda one: _ORDER.index(one.tier))
     if output == "json":
         write(json.dumps({"version": 1, "needs": [asdict(one) for one in found]}, indent=2))

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cartwright.kernel.atomic import put_folder
-from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stderr, stdout, write
+from cartwright.options.formats import TEXT, Format
 
 if TYPE_CHECKING:
     from cartwright.images import Built
 
 app = typer.Typer(no_args_is_help=True, help="Build the services' container images, and list what is built.")
-_Format = Annotated[str, typer.Option("--format", help="text or json.")]
 
 
 @app.callback()
@@ -52,7 +51,7 @@ def build(  # noqa: PLR0917 - a command's options
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Copy each image to FOLDER/<service>, an OCI layout.")
     ] = None,
-    output_format: _Format = "text",
+    output_format: Format = TEXT,
 ) -> None:
     """Build images without a container engine and print their references, one a line.
 
@@ -64,7 +63,6 @@ def build(  # noqa: PLR0917 - a command's options
     from cartwright.images import stored_services
     from cartwright.images.store import stored_recipes
 
-    _check_format(output_format)
     root = _root()
     began = time.monotonic()
     images = stored_services(root, services or [], base=base, release=release, say=_say)
@@ -83,11 +81,10 @@ def build(  # noqa: PLR0917 - a command's options
 
 
 @app.command("list")
-def list_(output_format: _Format = "text") -> None:
+def list_(output_format: Format = TEXT) -> None:
     """Print the images that are kept, of services and of Debian's packages, last used first."""
     from cartwright.images.store import stored_images
 
-    _check_format(output_format)
     images = list(stored_images())
     if output_format == "json":
         write(json.dumps({"version": 1, "images": [_entry(name, image) for name, image in images]}, indent=2))
@@ -143,11 +140,6 @@ def _copy(layout: Path, target: Path) -> None:
 
 def _say(line: str) -> None:
     stderr().print(line, markup=False)
-
-
-def _check_format(output_format: str) -> None:
-    if output_format not in ("text", "json"):
-        raise UserError(f"no format '{output_format}'", hint="text or json")
 
 
 def _root() -> Path:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cartwright.kernel.generated import stale, write_all
 from cartwright.kernel.output import write
 from cartwright.network import generate, load_dependencies
+from cartwright.options.generating import write_generated
 from cartwright.tree.repository import find_root, open_tree
 
 _SHOWN = 20
@@ -36,19 +36,14 @@ def networkpolicies(
         _prove()
         return
     root = find_root()
-    wanted = generate(load_dependencies(open_tree(root)))
-    outdated = stale(root, wanted)
-    if check:
-        for path in outdated:
-            write(f"{path}: is not what apps/dependencies.yaml says (run `cartwright networkpolicies`)")
-        if outdated:
-            raise typer.Exit(1)
-        write(f"{len(wanted)} network policies are current")
-        return
-    write_all(root, wanted, outdated)
-    for path in outdated:
-        write(f"wrote {path}")
-    write(f"{len(wanted)} network policies, {len(outdated)} written")
+    write_generated(
+        root,
+        generate(load_dependencies(open_tree(root))),
+        check=check,
+        what="network policies",
+        source="apps/dependencies.yaml says",
+        again="cartwright networkpolicies",
+    )
 
 
 def _prove() -> None:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
-
-import typer
 
 from cartwright.cluster.addresses import pages
 from cartwright.cluster.state import Layout, State
-from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
 from cartwright.kernel.paths import state_dir
+from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
-
-_FORMATS = ("text", "json")
 
 
 def open(
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Format = TEXT,
 ) -> None:
     """Print the address of everything that has a page, and what to see there.
 
@@ -29,8 +24,6 @@ def open(
 
     Exit codes: 0 fine, 2 the cluster does not run.
     """
-    if output not in _FORMATS:
-        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
     layout = Layout(state_dir(find_root()).resolve())
     state = State.of_running(layout)
     found = pages(layout, state)

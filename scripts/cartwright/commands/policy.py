@@ -10,6 +10,7 @@ import typer
 
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.policy.model import SEVERITIES, load_rules
 from cartwright.tree.repository import find_root
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="List, explain, prove and document the policy rules.")
 
-_FORMATS = ("text", "json")
 _VERSION = 1
 """Version of the JSON forms; a change that breaks a reader raises it."""
 
@@ -26,7 +26,7 @@ _VERSION = 1
 @app.command("list")
 def list_rules(
     severity: Annotated[str | None, typer.Option(help="Only error or warning.")] = None,
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Format = TEXT,
 ) -> None:
     """List the rules: id, severity, where each runs, and what it requires.
 
@@ -34,9 +34,8 @@ def list_rules(
     """
     from cartwright.policy.explain import summary
 
-    _require(output, _FORMATS, "format")
-    if severity is not None:
-        _require(severity, SEVERITIES, "severity")
+    if severity is not None and severity not in SEVERITIES:
+        raise UserError(f"no severity '{severity}'", hint=nearest(severity, SEVERITIES))
     rules = [rule for rule in _rules() if severity in (None, rule.severity)]
     if output == "json":
         write(json.dumps({"version": _VERSION, "rules": [summary(rule) for rule in rules]}, indent=2))
@@ -53,7 +52,7 @@ def list_rules(
 @app.command()
 def explain(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="Id of a rule, as in findings.")],
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Format = TEXT,
 ) -> None:
     """Explain a rule: why it exists, a bad and a good example from its cases, the remedy, and where to read more.
 
@@ -61,7 +60,6 @@ def explain(
     """
     from cartwright.policy.explain import as_data, pick_rule
 
-    _require(output, _FORMATS, "format")
     found = as_data(pick_rule(_rules(), rule))
     if output == "json":
         write(json.dumps({"version": _VERSION, "rule": found}, indent=2, ensure_ascii=False))
@@ -102,29 +100,24 @@ def build(
 
     Examples: `cartwright policy build`, `cartwright policy build --check`.
     """
-    from cartwright.kernel.generated import stale, write_all
+    from cartwright.options.generating import write_generated
     from cartwright.policy.constraints import generate
     from cartwright.tree.repository import open_tree
 
     root = find_root()
-    wanted = generate(open_tree(root))
-    outdated = stale(root, wanted)
-    if check:
-        for path in outdated:
-            write(f"{path}: is not what the rules and environments say (run `cartwright policy build`)")
-        if outdated:
-            raise typer.Exit(1)
-        write(f"{len(wanted)} files for Gatekeeper are current")
-        return
-    write_all(root, wanted, outdated)
-    for path in outdated:
-        write(f"wrote {path}")
-    write(f"{len(wanted)} files for Gatekeeper, {len(outdated)} written")
+    write_generated(
+        root,
+        generate(open_tree(root)),
+        check=check,
+        what="files for Gatekeeper",
+        source="the rules and environments say",
+        again="cartwright policy build",
+    )
 
 
 @app.command("test")
 def test_rules(
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Format = TEXT,
 ) -> None:
     """Prove the rules: cases, Rego tests, coverage, equal verdicts of two engines, and mutations of the shop.
 
@@ -135,7 +128,6 @@ def test_rules(
     from cartwright.prove.suite import prove
     from cartwright.tree.repository import open_tree
 
-    _require(output, _FORMATS, "format")
     proofs = []
     for proof in prove(open_tree(find_root(), None)):
         proofs.append(proof)
@@ -153,8 +145,3 @@ def test_rules(
 
 def _rules() -> Sequence[Rule]:
     return load_rules(find_root() / "policies")
-
-
-def _require(value: str, known: Sequence[str], what: str) -> None:
-    if value not in known:
-        raise UserError(f"no {what} '{value}'", hint=nearest(value, known))

@@ -12,9 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.promote_options import FORMAT, NAMES
-from cartwright.commands.promote_request import Api, AutoMerge, Forge, Project, PullRequest, RequestOptions
+from cartwright.commands.promote_options import NAMES
+from cartwright.commands.promote_request import RequestOptions
 from cartwright.kernel.errors import UserError, nearest
+from cartwright.options.spread import spread
 
 __all__ = ["app"]
 
@@ -45,6 +46,7 @@ To = Annotated[str, typer.Option("--to", metavar="ENV", help="The environment th
 
 
 @app.command("apps")
+@spread
 def promote(
     *,
     source: From,
@@ -56,21 +58,10 @@ def promote(
     set_name: Annotated[
         str | None, typer.Option("--set", metavar="NAME", help="A set of environments/sets.yaml.")
     ] = None,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
-    pr: PullRequest = False,
-    auto_merge: AutoMerge = True,
-    forge: Forge = None,
-    project: Project = None,
-    api: Api = None,
-    break_glass: options.BreakGlass = None,
-    override_hold: options.OverrideHold = None,
-    approved_by: options.ApprovedBy = None,
-    kubeconfig: options.Kubeconfig = None,
-    context: options.Context = None,
+    delivery: options.Delivery,
+    request: RequestOptions,
+    overrides: options.Overrides,
+    hub: options.HubOptions,
 ) -> None:
     """Move apps' image tags and digests to the next environment, as one commit or not at all.
 
@@ -80,23 +71,21 @@ def promote(
     Examples: `cartwright promote catalog --from dev --to staging --dry-run`,
     `cartwright promote --set checkout --from staging --to prod --push`.
     """
-    from cartwright.kernel.errors import UserError
     from cartwright.promotion.intents import Promote
 
     if sum((bool(apps), everything, set_name is not None)) != 1:
         raise UserError("name apps, or --set NAME, or --all: one of the three")
     options.run(
         Promote(source=source, target=target, apps=tuple(apps or ()), set_name=set_name, everything=everything),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
-        permission=options.permission(break_glass, override_hold, approved_by),
-        hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
-        request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),
+        delivery,
+        overrides=overrides,
+        hub=hub,
+        request=request,
     )
 
 
 @app.command("set")
+@spread
 def set_image(
     *,
     name: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
@@ -115,21 +104,10 @@ def set_image(
             help="On this machine's embedded cluster: its registry is asked, its bare remote gets the commit.",
         ),
     ] = False,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
-    pr: PullRequest = False,
-    auto_merge: AutoMerge = True,
-    forge: Forge = None,
-    project: Project = None,
-    api: Api = None,
-    break_glass: options.BreakGlass = None,
-    override_hold: options.OverrideHold = None,
-    approved_by: options.ApprovedBy = None,
-    kubeconfig: options.Kubeconfig = None,
-    context: options.Context = None,
+    delivery: options.Delivery,
+    request: RequestOptions,
+    overrides: options.Overrides,
+    hub: options.HubOptions,
 ) -> None:
     """Give an app the image that a build pushed. The registry says its digest; a tag that moved is refused.
 
@@ -137,15 +115,15 @@ def set_image(
     """
     from cartwright.promotion.intents import SetImage
 
-    where, mirror = options.Where(push=push, remote=remote, branch=branch), None
+    mirror = None
     if embedded:
-        if push or pr or remote or branch or offline:
+        if delivery.push or request.pr or delivery.remote or delivery.branch or offline:
             raise UserError("--embedded says itself where to, and whom to ask", hint="leave the other options out")
         from cartwright.cluster.embedded import find_embedded
         from cartwright.tree.repository import find_root
 
         found = find_embedded(find_root())
-        where = options.Where(push=True, remote=str(found.remote), branch=found.branch)
+        delivery = replace(delivery, push=True, remote=str(found.remote), branch=found.branch)
         mirror = found.registry
     options.run(
         SetImage(
@@ -154,21 +132,21 @@ def set_image(
             images=options.resolve_images(
                 images,
                 environment=environment,
-                where=replace(where, push=where.push or pr),
+                where=replace(delivery, push=delivery.push or request.pr),
                 offline=offline,
                 mirror=mirror,
             ),
+            confirmed=not offline,
         ),
-        dry_run=dry_run,
-        output=output,
-        where=where,
-        permission=options.permission(break_glass, override_hold, approved_by),
-        hub=options.HubOptions(kubeconfig=kubeconfig, context=context),
-        request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),
+        delivery,
+        overrides=overrides,
+        hub=hub,
+        request=request,
     )
 
 
 @app.command("rollback")
+@spread
 def rollback(
     *,
     name: Annotated[str, typer.Argument(metavar="APP", help=NAMES)],
@@ -181,16 +159,8 @@ def rollback(
     hold: Annotated[
         str, typer.Option("--hold", metavar="DURATION", help="How long automation must not undo it; `none` for not.")
     ] = "24h",
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
-    pr: PullRequest = False,
-    auto_merge: AutoMerge = True,
-    forge: Forge = None,
-    project: Project = None,
-    api: Api = None,
+    delivery: options.Delivery,
+    request: RequestOptions,
     break_glass: options.BreakGlass = None,
 ) -> None:
     """Give an app a release that the environment ran before, and hold it there.
@@ -204,25 +174,20 @@ def rollback(
     until = None if hold == "none" else options.moment_after(hold)
     options.run(
         Rollback(app=name, environment=environment, reason=reason, release=release, hold_until=until),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
-        permission=options.permission(break_glass, None, None),
-        request=RequestOptions(pr=pr, auto_merge=auto_merge, forge=forge, project=project, api=api),
+        delivery,
+        overrides=options.Overrides(break_glass=break_glass),
+        request=request,
     )
 
 
 @app.command("approve")
+@spread
 def approve(
     *,
     apps: Annotated[list[str], typer.Argument(metavar="APP…", help=NAMES)],
     source: From,
     target: To,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
+    delivery: options.Delivery,
 ) -> None:
     """Approve what an environment runs, for the next one: a commit that changes no file and is by you.
 
@@ -232,9 +197,7 @@ def approve(
 
     options.run(
         Approve(apps=tuple(apps), source=source, target=target),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
+        delivery,
     )
 
 

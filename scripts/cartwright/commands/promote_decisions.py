@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.promote_options import FORMAT, NAMES
+from cartwright.commands.promote_options import NAMES
+from cartwright.options.spread import spread
 
 __all__ = ["register"]
 
@@ -18,10 +19,8 @@ Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Unti
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the group."""
-    app.command("hold")(hold)
-    app.command("release-hold")(release_hold)
-    app.command("freeze")(freeze)
-    app.command("unfreeze")(unfreeze)
+    for command in (hold, release_hold, freeze, unfreeze):
+        app.command()(spread(command))
 
 
 def hold(
@@ -31,11 +30,7 @@ def hold(
     reason: options.Reason,
     duration: For = None,
     until: Until = None,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
+    delivery: options.Delivery,
 ) -> None:
     """Keep apps at the release that they run: nothing else is promoted until the hold ends (24h by default).
 
@@ -46,9 +41,7 @@ def hold(
     end = options.end_of(duration, until, default="24h")
     options.run(
         Hold(apps=tuple(apps), environment=environment, reason=reason, until=end),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
+        delivery,
     )
 
 
@@ -57,20 +50,14 @@ def release_hold(
     apps: Apps,
     environment: options.Environment,
     reason: options.Reason,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
+    delivery: options.Delivery,
 ) -> None:
     """End the holds on apps before their time."""
     from cartwright.promotion.intents import ReleaseHold
 
     options.run(
         ReleaseHold(apps=tuple(apps), environment=environment, reason=reason),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
+        delivery,
     )
 
 
@@ -83,11 +70,7 @@ def freeze(
     ] = None,
     duration: For = None,
     until: Until = None,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
+    delivery: options.Delivery,
 ) -> None:
     """Keep everything out of an environment for a time, except by break-glass. Say --for or --until.
 
@@ -99,9 +82,7 @@ def freeze(
     end = options.end_of(duration, until, default=None, begin=start)
     options.run(
         Freeze(environment=environment, reason=reason, begin=start, until=end),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
+        delivery,
     )
 
 
@@ -112,18 +93,12 @@ def unfreeze(
     which: Annotated[
         str | None, typer.Option("--freeze", metavar="REASON", help="The freeze that ends, by its reason; all of them.")
     ] = None,
-    dry_run: options.DryRun = False,
-    output: options.Output = FORMAT,
-    push: options.Push = False,
-    remote: options.Remote = None,
-    branch: options.Branch = None,
+    delivery: options.Delivery,
 ) -> None:
     """End the freezes that people decided, before their time."""
     from cartwright.promotion.intents import Unfreeze
 
     options.run(
         Unfreeze(environment=environment, reason=reason, freeze=which),
-        dry_run=dry_run,
-        output=output,
-        where=options.Where(push=push, remote=remote, branch=branch),
+        delivery,
     )

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.promote_options import FORMAT
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 __all__ = ["drift", "register"]
@@ -21,7 +21,7 @@ def drift(
     source: Annotated[str, typer.Option("--from", metavar="ENV", help="The environment to compare with.")],
     target: Annotated[str, typer.Option("--to", metavar="ENV", help="The environment that is compared.")],
     everything: Annotated[bool, typer.Option("--all", help="Show what is declared to differ, too.")] = False,
-    output: options.Output = FORMAT,
+    output: Format = TEXT,
 ) -> None:
     """Show how two environments' objects differ where nobody has declared that they may.
 
@@ -39,7 +39,6 @@ def drift(
     from cartwright.promotion.report.drift import drift_json, drift_text
     from cartwright.tree.environments import pick_environment
 
-    options.check_format(output)
     root = find_root()
     snapshot = open_snapshot(root, read_head(root))
     for name in (source, target):

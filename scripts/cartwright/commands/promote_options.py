@@ -11,82 +11,61 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cartwright.commands.promote_request import RequestOptions
-from cartwright.kernel.errors import UserError, nearest
+from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import show, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
-    from cartwright.promotion.intents import Image, Intent
+    from cartwright.promotion.argo import HealthSource
+    from cartwright.promotion.intents import Intent
     from cartwright.promotion.land.deliver import Destination, Permission
     from cartwright.registry.reference import Reference
 
 __all__ = [
-    "FORMAT",
     "NAMES",
-    "ApprovedBy",
-    "Branch",
-    "BreakGlass",
-    "Context",
-    "DryRun",
+    "Delivery",
     "Environment",
     "HubOptions",
-    "Kubeconfig",
     "OnlyApps",
-    "Output",
-    "OverrideHold",
-    "Push",
+    "Overrides",
     "Reason",
-    "Remote",
-    "Where",
-    "check_format",
     "end_of",
     "moment",
     "moment_after",
-    "permission",
     "resolve_images",
     "run",
 ]
 
-FORMAT = "text"
 NAMES = "`catalog`, or `shop/catalog`."
-_FORMATS = ("text", "json")
 
 Environment = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: people who are stopped read it, and history keeps it.")]
 OnlyApps = Annotated[list[str] | None, typer.Argument(metavar="[APP]…", help="Only these apps.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
-]
-Output = Annotated[str, typer.Option("--format", help="text or json.")]
-Push = Annotated[bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")]
-Remote = Annotated[
-    str | None, typer.Option("--remote", metavar="NAME|URL", help="With --push or --pr; the branch's own, or origin.")
-]
-Branch = Annotated[str | None, typer.Option("--branch", metavar="NAME", help="With --push or --pr; the current one's.")]
 BreakGlass = Annotated[
     str | None,
     typer.Option("--break-glass", metavar="'NAME: reason'", help="Go past every gate; history keeps who and why."),
 ]
-OverrideHold = Annotated[
-    str | None, typer.Option("--override-hold", metavar="REASON", help="Go past a hold; history keeps why.")
-]
-ApprovedBy = Annotated[
-    list[str] | None,
-    typer.Option("--approved-by", metavar="ADDRESS", help="You, if you may approve: the commit is your approval."),
-]
-Kubeconfig = Annotated[
-    Path | None, typer.Option("--kubeconfig", help="Of the cluster with Argo CD; the embedded one's by default.")
-]
-Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of that kubeconfig.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
-    """Where the commit goes."""
+class Delivery:
+    """How an intent is delivered: where its commit goes, and how it is told."""
 
-    push: bool = False
-    remote: str | None = None
-    branch: str | None = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
+    ] = False
+    output: Format = TEXT
+    push: Annotated[
+        bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")
+    ] = False
+    remote: Annotated[
+        str | None,
+        typer.Option("--remote", metavar="NAME|URL", help="With --push or --pr; the branch's own, or origin."),
+    ] = None
+    branch: Annotated[
+        str | None, typer.Option("--branch", metavar="NAME", help="With --push or --pr; the current one's.")
+    ] = None
 
     def destination(self, root: Path) -> Destination:
         """The destination that is meant.
@@ -108,64 +87,85 @@ class Where:
 class HubOptions:
     """Where Argo CD is asked."""
 
-    kubeconfig: Path | None = None
-    context: str | None = None
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", help="Of the cluster with Argo CD; the embedded one's by default.")
+    ] = None
+    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of that kubeconfig.")] = None
+
+    def find(self, root: Path) -> HealthSource:
+        """The Argo CD that is meant."""
+        from cartwright.cluster.find import find_hub
+
+        return find_hub(root, kubeconfig=self.kubeconfig, context=self.context)
 
 
-def permission(break_glass: str | None, override_hold: str | None, approved_by: Sequence[str] | None) -> Permission:
-    """What a person takes upon themself, from the options."""
-    from cartwright.promotion.land.deliver import Permission
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """What a person takes upon themself."""
 
-    return Permission(break_glass=break_glass, override_hold=override_hold, approved_by=tuple(approved_by or ()))
+    break_glass: BreakGlass = None
+    override_hold: Annotated[
+        str | None, typer.Option("--override-hold", metavar="REASON", help="Go past a hold; history keeps why.")
+    ] = None
+    approved_by: Annotated[
+        list[str] | None,
+        typer.Option("--approved-by", metavar="ADDRESS", help="You, if you may approve: the commit is your approval."),
+    ] = None
+
+    def permission(self) -> Permission:
+        """The same for the engine."""
+        from cartwright.promotion.land.deliver import Permission
+
+        return Permission(
+            break_glass=self.break_glass,
+            override_hold=self.override_hold,
+            approved_by=tuple(self.approved_by or ()),
+        )
 
 
 def run(
     intent: Intent,
+    delivery: Delivery,
     *,
-    dry_run: bool,
-    output: str,
-    where: Where,
-    permission: Permission | None = None,
+    overrides: Overrides | None = None,
     hub: HubOptions | None = None,
     request: RequestOptions | None = None,
 ) -> None:
     """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
-    from cartwright.cluster.find import find_hub
     from cartwright.promotion.evidence import Sources
-    from cartwright.promotion.land.deliver import Permission, deliver
+    from cartwright.promotion.land.deliver import deliver
     from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
-    check_format(output)
     root = find_root()
-    hub = hub or HubOptions()
     request = request or RequestOptions()
-    sources = Sources(
-        health=find_hub(root, kubeconfig=hub.kubeconfig, context=hub.context), signatures=verify_signature
-    )
+    permission = (overrides or Overrides()).permission()
+    sources = Sources(health=(hub or HubOptions()).find(root), signatures=verify_signature)
     proposed = None
-    if request.pr and where.push:
+    if request.pr and delivery.push:
         raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
-    if request.pr and not dry_run:
+    if request.pr and not delivery.dry_run:
         result, proposed = request.deliver(
             root,
             intent,
-            remote=where.remote,
-            branch=where.branch,
+            remote=delivery.remote,
+            branch=delivery.branch,
             sources=sources,
-            permission=permission or Permission(),
+            permission=permission,
         )
     else:
         if not request.pr:
             request.require_unused()
-        destination = replace(where, push=where.push or request.pr).destination(root)
-        result = deliver(root, intent, destination=destination, sources=sources, permission=permission, dry_run=dry_run)
+        destination = replace(delivery, push=delivery.push or request.pr).destination(root)
+        result = deliver(
+            root, intent, destination=destination, sources=sources, permission=permission, dry_run=delivery.dry_run
+        )
     objects = None
-    if dry_run and not result.plan.is_noop:
+    if delivery.dry_run and not result.plan.is_noop:
         from cartwright.promotion.report.preview import preview
 
         objects = preview(result.plan)
-    if output == "json":
+    if delivery.output == "json":
         write(as_json(result, objects, proposed))
     else:
         show(as_text(result, objects, proposed))
@@ -173,19 +173,9 @@ def run(
         raise typer.Exit(exit_code(result))
 
 
-def check_format(output: str) -> None:
-    """Prove that the format is one of ours.
-
-    Raises:
-        UserError: it is not; the nearest is named.
-    """
-    if output not in _FORMATS:
-        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
-
-
 def resolve_images(
-    references: Sequence[str], *, environment: str, where: Where, offline: bool = False, mirror: str | None = None
-) -> tuple[Image, ...]:
+    references: Sequence[str], *, environment: str, where: Delivery, offline: bool = False, mirror: str | None = None
+) -> tuple[Reference, ...]:
     """What the registry says of images that an environment shall get.
 
     Args:
@@ -200,7 +190,6 @@ def resolve_images(
     """
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.registry import platforms_of
-    from cartwright.promotion.intents import Image
     from cartwright.registry.reference import parse_reference
     from cartwright.tree.environments import pick_environment
 
@@ -214,9 +203,9 @@ def resolve_images(
             raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
-        asked = replace(reference, name=f"{mirror}/{reference.repository}", host=mirror) if mirror else reference
+        asked = replace(reference, name=f"{mirror}/{reference.repository}") if mirror else reference
         digest = reference.digest if offline and reference.digest else _digest(asked, platforms)
-        images.append(Image(repository=reference.name, tag=reference.tag, digest=digest, confirmed=not offline))
+        images.append(replace(reference, digest=digest))
     return tuple(images)
 
 
@@ -251,7 +240,7 @@ def moment_after(duration: str) -> datetime.datetime:
     Raises:
         UserError: it is not a duration.
     """
-    from cartwright.promotion.gates.case import parse_duration
+    from cartwright.kernel.moments import parse_duration
 
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0) + parse_duration(duration)
 
@@ -270,7 +259,7 @@ def end_of(
         return moment(until)
     if duration is None and default is None:
         raise UserError("when does it end?", hint="--for 2h, or --until 2026-11-21T08:00:00Z")
-    from cartwright.promotion.gates.case import parse_duration
+    from cartwright.kernel.moments import parse_duration
 
     start = begin or datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return start + parse_duration(duration or default or "")

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cartwright.commands import promote_options as options
-from cartwright.commands.promote_options import FORMAT, NAMES
+from cartwright.commands.promote_options import NAMES
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
+from cartwright.options.spread import spread
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def history(
     *,
     environment: _Environments = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest N entries.")] = None,
-    output: options.Output = FORMAT,
+    output: Format = TEXT,
 ) -> None:
     """Show every release that came to an app's environments, with who, why, gates, rollbacks, holds and hand edits.
 
@@ -40,7 +42,7 @@ def history(
     from cartwright.promotion.audit.timeline import History, read_history
     from cartwright.promotion.report.audit import history_text
 
-    here = _context(output)
+    here = _context()
     environments = _environments(here, environment)
     name = here.snapshot.pick_app(app, environments=environments)
     found = read_history(here.record, name, environments=environments)
@@ -53,9 +55,8 @@ def matrix(
     *,
     environment: _Environments = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only apps for which a release waits.")] = False,
-    kubeconfig: options.Kubeconfig = None,
-    context: options.Context = None,
-    output: options.Output = FORMAT,
+    hub: options.HubOptions,
+    output: Format = TEXT,
 ) -> None:
     """Show what each environment runs of each app, what waits, which gates stop it, and when it could go.
 
@@ -64,16 +65,14 @@ def matrix(
     Examples: `cartwright promote matrix`, `cartwright promote matrix catalog --env prod`,
     `cartwright promote matrix --waiting --format json`.
     """
-    from cartwright.cluster.find import find_hub
     from cartwright.promotion.audit.matrix import read_matrix
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.report.audit import matrix_text
 
-    here = _context(output)
+    here = _context()
     environments = _environments(here, environment)
     names = None if not apps else {here.snapshot.pick_app(app, environments=environments) for app in apps}
-    hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
-    sources = Sources(health=hub, signatures=_no_signatures)
+    sources = Sources(health=hub.find(here.snapshot.root), signatures=_no_signatures)
     found = read_matrix(here, sources, environments=environments, apps=names)
     if waiting:
         found = found.only_waiting()
@@ -87,29 +86,26 @@ def metrics(
     since: Annotated[str, typer.Option(metavar="DURATION|DATE", help="The window: 30d, or 2026-01-31.")] = "30d",
     per_app: Annotated[bool, typer.Option("--per-app", help="Each app's figures, too; JSON always has them.")] = False,
     argocd: Annotated[bool, typer.Option("--argocd", help="Ask Argo CD when each release went live.")] = False,
-    kubeconfig: options.Kubeconfig = None,
-    context: options.Context = None,
-    output: options.Output = FORMAT,
+    hub: options.HubOptions,
+    output: Format = TEXT,
 ) -> None:
     """Show deployment frequency, lead time, change failure rate and time to restore, by environment and app.
 
     Examples: `cartwright promote metrics`, `cartwright promote metrics --since 90d --per-app`,
     `cartwright promote metrics catalog --env prod --argocd --format json`.
     """
-    from cartwright.cluster.find import find_hub
     from cartwright.promotion.argo import UnknownHealthError
     from cartwright.promotion.audit.metrics import measure, read_syncs
     from cartwright.promotion.report.audit import metrics_text
 
-    here = _context(output)
+    here = _context()
     environments = _environments(here, environment)
     begin = _begin(since, here.now)
     names = None if not apps else [here.snapshot.pick_app(app, environments=environments) for app in apps]
     syncs = None
     if argocd:
-        hub = find_hub(here.snapshot.root, kubeconfig=kubeconfig, context=context)
         try:
-            syncs = read_syncs(hub, here.snapshot, environments=environments, apps=names)
+            syncs = read_syncs(hub.find(here.snapshot.root), here.snapshot, environments=environments, apps=names)
         except UnknownHealthError as error:
             raise UserError(str(error)) from error
     found = measure(
@@ -123,7 +119,7 @@ def metrics(
     _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
 
 
-def verify(output: options.Output = FORMAT) -> None:
+def verify(output: Format = TEXT) -> None:
     """Prove from Git that what every environment ran came through its gates; name each commit that went past them.
 
     Examples: `cartwright promote verify`, `cartwright promote verify --format json`.
@@ -133,7 +129,7 @@ def verify(output: options.Output = FORMAT) -> None:
     from cartwright.promotion.audit.verify import verify as judge_all
     from cartwright.promotion.report.audit import verification_json, verification_text
 
-    here = _context(output)
+    here = _context()
     found = judge_all(here.snapshot, here.record)
     _print(output, verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings else 0)
@@ -142,15 +138,14 @@ def verify(output: options.Output = FORMAT) -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands to ``cartwright promote``."""
     for command in (history, matrix, metrics, verify):
-        app.command()(command)
+        app.command()(spread(command))
 
 
-def _context(output: str) -> Context:
+def _context() -> Context:
     from cartwright.history.git import read_head
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.plan import Context
 
-    options.check_format(output)
     root = find_root()
     return Context(snapshot=open_snapshot(root, read_head(root)), by="", now=datetime.datetime.now(datetime.UTC))
 
@@ -165,7 +160,7 @@ def _environments(here: Context, names: list[str] | None) -> tuple[str, ...]:
 
 def _begin(text: str, now: datetime.datetime) -> datetime.datetime:
     """The moment that a window begins: a duration back from now, or a date in UTC."""
-    from cartwright.promotion.gates.case import parse_duration
+    from cartwright.kernel.moments import parse_duration
 
     try:
         moment = datetime.datetime.fromisoformat(text)

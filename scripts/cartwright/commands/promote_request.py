@@ -16,34 +16,29 @@ if TYPE_CHECKING:
     from cartwright.promotion.land.deliver import Permission, Result
     from cartwright.promotion.request.forge import Proposed
 
-__all__ = ["Api", "AutoMerge", "Forge", "Project", "PullRequest", "RequestOptions"]
-
-PullRequest = Annotated[
-    bool, typer.Option("--pr", help="Open a pull or merge request in place of a push; a draft while a gate blocks.")
-]
-AutoMerge = Annotated[
-    bool, typer.Option("--auto-merge/--no-auto-merge", help="With --pr: the forge merges it once all gates pass.")
-]
-Forge = Annotated[
-    str | None, typer.Option("--forge", metavar="github|gitlab", help="With --pr; by default as the remote's URL says.")
-]
-Project = Annotated[
-    str | None, typer.Option("--project", metavar="OWNER/NAME", help="With --pr; by default as the URL says.")
-]
-Api = Annotated[
-    str | None, typer.Option("--api", metavar="URL", help="With --pr: where the forge's API answers, if elsewhere.")
-]
+__all__ = ["RequestOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestOptions:
     """Whether and where a request is opened."""
 
-    pr: bool = False
-    auto_merge: bool = True
-    forge: str | None = None
-    project: str | None = None
-    api: str | None = None
+    pr: Annotated[
+        bool, typer.Option("--pr", help="Open a pull or merge request in place of a push; a draft while a gate blocks.")
+    ] = False
+    auto_merge: Annotated[
+        bool, typer.Option("--auto-merge/--no-auto-merge", help="With --pr: the forge merges it once all gates pass.")
+    ] = True
+    forge: Annotated[
+        str | None,
+        typer.Option("--forge", metavar="github|gitlab", help="With --pr; by default as the remote's URL says."),
+    ] = None
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="OWNER/NAME", help="With --pr; by default as the URL says.")
+    ] = None
+    api: Annotated[
+        str | None, typer.Option("--api", metavar="URL", help="With --pr: where the forge's API answers, if elsewhere.")
+    ] = None
 
     def deliver(
         self,

@@ -11,19 +11,20 @@ from rich.live import Live
 
 from cartwright.cluster.state import Layout
 from cartwright.cluster.status import ClusterReport, read_status
-from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
 from cartwright.kernel.paths import state_dir
+from cartwright.options.formats import known
 from cartwright.tree.repository import find_root
 
-_FORMATS = ("text", "json")
 _WATCH_SECONDS = 2.0
 
 
 def status(
     pods: Annotated[bool, typer.Option("--pods", help="Also list every pod: real or simulated, and where.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
-    output: Annotated[str, typer.Option("--format", help="text or json; json prints one line per look.")] = "text",
+    output: Annotated[
+        str, typer.Option("--format", help="text or json; json prints one line per look.", callback=known)
+    ] = "text",
 ) -> None:
     """Show sync, health, revision and image of every app in every environment.
 
@@ -31,8 +32,6 @@ def status(
 
     Exit codes: 0 all Synced and Healthy, 1 not all of them, 2 the cluster does not run.
     """
-    if output not in _FORMATS:
-        raise UserError(f"no format '{output}'", hint=nearest(output, _FORMATS))
     root = find_root()
     layout = Layout(state_dir(root).resolve())
     report = read_status(root, layout)

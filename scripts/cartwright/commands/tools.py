@@ -13,6 +13,7 @@ import typer
 
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.output import stdout, write
+from cartwright.options.formats import TEXT, Format
 from cartwright.tools import Tool, asset, load_catalogue, locate, python_tools, require, require_python
 
 app = typer.Typer(no_args_is_help=True, help="Build, share and list the pinned tools.")
@@ -102,7 +103,7 @@ def pull(
 
 @app.command("list")
 def list_tools(
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Format = TEXT,
 ) -> None:
     """List the pinned tools: version, who needs it, and where it is."""
     rows = [

@@ -6,40 +6,14 @@ and what it does not take is left to the slower reader, whose word counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import yaml
 
-from cartwright.history.release import read_release
+from cartwright.history.release import Pinned, read_release
 from cartwright.yaml.compose import MERGE, STRING
 
-__all__ = ["Pinned", "read_pins"]
+__all__ = ["read_pins"]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True, order=True)
-class Pinned:
-    """One image at the version that ran."""
-
-    image: str
-    """Its ``name`` in the base."""
-    tag: str | None
-    """``newTag`` as written."""
-    digest: str | None
-    """``digest`` as written."""
-    source: str | None = None
-    """``newName``: the repository that it is pulled from, where that is another."""
-
-    def __str__(self) -> str:
-        """As people call it: the tag, or the digest where there is no tag."""
-        return self.tag or (self.digest or "no version").removeprefix("sha256:")[:12]
-
-    def same_content(self, other: Pinned) -> bool:
-        """Whether both are the same bits: by digest where one is stated, else by repository and tag."""
-        if self.digest or other.digest:
-            return self.digest == other.digest
-        return (self.source or self.image, self.tag) == (other.source or other.image, other.tag)
 
 
 class _NotPlainError(Exception):
@@ -56,7 +30,7 @@ def read_pins(text: str, file: str) -> tuple[Pinned, ...]:
         found = _read_fast(text)
     except (yaml.YAMLError, _NotPlainError, RecursionError):
         release = read_release(text, file)
-        found = [Pinned(image=pin.image, tag=pin.tag, digest=pin.digest) for pin in release.pins]
+        found = [Pinned(pin.image, pin.tag, pin.digest, pin.source) for pin in release.pins]
     return tuple(sorted(found, key=lambda pin: pin.image))
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.history import trailers
-from cartwright.history.pins import Pinned
+from cartwright.history.release import Pinned
 from cartwright.history.store import open_store
 
 __all__ = ["Event", "Note", "Record", "Running", "read_record"]
@@ -216,7 +216,7 @@ class Record:
         found: dict[tuple[str, str], list[Note]] = {}
         for note in self.notes():
             message = note.message
-            if message is not None and message.approves and message.target is not None:
+            if message is not None and message.operation == "approve" and message.target is not None:
                 for moved in message.moved:
                     found.setdefault((message.target, moved.app), []).append(note)
         return found

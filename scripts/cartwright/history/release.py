@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -10,15 +11,15 @@ import yaml
 from cartwright.kernel.errors import UserError
 from cartwright.yaml.compose import MERGE, STRING, Composition, compose
 
-__all__ = ["Pin", "Release", "read_release"]
+__all__ = ["Pin", "Pinned", "Release", "digests_of", "read_release", "short_digest"]
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class Pin:
-    """One entry of ``images:``."""
+@dataclass(frozen=True, order=True)
+class Pinned:
+    """One image at the version that ran."""
 
     image: str
     """Its ``name``: the image's name in the base."""
@@ -26,17 +27,35 @@ class Pin:
     """``newTag`` as written; None where there is none."""
     digest: str | None
     """``digest`` as written; None where there is none."""
-    document: int
+    source: str | None = None
+    """``newName``: the repository that it is pulled from, where that is another."""
+
+    def __str__(self) -> str:
+        """As people call it: the tag, or the digest where there is no tag."""
+        return self.tag or short_digest(self)
+
+    def same_content(self, other: Pinned) -> bool:
+        """Whether both are the same bits: by digest where one is stated, else by repository and tag."""
+        if self.digest or other.digest:
+            return self.digest == other.digest
+        return (self.source or self.image, self.tag) == (other.source or other.image, other.tag)
+
+
+@dataclass(frozen=True)
+class Pin(Pinned):
+    """One entry of ``images:`` in a file; the places are the first ones where it stands in no file of this commit."""
+
+    document: int = 0
     """Position of the kustomization among the file's YAML documents, from 0."""
-    index: int
+    index: int = 0
     """Position of the entry in ``images``, from 0."""
-    line: int
+    line: int = 1
     """One-based line of the entry."""
-    tag_line: int
+    tag_line: int = 1
     """One-based line of ``newTag``; the entry's where there is none."""
-    digest_line: int
+    digest_line: int = 1
     """One-based line of ``digest``; the entry's where there is none."""
-    tag_is_text: bool
+    tag_is_text: bool = True
     """False where YAML reads the tag as something else: ``1.10`` without quotes is the number 1.1."""
 
 
@@ -52,17 +71,12 @@ class Release:
     @property
     def tags(self) -> tuple[str, ...]:
         """One tag for each image: the tag alone where the app has one image, else ``name:tag``."""
-        return self._named([pin.tag for pin in self.pins], ":")
+        return _named(self.pins, [pin.tag for pin in self.pins], ":")
 
     @property
     def digests(self) -> tuple[str, ...]:
         """One digest for each image, in the same order and manner (``name@digest``)."""
-        return self._named([pin.digest for pin in self.pins], "@")
-
-    def _named(self, values: list[str | None], joint: str) -> tuple[str, ...]:
-        if len(values) == 1:
-            return (values[0] or "none",)
-        return tuple(f"{pin.image}{joint}{value or 'none'}" for pin, value in zip(self.pins, values, strict=True))
+        return digests_of(self.pins)
 
     def require_complete(self) -> None:
         """Prove that it can be promoted.
@@ -97,6 +111,22 @@ class Release:
                     line=pin.digest_line,
                     hint="sha256: and 64 hexadecimal digits",
                 )
+
+
+def short_digest(pin: Pinned) -> str:
+    """So much of an image's digest as tells two of them apart for a person."""
+    return (pin.digest or "no version").removeprefix("sha256:")[:12]
+
+
+def digests_of(pins: Sequence[Pinned]) -> tuple[str, ...]:
+    """One digest for each image: the digest alone where there is one image, else ``name@digest``."""
+    return _named(pins, [pin.digest for pin in pins], "@")
+
+
+def _named(pins: Sequence[Pinned], values: list[str | None], joint: str) -> tuple[str, ...]:
+    if len(values) == 1:
+        return (values[0] or "none",)
+    return tuple(f"{pin.image}{joint}{value or 'none'}" for pin, value in zip(pins, values, strict=True))
 
 
 def read_release(text: str, file: str) -> Release:
@@ -134,11 +164,13 @@ def _pin(composition: Composition, entry: yaml.Node, document: int, index: int) 
         raise composition.error(f"images[{index}] has no name", entry)
     tag = _scalar(composition, entry, "newTag", index)
     digest = _scalar(composition, entry, "digest", index)
+    source = _scalar(composition, entry, "newName", index)
     line = entry.start_mark.line + 1
     return Pin(
         image=name.value,
         tag=tag.value if tag else None,
         digest=digest.value if digest else None,
+        source=source.value if source else None,
         document=document,
         index=index,
         line=line,

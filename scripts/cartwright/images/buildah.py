@@ -14,6 +14,7 @@ from cartwright.kernel.atomic import put_folder
 from cartwright.kernel.errors import ToolError
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
+from cartwright.registry.reference import Reference
 from cartwright.tools.packages import require_programs
 
 __all__ = ["Buildah", "Built", "export", "open_store"]
@@ -22,15 +23,10 @@ _LIMIT = 3 * 2**30
 """Bytes on disk from which the store gives up its layers."""
 
 
-@dataclass(frozen=True)
-class Built:
-    """An image as an OCI layout on disk."""
+@dataclass(frozen=True, kw_only=True)
+class Built(Reference):
+    """An image as an OCI layout on disk; its digest is that of the manifest, which a registry will serve it as."""
 
-    name: str
-    """Registry and repository, without tag."""
-    tag: str
-    digest: str
-    """Of the manifest, ``sha256:…``: what a registry will serve it as."""
     size: int
     """Of the compressed layers and the configuration, in bytes."""
     layout: Path
@@ -42,7 +38,7 @@ class Built:
     @property
     def reference(self) -> str:
         """What overlays and ``promote set`` call it: ``name:tag@digest``."""
-        return f"{self.name}:{self.tag}@{self.digest}"
+        return str(self)
 
 
 @dataclass(frozen=True)

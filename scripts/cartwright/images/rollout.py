@@ -14,10 +14,11 @@ from cartwright.images.buildah import Built
 from cartwright.images.push import push
 from cartwright.promotion.argo import NoHub
 from cartwright.promotion.evidence import Sources
-from cartwright.promotion.intents import Image, SetImage
+from cartwright.promotion.intents import SetImage
 from cartwright.promotion.land.deliver import deliver
 from cartwright.promotion.land.remote import Remote
 from cartwright.promotion.signatures import verify
+from cartwright.registry.reference import Reference
 
 __all__ = ["record_images"]
 
@@ -46,10 +47,10 @@ def record_images(
     Raises:
         ToolError: the registry or Git does not do its part.
     """
-    by_name = {}
+    by_name: dict[str, Reference] = {}
     for built in images.values():
         push(built, port=port)
-        by_name[built.name] = Image(repository=built.name, tag=built.tag, digest=built.digest)
+        by_name[built.name] = built
     destination = Remote(root=root, remote=str(remote), branch=branch)
     snapshot = open_snapshot(root, destination.head())
     changed = 0
@@ -63,5 +64,5 @@ def record_images(
         result = deliver(root, intent, destination=destination, sources=sources)
         if result.status == "promoted":
             changed += 1
-            say(f"images: {environment} {app} {', '.join(f'{one.tag}@{one.digest[:19]}' for one in wanted)}")
+            say(f"images: {environment} {app} {', '.join(f'{one.tag}@{one.short_digest}' for one in wanted)}")
     return changed

@@ -6,21 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["CheckReport", "Coverage", "Finding", "ResourceRef"]
+from cartwright.kernel.identity import Identity
+
+__all__ = ["CheckReport", "Coverage", "Finding"]
 
 
-@dataclass(frozen=True, order=True)
-class ResourceRef:
-    """The object that a finding is about; parts that it lacks, or that don't apply, are empty."""
-
-    api_version: str = ""
-    kind: str = ""
-    namespace: str = ""
-    name: str = ""
-
-    def __str__(self) -> str:
-        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind} {name}".strip()
+_NOTHING = Identity()
 
 
 @dataclass(frozen=True, order=True)
@@ -36,7 +27,7 @@ class Finding:
     severity: str
     """``error`` blocks, ``warning`` reports."""
     message: str
-    resource: ResourceRef = ResourceRef()
+    resource: Identity = _NOTHING
 
     def as_json(self) -> dict[str, Any]:
         """The finding in the form of report version 1."""
@@ -109,4 +100,4 @@ class CheckReport:
 
 def findings_from_cache(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
     """Findings from their plain form (``dataclasses.asdict``)."""
-    return tuple(Finding(**{**entry, "resource": ResourceRef(**entry["resource"])}) for entry in data)
+    return tuple(Finding(**{**entry, "resource": Identity(**entry["resource"])}) for entry in data)

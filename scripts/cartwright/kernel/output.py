@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["show", "stderr", "stdout", "write"]
+__all__ = ["count", "show", "stderr", "stdout", "write"]
 
 _PIPE_COLUMNS = 200
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things for people.
+
+    >>> count(1, "app"), count(2, "app")
+    ('1 app', '2 apps')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @cache

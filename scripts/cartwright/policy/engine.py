@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.kernel.errors import ToolError, UserError, nearest
+from cartwright.kernel.identity import Identity
 from cartwright.kernel.run import run
 from cartwright.policy.adapter import Fleet, Realm, by_file, data_document, input_document
-from cartwright.policy.documents import Document, read_documents
+from cartwright.policy.documents import Document
 from cartwright.policy.model import Rule, load_rules
 
 __all__ = [
     "PSS_LEVELS",
     "Evaluation",
-    "ObjectRef",
     "PolicyFinding",
-    "evaluate",
     "evaluate_documents",
     "evaluate_fleets",
 ]
@@ -45,16 +44,6 @@ PSS_LEVELS = ("privileged", "baseline", "restricted")
 """The levels of the Pod Security Standards, each stricter than the one before."""
 
 
-@dataclass(frozen=True, order=True)
-class ObjectRef:
-    """The identity of an object; empty where it has no namespace or no name."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-
 @dataclass(frozen=True)
 class PolicyFinding:
     """One violation of one rule by one object."""
@@ -63,7 +52,7 @@ class PolicyFinding:
     severity: str
     """``error`` or ``warning``."""
     message: str
-    resource: ObjectRef
+    resource: Identity
     file: str
     """The path that the document was given under."""
     document: int
@@ -84,22 +73,6 @@ class Evaluation:
     """How many objects were judged, by conftest's own count."""
     rules: int
     """How many rules were loaded and asked, by conftest's own count."""
-
-
-def evaluate(
-    files: Sequence[Path],
-    parameters: Mapping[str, Mapping[str, Any]],
-    conftest: Path,
-    *,
-    policies: Path,
-    isolate: bool = False,
-    pss: str | None = None,
-    only: Collection[str] | None = None,
-) -> Evaluation:
-    """Judge the objects of YAML files. Arguments and errors are those of `evaluate_documents`."""
-    return evaluate_documents(
-        read_documents(files), parameters, conftest, policies=policies, isolate=isolate, pss=pss, only=only
-    )
 
 
 def evaluate_documents(
@@ -299,12 +272,7 @@ def _finding(message: str, metadata: Mapping[str, Any]) -> PolicyFinding:
         rule=metadata["rule"],
         severity=metadata["severity"],
         message=message,
-        resource=ObjectRef(
-            api_version=str(resource["apiVersion"]),
-            kind=str(resource["kind"]),
-            namespace=str(resource["namespace"]),
-            name=str(resource["name"]),
-        ),
+        resource=Identity.of(*(str(resource[part]) for part in ("apiVersion", "kind", "namespace", "name"))),
         file=metadata["path"],
         document=_whole(metadata["index"]),
         realm=metadata["realm"],

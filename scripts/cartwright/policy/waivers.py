@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.kernel.errors import UserError, nearest
-from cartwright.kernel.findings import Finding, ResourceRef
+from cartwright.kernel.findings import Finding
+from cartwright.kernel.identity import Identity
 from cartwright.yaml.read import line_of, nodes
 from cartwright.yaml.validate import load_valid
 
@@ -28,7 +29,7 @@ class Waiver:
     """One entry: hides one finding in each of its environments."""
 
     rule: str
-    resource: ResourceRef
+    resource: Identity
     environments: tuple[str, ...]
     message: str
     """Text that the finding's message holds; empty if the rule has one finding for the object."""
@@ -41,7 +42,8 @@ class Waiver:
 
     def fits(self, finding: Finding) -> bool:
         """Whether it speaks of this finding, environments aside."""
-        return finding.rule == self.rule and finding.resource == self.resource and self.message in finding.message
+        same = (finding.rule, finding.resource) == (self.rule, self.resource)
+        return same and finding.resource.version == self.resource.version and self.message in finding.message
 
 
 def load_waivers(root: Path) -> tuple[Waiver, ...]:
@@ -70,12 +72,7 @@ def _waiver(entry: Mapping[str, Any], *, line: int) -> Waiver:
     wanted = entry["object"]
     return Waiver(
         rule=entry["rule"],
-        resource=ResourceRef(
-            api_version=wanted["apiVersion"],
-            kind=wanted["kind"],
-            namespace=wanted.get("namespace", ""),
-            name=wanted["name"],
-        ),
+        resource=Identity.of(wanted["apiVersion"], wanted["kind"], wanted.get("namespace", ""), wanted["name"]),
         environments=tuple(entry["environments"]),
         message=entry.get("message", ""),
         owner=entry["owner"],
@@ -153,6 +150,6 @@ def _problem(waiver: Waiver, text: str) -> Finding:
         line=waiver.line,
         rule="waiver",
         severity="error",
-        message=f"waiver of {waiver.rule} for {waiver.resource}: {text}",
+        message=f"waiver of {waiver.rule} for {waiver.resource.short}: {text}",
         resource=waiver.resource,
     )

@@ -9,7 +9,7 @@ import datetime
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,30 +37,44 @@ class AppState:
     """One Application as Argo CD last wrote it down."""
 
     name: str
-    path: str
+    path: str = ""
     """Folder that it syncs from."""
-    sync: str
+    sync: str = "Unknown"
     """Synced, OutOfSync or Unknown."""
-    health: str
+    health: str = "Unknown"
     """Healthy, Progressing, Degraded, Suspended, Missing or Unknown."""
-    revision: str
+    revision: str = ""
     """The commit that it was last compared with; empty where it never was."""
-    images: tuple[str, ...]
+    images: tuple[str, ...] = ()
     """The images of its live objects, ``repository:tag@digest`` as the manifests state them."""
-    reconciled_at: datetime.datetime | None
+    created_at: datetime.datetime | None = None
+    reconciled_at: datetime.datetime | None = None
     """When it was last compared."""
-    phase: str
+    phase: str = ""
     """Of the last sync: Running, Terminating, Succeeded, Failed or Error; empty where there was none."""
-    synced_revision: str
+    synced_revision: str = ""
     """The commit of that sync."""
-    finished_at: datetime.datetime | None
+    finished_at: datetime.datetime | None = None
     """When that sync ended."""
-    message: str
+    message: str = ""
     """Argo CD's words on that sync."""
-    jobs: Mapping[str, str]
+    trouble: str = ""
+    """Argo CD's words on why it is not Synced and Healthy, of its objects too; empty where it says nothing."""
+    jobs: Mapping[str, str] = field(default_factory=dict)
     """Outcome of the Jobs and hooks of that sync by name: Running, Succeeded, Failed, Error."""
     history: tuple[tuple[str, datetime.datetime], ...] = ()
     """The syncs that it remembers (``revisionHistoryLimit`` of them): commit and time of each."""
+
+    @property
+    def is_good(self) -> bool:
+        """Synced and Healthy."""
+        return self.sync == "Synced" and self.health == "Healthy"
+
+    @property
+    def age_seconds(self) -> float:
+        """Since the Application was created."""
+        age = datetime.datetime.now(datetime.UTC) - self.created_at if self.created_at else datetime.timedelta()
+        return max(0.0, age.total_seconds())
 
 
 class HealthSource(Protocol):
@@ -149,11 +163,13 @@ def parse_application(content: Mapping[str, Any]) -> AppState:
         health=health,
         revision=str(sync.get("revision") or ""),
         images=tuple(map(str, (status.get("summary") or {}).get("images") or ())),
+        created_at=parse_instant(str(content["metadata"].get("creationTimestamp") or "")),
         reconciled_at=parse_instant(str(status.get("reconciledAt") or "")),
         phase=str(operation.get("phase") or ""),
         synced_revision=str(result.get("revision") or ""),
         finished_at=parse_instant(str(operation.get("finishedAt") or "")),
         message=" ".join(str(operation.get("message") or "").split()),
+        trouble=_trouble(status),
         jobs=jobs,
         history=tuple(
             (str(one.get("revision") or ""), time)
@@ -161,3 +177,27 @@ def parse_application(content: Mapping[str, Any]) -> AppState:
             if (time := parse_instant(str(one.get("deployedAt") or ""))) is not None
         ),
     )
+
+
+def _trouble(status: Mapping[str, Any]) -> str:
+    """Why an Application is not well: conditions, then the sync's own message, then what its objects say."""
+    parts = [
+        f"{condition['type']}: {condition['message']}"
+        for condition in status.get("conditions") or ()
+        if "Error" in condition["type"] or "Warning" in condition["type"]
+    ]
+    operation = status.get("operationState") or {}
+    if operation.get("phase") in ("Failed", "Error", "Running"):
+        failed = [
+            f"{one.get('kind')} {one.get('name')}: {one.get('message')}"
+            for one in (operation.get("syncResult") or {}).get("resources") or ()
+            if one.get("status") == "SyncFailed" or one.get("hookPhase") in ("Failed", "Error")
+        ]
+        parts += failed or ([str(operation["message"])] if operation.get("message") else [])
+    for one in status.get("resources") or ():
+        health = one.get("health") or {}
+        if health.get("status") in ("Degraded", "Missing", "Progressing"):
+            parts.append(f"{one.get('kind')} {one.get('name')}: {health.get('message') or health['status']}")
+        elif one.get("status") == "OutOfSync":
+            parts.append(f"{one.get('kind')} {one.get('name')}: OutOfSync")
+    return "; ".join(" ".join(part.split()) for part in dict.fromkeys(parts))

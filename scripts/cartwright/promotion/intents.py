@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
+from cartwright.registry.reference import Reference
+
 __all__ = [
     "Approve",
     "Freeze",
     "Hold",
-    "Image",
     "Intent",
     "Promote",
     "ReleaseHold",
@@ -20,19 +21,6 @@ __all__ = [
     "SetImage",
     "Unfreeze",
 ]
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image as a build pushed it."""
-
-    repository: str
-    """``ghcr.io/example-org/catalog``."""
-    tag: str
-    digest: str
-    """``sha256:…``, as the registry confirmed it, or as a person gave it."""
-    confirmed: bool = True
-    """Whether the registry was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +43,10 @@ class SetImage:
 
     app: str
     environment: str
-    images: tuple[Image, ...]
+    images: tuple[Reference, ...]
+    """As a build pushed them: with tag and digest."""
+    confirmed: bool = True
+    """Whether the registry was asked; else a person gave the digests."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cartwright.history.git import Blob
-from cartwright.history.pins import Pinned
-from cartwright.history.release import Pin, Release
+from cartwright.history.release import Pin, Pinned, Release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.tree.applications import Application
-from cartwright.tree.promotable import Key, read_keys, read_settings, require_setting
+from cartwright.tree.promotable import Key, read_keys, read_settings, read_values, require_setting
 from cartwright.yaml.edit import Edit, edit
 
 __all__ = ["Change", "FileEdit", "Move", "Source", "as_pin", "make_move", "settings_differ"]
@@ -81,17 +80,7 @@ class Source:
 
 def as_pin(pinned: Pinned) -> Pin:
     """A pin that stands in no file of this commit."""
-    return Pin(
-        image=pinned.image,
-        tag=pinned.tag,
-        digest=pinned.digest,
-        document=0,
-        index=0,
-        line=1,
-        tag_line=1,
-        digest_line=1,
-        tag_is_text=True,
-    )
+    return Pin(pinned.image, pinned.tag, pinned.digest, pinned.source)
 
 
 def make_move(
@@ -175,10 +164,10 @@ def settings_differ(snapshot: Snapshot, app: str, source: str, target: str) -> b
     """
     keys = read_keys(snapshot.tree, app)
     one, other = (
-        read_settings(snapshot.overlay(name, app).text, snapshot.overlay_file(name, app), keys) if keys else {}
+        read_values(snapshot.overlay(name, app).text, snapshot.overlay_file(name, app), keys) if keys else {}
         for name in (source, target)
     )
-    return {key: found.value for key, found in one.items()} != {key: found.value for key, found in other.items()}
+    return one != other
 
 
 def _values(pin: Pin, wanted: Pin) -> list[tuple[str, str | None, str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cartwright.history.record import Record, read_record
@@ -74,15 +74,7 @@ class Plan:
         moves = tuple(move for move in self.moves if move.app in kept)
         files = {move.file for move in moves}
         edits = tuple(one for one in self.edits if one.path in files)
-        return Plan(
-            intent=self.intent,
-            snapshot=self.snapshot,
-            operation=self.operation,
-            target=self.target,
-            source=self.source,
-            moves=moves,
-            edits=edits,
-        )
+        return replace(self, moves=moves, edits=edits)
 
     def message(self) -> Message:
         """The commit's message, without what the gates said."""
@@ -114,7 +106,7 @@ _DECISIONS = (intents.Hold, intents.ReleaseHold, intents.Freeze, intents.Unfreez
 
 
 def _registry(intent: intents.Intent) -> str | None:
-    asked = not isinstance(intent, intents.SetImage) or all(image.confirmed for image in intent.images)
+    asked = not isinstance(intent, intents.SetImage) or intent.confirmed
     return None if asked else "not-asked"
 
 

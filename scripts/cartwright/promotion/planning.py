@@ -6,10 +6,10 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cartwright.history.git import git
-from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.git import text_at
+from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
-from cartwright.history.release import Release
+from cartwright.history.release import Pin, Release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
@@ -95,16 +95,16 @@ def _set_image(intent: intents.SetImage, context: Context) -> Plan:
     names = {pin.source or pin.image: pin.image for pin in pinned} | {pin.image: pin.image for pin in pinned}
     wanted = {}
     for image in intent.images:
-        if image.repository not in names:
+        if image.name not in names:
             raise UserError(
-                f"images has no entry '{image.repository}'",
+                f"images has no entry '{image.name}'",
                 file=current.file,
-                hint=nearest(image.repository, names),
+                hint=nearest(image.name, names),
             )
-        wanted[names[image.repository]] = image
+        wanted[names[image.name]] = image
     release = Release(
         file=current.file,
-        pins=tuple(as_pin(Pinned(image=name, tag=image.tag, digest=image.digest)) for name, image in wanted.items()),
+        pins=tuple(Pin(name, image.tag, image.digest) for name, image in wanted.items()),
     )
     release.require_complete()
     move, edits = make_move(snapshot, target.name, app, release)
@@ -119,7 +119,7 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
     earlier = _earlier(timeline, intent.release, app, target.name)
     release = Release(
         file=snapshot.overlay_file(target.name, app),
-        pins=tuple(as_pin(pin) for pin in earlier.pins),
+        pins=tuple(map(as_pin, earlier.pins)),
     )
     release.require_complete()
     source = _as_it_ended(snapshot, timeline, earlier, release.file)
@@ -162,11 +162,10 @@ def _as_it_ended(snapshot: Snapshot, timeline: Sequence[Running], earlier: Runni
     at = timeline.index(earlier)
     if at == 0:
         return None
-    ended = f"{timeline[at - 1].commit}^1"
-    done = git(snapshot.root, "cat-file", "blob", f"{ended}:{file}", accept=(0, 128))
-    if done.returncode:
+    text = text_at(snapshot.root, f"{timeline[at - 1].commit}^1", file)
+    if text is None:
         return None  # the overlay stood in another folder
-    return Source(text=done.stdout, file=file, name=f"its release {_named(earlier)}", is_past=True)
+    return Source(text=text, file=file, name=f"its release {_named(earlier)}", is_past=True)
 
 
 def _named(running: Running) -> str:

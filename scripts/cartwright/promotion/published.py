@@ -32,8 +32,6 @@ class Resolved:
 
     reference: Reference
     """What was asked for."""
-    tag: str | None
-    """The tag that was asked for; None where only a digest was."""
     digest: str
     """Digest of the index, or of the manifest where the image has one platform only."""
     platforms: tuple[str, ...]
@@ -74,7 +72,7 @@ def resolve(
             raise RegistryError(
                 "no-platform", f"{image}: is not built for {wanted}, only for {', '.join(found) or 'no platform'}"
             )
-    return Resolved(reference=image, tag=image.tag, digest=digest, platforms=found)
+    return Resolved(reference=image, digest=digest, platforms=found)
 
 
 def resolve_all(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
+
+from cartwright.kernel.moments import instant
 
 __all__ = ["Verdict"]
 
@@ -26,3 +29,12 @@ class Verdict:
     """The app that it is about; None where it is about the environment."""
     approved_by: tuple[str, ...] = ()
     """``Name <address>`` of each person whose approval counted."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As every command writes it."""
+        return {
+            "gate": self.gate,
+            "code": self.code,
+            "sentence": self.sentence,
+            "until": instant(self.until) if self.until else None,
+        }

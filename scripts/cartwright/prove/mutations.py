@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from cartwright.kernel.errors import UserError
+from cartwright.kernel.identity import identity_of
 from cartwright.policy.cases import Mutation
 from cartwright.policy.engine import evaluate_fleets
 from cartwright.policy.model import load_rules
 from cartwright.prove.shop import Objects, Shop
-from cartwright.tree.resources import identity_of
 
 __all__ = ["Outcome", "mutate", "run_mutations"]
 

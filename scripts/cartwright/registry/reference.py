@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cartwright.kernel.errors import UserError
 
-__all__ = ["DIGEST", "Reference", "parse_reference"]
+__all__ = ["DIGEST", "Reference", "parse_reference", "split_reference"]
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
@@ -24,13 +24,33 @@ class Reference:
 
     name: str
     """Host and repository as they were written, without tag and digest: what a kustomization calls the image."""
-    host: str
-    """The registry, with its port where one was given; ``docker.io`` where none was."""
-    repository: str
-    """The path in the registry, ``library/`` included where Docker Hub means it."""
     tag: str | None = None
     digest: str | None = None
     """``sha256:`` and 64 hexadecimal digits."""
+
+    @property
+    def host(self) -> str:
+        """The registry, with its port where one was given; ``docker.io`` where none was."""
+        return self._parts[0]
+
+    @property
+    def repository(self) -> str:
+        """The path in the registry, ``library/`` included where Docker Hub means it."""
+        host, path = self._parts
+        return f"library/{path}" if host == _DEFAULT_HOST and "/" not in path else path
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """Host and path as they were written."""
+        first, _, path = self.name.partition("/")
+        if path and (first == "localhost" or "." in first or ":" in first):
+            return first, path
+        return _DEFAULT_HOST, self.name
+
+    @property
+    def short_digest(self) -> str:
+        """So much of the digest as tells two images apart for a person, its algorithm included."""
+        return (self.digest or "")[:19]
 
     @property
     def api_host(self) -> str:
@@ -58,24 +78,27 @@ def parse_reference(text: str) -> Reference:
     Raises:
         UserError: it is none: says which part is not as it must be.
     """
-    rest, at, digest = text.partition("@")
-    if at and not DIGEST.fullmatch(digest):
+    found = split_reference(text)
+    if found.digest is not None and not DIGEST.fullmatch(found.digest):
         raise UserError(f"image '{text}': the digest is not sha256: and 64 hexadecimal digits")
-    head, slash, last = rest.rpartition("/")
-    last, colon, tag = last.partition(":")
-    if colon and not _TAG.fullmatch(tag):
+    if found.tag is not None and not _TAG.fullmatch(found.tag):
         raise UserError(f"image '{text}': the tag is not 1 to 128 letters, digits, '_', '.' and '-'")
-    name = head + slash + last
-    first, _, path = name.partition("/")
-    if path and (first == "localhost" or "." in first or ":" in first):
-        host, repository = first, path
-    else:
-        host, repository = _DEFAULT_HOST, name
+    host, path = found._parts
     if not _HOST.fullmatch(host):
         raise UserError(f"image '{text}': '{host}' is not a host")
-    if not _PATH.fullmatch(repository):
-        hint = "host/path:tag, the path in lower case" if repository else "host/path:tag"
-        raise UserError(f"image '{text}': '{repository}' is not a repository", hint=hint)
-    if host == _DEFAULT_HOST and "/" not in repository:
-        repository = f"library/{repository}"
-    return Reference(name=name, host=host, repository=repository, tag=tag or None, digest=digest or None)
+    if not _PATH.fullmatch(path):
+        hint = "host/path:tag, the path in lower case" if path else "host/path:tag"
+        raise UserError(f"image '{text}': '{path}' is not a repository", hint=hint)
+    return found
+
+
+def split_reference(text: str) -> Reference:
+    """Take a reference apart, whatever its parts are: an object that runs names one that its registry took.
+
+    >>> split_reference("localhost:5000/shop/orders:1.2@sha256:ab")
+    Reference(name='localhost:5000/shop/orders', tag='1.2', digest='sha256:ab')
+    """
+    rest, at, digest = text.partition("@")
+    head, slash, last = rest.rpartition("/")
+    last, colon, tag = last.partition(":")
+    return Reference(name=f"{head}{slash}{last}", tag=tag if colon else None, digest=digest if at else None)

@@ -25,6 +25,7 @@ __all__ = [
     "add_hold",
     "drop_freezes",
     "drop_holds",
+    "parse_state",
     "read_state",
 ]
 

@@ -28,6 +28,7 @@ __all__ = [
     "read_keys",
     "read_owned",
     "read_settings",
+    "read_values",
     "require_setting",
 ]
 
@@ -153,6 +154,11 @@ def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
 
 def _items(node: yaml.Node | None) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def read_values(text: str | None, file: str, keys: tuple[Key, ...]) -> dict[Key, str]:
+    """The values alone; none of an overlay that is not there. Errors as for :func:`read_settings`."""
+    return {key: setting.value for key, setting in read_settings(text, file, keys).items()} if text is not None else {}
 
 
 def require_setting(settings: Mapping[Key, Setting], key: Key, *, file: str, other: str) -> Setting:

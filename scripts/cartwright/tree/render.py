@@ -22,13 +22,14 @@ from threading import Lock
 
 from cartwright.kernel import atomic
 from cartwright.kernel.errors import ToolError, UserError
+from cartwright.kernel.identity import identity_of
 from cartwright.kernel.paths import cache_root
 from cartwright.kernel.run import run
 from cartwright.tools import load_catalogue, require
 from cartwright.tree.applications import Application
 from cartwright.tree.closure import Closure, find_closure
 from cartwright.tree.repository import FolderTree
-from cartwright.tree.resources import Resource, identity_of
+from cartwright.tree.resources import Resource
 from cartwright.yaml.read import load_all, refuse_excess
 
 __all__ = ["RenderFailure", "Rendered", "render"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cartwright.history.pins import Pinned
 from cartwright.history.record import Event, Record
+from cartwright.history.release import Pinned
 from cartwright.history.trailers import Message, Moved
 
 __all__ = ["KINDS", "Explained", "contradiction", "explain", "named", "same_content"]
@@ -29,6 +29,16 @@ class Explained:
     """Why the trailers were not believed."""
     returned: bool
     """Whether these pins, or the same content, ran here before: a rollback by any name."""
+
+    @property
+    def release(self) -> tuple[Pinned, ...]:
+        """The pins that came as one: those that the trailers name where they are believed, else those that changed."""
+        after = self.event.after or ()
+        if self.doubt is None and self.claim is not None:
+            named = _claimed(self.claim, {pin.image: pin for pin in after})
+            return tuple(pin for pin in after if pin.image in named)
+        before = {pin.image: pin for pin in self.event.before or ()}
+        return tuple(pin for pin in after if pin != before.get(pin.image))
 
     @property
     def message(self) -> Message | None:

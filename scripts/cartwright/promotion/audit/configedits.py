@@ -8,14 +8,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from cartwright.history.git import git
+from cartwright.history.git import git, text_at
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Event, Note, Record
 from cartwright.history.snapshot import Snapshot
 from cartwright.history.trailers import Message
 from cartwright.promotion.audit.changes import Explained
 from cartwright.promotion.audit.pastgates import Reason
-from cartwright.tree.promotable import Key, declaration_file, read_keys, read_settings
+from cartwright.tree.promotable import Key, declaration_file, read_keys, read_values
 
 __all__ = ["config_changes"]
 
@@ -56,9 +56,7 @@ def _changes(
 
 
 def _settings(snapshot: Snapshot, commit: str, file: str, keys: tuple[Key, ...]) -> dict[Key, str]:
-    done = git(snapshot.root, "cat-file", "blob", f"{commit}:{file}", accept=(0, 128))
-    found = read_settings(done.stdout, file, keys) if not done.returncode else {}
-    return {key: setting.value for key, setting in found.items()}
+    return read_values(text_at(snapshot.root, commit, file), file, keys)
 
 
 def _event(
@@ -68,7 +66,7 @@ def _event(
     # A merge is explained by the newest commit of its side that changed the file.
     log = git(snapshot.root, "log", "-1", f"--format={_FORMAT}", f"{commit}^1..{commit}", "--", file).stdout
     origin, author, committer, stamp, text = log.split("\0", 4)
-    pins = read_pins(git(snapshot.root, "cat-file", "blob", f"{commit}:{file}").stdout, file)
+    pins = read_pins(text_at(snapshot.root, commit, file) or "", file)
     time = datetime.datetime.fromtimestamp(int(stamp), datetime.UTC)
     return Event(
         app=app,

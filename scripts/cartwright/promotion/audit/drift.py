@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
+from cartwright.kernel.identity import Identity
+from cartwright.registry.reference import split_reference
 from cartwright.tree.promotable import DEFAULTS, Key, Owned, declaration_file, read_keys, read_owned
 from cartwright.tree.render import Rendered, render
 from cartwright.tree.repository import Tree, open_tree
-from cartwright.tree.resources import Identity
 from cartwright.tree.sources import SourceMap
 
 __all__ = ["ABSENT", "AppDrift", "Difference", "Drift", "find_drift"]
 
 _GENERATED = re.compile(r"(.+)-[2456789bcdfghkmt]{10}")
 """A name with the suffix that kustomize makes of the content, in the letters that it uses."""
-_IMAGE = re.compile(r"(?P<repository>[^@]+?)(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:[0-9a-f]{64})?")
 
 
 class _Absent:
@@ -179,8 +179,7 @@ def _objects(rendered: Rendered) -> dict[Identity, _Object]:
     for one in rendered.resources:
         who = one.identity
         name = names.get(who.name, who.name) if who.kind in {"ConfigMap", "Secret"} else who.name
-        key = Identity(group=who.group, kind=who.kind, namespace=who.namespace, name=name)
-        found[key] = _Object(raw=one.content, content=bare(one.content))
+        found[replace(who, name=name)] = _Object(raw=one.content, content=bare(one.content))
     return found
 
 
@@ -234,5 +233,4 @@ def _classify(
 
 
 def _repository(image: Any) -> str | None:
-    match = _IMAGE.fullmatch(image) if isinstance(image, str) else None
-    return match["repository"] if match else None
+    return split_reference(image).name if isinstance(image, str) else None

@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cartwright.history.pins import Pinned
 from cartwright.history.record import Running
-from cartwright.history.release import Release
+from cartwright.history.release import Pinned, Release
 from cartwright.kernel.moments import instant
 from cartwright.promotion import intents
-from cartwright.promotion.audit.changes import named, same_content
+from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.timeline import pin_json
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.gates import judge, next_time, registry, signatures
+from cartwright.promotion.gates.conditions import not_run
 from cartwright.promotion.moves import Change, Move, as_pin
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
@@ -147,7 +147,7 @@ def _waiting(
         moves: dict[str, Move] = {}
         for (environment, app), one in running.items():
             here = running.get((target.name, app))
-            if environment == source and here is not None and one.pins and not _covers(here.pins, one.pins):
+            if environment == source and here is not None and not_run(one.pins, here.pins):
                 moves[app] = _move(context, target.name, app, one.pins, here.pins)
         plan = Plan(
             intent=intents.Promote(source=source, target=target.name, everything=True),
@@ -173,12 +173,6 @@ def _waiting(
                 )
             )
     return found
-
-
-def _covers(here: tuple[Pinned, ...], wanted: tuple[Pinned, ...]) -> bool:
-    """Whether an environment runs all that a release says; it may pin images of its own besides."""
-    own = {pin.image: pin for pin in here}
-    return all(pin.image in own and same_content([own[pin.image]], [pin]) for pin in wanted)
 
 
 def _move(context: Context, target: str, app: str, wanted: tuple[Pinned, ...], here: tuple[Pinned, ...]) -> Move:
@@ -213,15 +207,7 @@ def _cell(cell: Cell, now: datetime.datetime) -> dict[str, Any]:
                 "since": instant(one.since),
                 "ready": not one.blocked,
                 "nextTime": instant(one.next_time) if one.next_time else None,
-                "blocked": [
-                    {
-                        "gate": verdict.gate,
-                        "code": verdict.code,
-                        "sentence": verdict.sentence,
-                        "until": instant(verdict.until) if verdict.until else None,
-                    }
-                    for verdict in one.blocked
-                ],
+                "blocked": [verdict.to_json() for verdict in one.blocked],
             }
             for one in cell.waiting
         ],

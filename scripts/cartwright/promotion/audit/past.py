@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from cartwright.history.git import Head
 from cartwright.history.record import Record
-from cartwright.history.snapshot import CommitTree, Snapshot
+from cartwright.history.snapshot import CommitTree
 from cartwright.kernel.errors import CartwrightError, UserError
-from cartwright.promotion.gates.freeze import frozen_until
-from cartwright.tree.decisions import State
+from cartwright.promotion.gates.freeze import Freezes
+from cartwright.tree.decisions import State, parse_state
 from cartwright.tree.environments import Environment
 from cartwright.yaml.read import load
 
@@ -21,33 +20,14 @@ __all__ = ["Past", "PastEnvironment"]
 
 
 @dataclass(frozen=True)
-class _PastTree(CommitTree):
-    """Some files as they stood, over the tree of today for the schemas."""
-
-    today: CommitTree | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-    def read(self, path: str) -> bytes:
-        if path in self.texts:
-            return self.texts[path].encode()
-        if self.today is None:
-            raise UserError("is not known of then", file=path)
-        return self.today.read(path)
-
-    def is_file(self, path: str) -> bool:
-        return path in self.texts
-
-
-@dataclass(frozen=True)
 class PastEnvironment:
     """An environment as it stood."""
 
     environment: Environment
-    snapshot: Snapshot
-    """What the gates read; it knows of this environment alone."""
     state: State
-    problem: str | None
-    """Why its decisions could not be read; there are none then."""
+    """Its decisions; none where they could not be read."""
+    text: str
+    """Its environment.yaml."""
 
     @property
     def gates(self) -> Mapping[str, Any]:
@@ -55,9 +35,10 @@ class PastEnvironment:
         gates = self.environment.content.get("gates")
         return gates if isinstance(gates, dict) else {}
 
-    def frozen_until(self, moment: datetime.datetime) -> datetime.datetime | None:
-        """When a freeze that covers the moment ended; None where there was none."""
-        return frozen_until(self.snapshot, self.environment, moment)
+    @property
+    def freezes(self) -> Freezes:
+        """What froze it."""
+        return Freezes(self.environment, decided=self.state.freezes, text=self.text)
 
 
 class Past:
@@ -95,22 +76,8 @@ class Past:
             parameters={},
             content={**data, "gates": data.get("gates") or {}},
         )
-        texts = {environment.file: content}
+        state = State(environment=name)
         if decisions is not None:
-            texts[f"environments/{name}/promotion.yaml"] = decisions
-        snapshot = self._snapshot(environment, texts)
-        try:
-            state, problem = snapshot.state(name), None
-        except CartwrightError as error:
-            state, problem = State(environment=name), str(error)
-            snapshot = self._snapshot(environment, {environment.file: content})
-        return PastEnvironment(environment=environment, snapshot=snapshot, state=state, problem=problem)
-
-    def _snapshot(self, environment: Environment, texts: Mapping[str, str]) -> Snapshot:
-        today = self._today
-        return Snapshot(
-            root=today.repository,
-            head=Head(branch=None, commit=today.commit),
-            tree=_PastTree(repository=today.repository, commit=today.commit, today=today, texts=texts),
-            environments={environment.name: environment},
-        )
+            with suppress(CartwrightError):
+                state = parse_state(decisions, name, self._today)
+        return PastEnvironment(environment=environment, state=state, text=content)

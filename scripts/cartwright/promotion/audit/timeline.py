@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from cartwright.history.pins import Pinned
 from cartwright.history.record import Note, Record
+from cartwright.history.release import Pinned
 from cartwright.kernel.moments import instant
 from cartwright.promotion.audit.changes import Explained, explain, named
 
@@ -28,28 +28,28 @@ class Entry:
     kind: str
     """One of :data:`cartwright.promotion.audit.changes.KINDS`, or ``hold``, ``release-hold``, ``freeze``, ``unfreeze``,
     ``approve``."""
-    pins: tuple[Pinned, ...]
-    """What ran from then on; empty for a decision and for the end of an overlay."""
-    before: tuple[Pinned, ...]
-    """What ran until then."""
     author: str
     """Who wrote it: ``Name <address>``."""
     commit: str
     """The commit that wrote it."""
     landed: str
     """The commit of the branch that brought it: the same, or a merge."""
-    source: str | None
+    pins: tuple[Pinned, ...] = ()
+    """What ran from then on; empty for a decision and for the end of an overlay."""
+    before: tuple[Pinned, ...] = ()
+    """What ran until then."""
+    source: str | None = None
     """The environment that the release was promoted from."""
-    gates: Mapping[str, str]
+    gates: Mapping[str, str] = field(default_factory=dict)
     """What each gate said, as the trailers have it."""
-    approved_by: tuple[str, ...]
-    set_name: str | None
-    reason: str | None
+    approved_by: tuple[str, ...] = ()
+    set_name: str | None = None
+    reason: str | None = None
     """Why: of a rollback, a hold or a freeze."""
-    break_glass: str | None
-    until: datetime.datetime | None
+    break_glass: str | None = None
+    until: datetime.datetime | None = None
     """End of a hold or freeze."""
-    remark: str | None
+    remark: str | None = None
     """What a reader should know: why the trailers were not believed, or why the overlay can't be read."""
 
 
@@ -132,19 +132,13 @@ def _of_note(note: Note, record: Record) -> Entry:
         environment=message.target,
         time=time,
         kind=message.operation,
-        pins=(),
-        before=(),
         author=note.author,
         commit=note.commit,
         landed=landed,
         source=message.source,
-        gates={},
-        approved_by=(),
-        set_name=None,
         reason=message.reason,
         break_glass=message.break_glass,
         until=message.until,
-        remark=None,
     )
 
 

@@ -168,7 +168,7 @@ class _Judge:
                 yield from self._gates.freeze(event, past)
             else:
                 yield Reason("hand-edit", f"it was made by hand: {one.doubt}")
-                yield from self._all_gates(event, past, None)
+                yield from self._all_gates(one, past, None)
         elif message is not None and message.break_glass is not None:
             name, _, why = message.break_glass.partition(":")
             if not name.strip() or not why.strip():
@@ -178,17 +178,18 @@ class _Judge:
                 yield Reason("rollback-unknown", f"{event.environment} had never run {named(event.after or ())}")
             yield from self._gates.freeze(event, past)
         else:
-            yield from self._all_gates(event, past, message)
+            yield from self._all_gates(one, past, message)
 
-    def _all_gates(self, event: Event, past: PastEnvironment, message: Message | None) -> Iterator[Reason]:
-        upstreams = {name: self._running.get((name, event.app)) for name in past.environment.upstreams}
-        yield from self._gates.content(event, upstreams)
-        yield from self._gates.soak(event, past, upstreams)
-        yield from self._gates.freeze(event, past)
-        yield from self._gates.hold(event, past, message)
+    def _all_gates(self, one: Explained, past: PastEnvironment, message: Message | None) -> Iterator[Reason]:
+        upstreams = {name: self._running.get((name, one.event.app)) for name in past.environment.upstreams}
+        yield from self._gates.content(one, upstreams)
+        yield from self._gates.soak(one, past, upstreams)
+        yield from self._gates.freeze(one.event, past)
+        if message is None or not message.override_hold:
+            yield from self._gates.hold(one, past)
         if message is None:
             return
-        yield from self._gates.approvals(event, past, message)
+        yield from self._gates.approvals(one, past)
         for gate, code in message.gates.items():
             if code != PASSED and not (gate == "hold" and message.override_hold):
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")

@@ -19,7 +19,7 @@ from cartwright.promotion.gates import (
     verification,
 )
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.freeze import frozen_until
+from cartwright.promotion.gates.freeze import freezes_of
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
 
@@ -80,4 +80,4 @@ def next_time(plan: Plan, context: Context, verdicts: Iterable[Verdict]) -> date
     if not blocked or any(one.until is None for one in blocked):
         return None
     last = max(one.until for one in blocked if one.until is not None)
-    return frozen_until(context.snapshot, plan.target, last) or last
+    return freezes_of(context.snapshot, plan.target).until(last) or last

@@ -8,13 +8,13 @@ not, the committer's address does, and that is only as good as the rules about w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cartwright.history.record import Note
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.approvers import Roster, address_of, parse_roster
 from cartwright.promotion.gates.case import Case
+from cartwright.promotion.gates.conditions import approvals_asked, approvers, approves, approves_itself
 from cartwright.promotion.signers import signer
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.environments import Environment
@@ -27,17 +27,14 @@ GATE = "approvals"
 
 def judge(case: Case) -> Verdict:
     """Code: ``approvals-missing``."""
-    count, settings = _settings(case.target)
+    count, settings = approvals_asked(case.gates)
     if case.is_rollback:
         return case.passed(GATE, f"{case.release} was approved when it came to {case.target.name} the first time")
     if not count:
         return case.passed(GATE, f"{case.target.name} asks for no approval")
     roster = _roster(case, settings)
     keys = signer_keys(case.target, case.context.snapshot.tree)
-    found: dict[str, str] = {}
-    for who, address in _approvals(case, keys):
-        if roster is None or address in roster.approvers(case.app, group=settings.get("group")):
-            found.setdefault(address, who)
+    found = approvers(_proved(case, keys), case.app, roster=roster, group=settings.get("group"))
     people = tuple(found.values())
     named = f" ({', '.join(people)})" if people else ""
     if len(found) >= count:
@@ -54,7 +51,7 @@ def signer_keys(target: Environment, tree: Tree) -> bytes | None:
     Raises:
         UserError: the file is not in the repository.
     """
-    file = _settings(target)[1].get("signers")
+    file = approvals_asked(target.content["gates"])[1].get("signers")
     if file is None:
         return None
     if not tree.is_file(file):
@@ -62,12 +59,7 @@ def signer_keys(target: Environment, tree: Tree) -> bytes | None:
     return tree.read(file)
 
 
-def _settings(target: Environment) -> tuple[int, dict[str, Any]]:
-    approvals = target.content["gates"]["approvals"]
-    return (approvals, {}) if isinstance(approvals, int) else (approvals["count"], approvals)
-
-
-def _roster(case: Case, settings: dict[str, Any]) -> Roster | None:
+def _roster(case: Case, settings: Mapping[str, Any]) -> Roster | None:
     file = settings.get("from")
     if file is None:
         return None
@@ -77,30 +69,19 @@ def _roster(case: Case, settings: dict[str, Any]) -> Roster | None:
     return parse_roster(tree.text(file), file)
 
 
-def _approvals(case: Case, keys: bytes | None) -> Iterator[tuple[str, str]]:
-    """``Name <address>`` and proved address of each person who approved."""
-    for note in case.context.record.notes():
-        if _approves(case, note):
-            root = case.context.snapshot.root
-            address = address_of(note.committer) if keys is None else signer(root, note.commit, keys=keys)
-            if address:
-                yield note.committer, address
+def _proved(case: Case, keys: bytes | None) -> Iterator[tuple[str, str | None]]:
+    """``Name <address>`` and proved address of each commit that approves the release."""
+    root = case.context.snapshot.root
+    for note in case.context.record.approvals(case.target.name, case.app):
+        if approves(note, case.app, case.move.release.digests):
+            yield note.committer, address_of(note.committer) if keys is None else signer(root, note.commit, keys=keys)
     # The promotion's own commit is not made yet: deliver.py proves its signature before anyone gets to see it.
-    by = address_of(case.context.by)
-    if by in {address_of(one) for one in case.context.approved_by}:
-        yield case.context.by, by
+    by = case.context.by
+    if approves_itself(by, case.context.approved_by):
+        yield by, address_of(by)
 
 
-def _approves(case: Case, note: Note) -> bool:
-    message = note.message
-    if message is None or message.operation != "approve" or message.target != case.target.name:
-        return False
-    return any(
-        moved.app == case.app and set(moved.digests) == set(case.move.release.digests) for moved in message.moved
-    )
-
-
-def _how(case: Case, roster: Roster | None, settings: dict[str, Any]) -> str:
+def _how(case: Case, roster: Roster | None, settings: Mapping[str, Any]) -> str:
     who = "somebody else"
     if roster is not None:
         may = roster.approvers(case.app, group=settings.get("group"))

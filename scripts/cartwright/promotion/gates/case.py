@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from cartwright.history.git import git
-from cartwright.history.pins import Pinned, read_pins
+from cartwright.history.git import git, text_at
+from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
+from cartwright.history.release import Pinned
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.evidence import Evidence
 from cartwright.promotion.moves import Move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.environments import Environment
-from cartwright.tree.promotable import Key, read_settings
+from cartwright.tree.promotable import Key, read_values
 from cartwright.yaml.read import line_of, nodes
 
-__all__ = ["Case", "parse_duration", "say_duration"]
-
-_PART = re.compile(r"([0-9]+)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+__all__ = ["Case"]
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,7 @@ class Case:
         if not self.move.config or snapshot.find(environment, self.app) is None:
             return {}
         file = snapshot.overlay_file(environment, self.app)
-        found = read_settings(snapshot.tree.blob(file).text, file, tuple(key for key, _ in self.move.config))
-        return {key: setting.value for key, setting in found.items()}
+        return read_values(snapshot.tree.blob(file).text, file, tuple(key for key, _ in self.move.config))
 
     def set_since(self, environment: str) -> Running | None:
         """The commit that brought the release's promotable keys to what they are; None where it brings none, or where
@@ -115,9 +111,7 @@ class Case:
         log = git(snapshot.root, "log", "--first-parent", "--format=%H", snapshot.head.commit, "--", file).stdout
         commits = log.split()
         for commit, older in pairwise(commits):
-            done = git(snapshot.root, "cat-file", "blob", f"{older}:{file}", accept=(0, 128))
-            then = read_settings(done.stdout, file, keys) if not done.returncode else {}
-            if {key: setting.value for key, setting in then.items()} != wanted:
+            if read_values(text_at(snapshot.root, older, file), file, keys) != wanted:
                 index, running = record.index(commit), self.running(environment)
                 if index is None or running is None:
                     return None
@@ -141,36 +135,3 @@ class Case:
     def blocked(self, gate: str, code: str, sentence: str, *, until: datetime.datetime | None = None) -> Verdict:
         """The verdict that stops it."""
         return Verdict(gate=gate, code=code, passed=False, sentence=sentence, until=until, app=self.app)
-
-
-def parse_duration(text: str) -> datetime.timedelta:
-    """A duration as environment.yaml and options write it.
-
-    >>> parse_duration("1h30m")
-    datetime.timedelta(seconds=5400)
-
-    Raises:
-        UserError: it is none.
-    """
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UserError(f"'{text}' is not a duration", hint="such as 90s, 10m, 1h30m or 2d")
-    try:
-        return sum((datetime.timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), datetime.timedelta())
-    except OverflowError:
-        raise UserError(f"'{text}' is longer than a calendar knows") from None
-
-
-def say_duration(duration: datetime.timedelta) -> str:
-    """A duration for people: its two largest units.
-
-    >>> say_duration(datetime.timedelta(seconds=5430))
-    '1h30m'
-    """
-    seconds = max(0, int(duration.total_seconds()))
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        if seconds >= size:
-            parts.append(f"{seconds // size}{unit}")
-            seconds %= size
-    return "".join(parts[:2]) or "0s"

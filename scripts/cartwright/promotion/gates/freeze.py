@@ -8,18 +8,20 @@ in between.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
-from cartwright.promotion.gates.case import Case, parse_duration
+from cartwright.kernel.moments import parse_duration
+from cartwright.promotion.gates.case import Case
 from cartwright.promotion.verdict import Verdict
-from cartwright.tree.decisions import State
+from cartwright.tree.decisions import Freeze
 from cartwright.tree.environments import Environment
 from cartwright.yaml.read import line_of, nodes
 
-__all__ = ["frozen_until", "judge"]
+__all__ = ["Freezes", "freezes_of", "judge"]
 
 GATE = "freeze"
 _LONGEST = datetime.timedelta(days=366)
@@ -28,74 +30,88 @@ _LONGEST = datetime.timedelta(days=366)
 
 def judge(case: Case) -> Verdict:
     """Codes: ``freeze-window`` (environment.yaml), ``freeze-decided`` (promotion.yaml)."""
-    snapshot, target = case.context.snapshot, case.target
-    state = snapshot.state(target.name)
-    spans = list(_spans(snapshot, target, state, case.now))
-    active = [span for span in spans if span[0] <= case.now < span[1]]
+    freezes = freezes_of(case.context.snapshot, case.target)
+    active = freezes.active(case.now)
     if not active:
-        return case.passed(GATE, f"{target.name} is not frozen")
-    _, end, code, sentence = max(active, key=lambda span: span[1])
-    return case.blocked(GATE, code, sentence, until=frozen_until(snapshot, target, case.now) or end)
+        return case.passed(GATE, f"{case.target.name} is not frozen")
+    last = max(active, key=lambda span: span.end)
+    return case.blocked(GATE, last.code, last.sentence, until=freezes.until(case.now))
 
 
-def frozen_until(snapshot: Snapshot, target: Environment, moment: datetime.datetime) -> datetime.datetime | None:
-    """When the environment is open again, counted from a moment; None where it is open then.
-
-    Raises:
-        UserError: a schedule, a duration or a time zone is none: file and line.
-    """
-    state, end = snapshot.state(target.name), moment
-    while end - moment < _LONGEST:
-        later = [span[1] for span in _spans(snapshot, target, state, end) if span[0] <= end < span[1]]
-        if not later:
-            return end if end > moment else None
-        end = max(later)
-    return end
+def freezes_of(snapshot: Snapshot, target: Environment) -> Freezes:
+    """The freezes of an environment at a commit."""
+    return Freezes(target, decided=snapshot.state(target.name).freezes, text=snapshot.tree.text(target.file))
 
 
-_Span = tuple[datetime.datetime, datetime.datetime, str, str]
-"""Begin, end, code and sentence."""
+@dataclass(frozen=True)
+class _Span:
+    """A time in which the environment is frozen."""
+
+    begin: datetime.datetime
+    end: datetime.datetime
+    code: str
+    sentence: str
 
 
-def _spans(snapshot: Snapshot, target: Environment, state: State, moment: datetime.datetime) -> Iterator[_Span]:
-    """Freezes that may cover a moment."""
-    for number, window in enumerate(target.content["gates"].get("freezes", ())):
-        for begin, end in _openings(snapshot, target, number, window, moment):
-            local = end.astimezone(ZoneInfo(window["timeZone"]))
-            sentence = f"{target.name} is frozen until {local:%Y-%m-%d %H:%M %Z}: {window['reason']}"
-            yield begin, end, "freeze-window", sentence
-    for freeze in state.freezes:
-        local = freeze.until.astimezone(datetime.UTC)
-        sentence = f"{target.name} is frozen until {local:%Y-%m-%d %H:%M %Z} by {freeze.by}: {freeze.reason}"
-        yield freeze.begin, freeze.until, "freeze-decided", sentence
+@dataclass(frozen=True)
+class Freezes:
+    """All that may freeze an environment, as values: asked before a promotion, and by `promote verify` after it."""
 
+    environment: Environment
+    decided: tuple[Freeze, ...]
+    text: str
+    """Its environment.yaml, for the lines of errors."""
 
-def _openings(
-    snapshot: Snapshot, target: Environment, number: int, window: dict[str, str], moment: datetime.datetime
-) -> Iterable[tuple[datetime.datetime, datetime.datetime]]:
-    """Begin and end of the window's last opening up to a moment, if there was one."""
-    from cronsim import CronSim, CronSimError
+    def active(self, moment: datetime.datetime) -> list[_Span]:
+        """The freezes that cover a moment. Errors as for :meth:`until`."""
+        return [span for span in self._spans(moment) if span.begin <= moment < span.end]
 
-    def line(key: str) -> int:
-        root = next(nodes(snapshot.tree.text(target.file), target.file))
-        return line_of(root, ["gates", "freezes", number, key])[0]
+    def until(self, moment: datetime.datetime) -> datetime.datetime | None:
+        """When the environment is open again, counted from a moment; None where it is open then.
 
-    try:
-        zone = ZoneInfo(window["timeZone"])
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        message = f"'{window['timeZone']}' is not a time zone"
-        hint = "an IANA name such as Europe/Berlin"
-        raise UserError(message, file=target.file, line=line("timeZone"), hint=hint) from error
-    duration = parse_duration(window["duration"])
-    try:
-        # Backwards from the moment after: an opening at the moment itself counts.
-        last = next(
-            CronSim(window["schedule"], moment.astimezone(zone) + datetime.timedelta(seconds=1), reverse=True), None
-        )
-    except CronSimError as error:
-        message = f"'{window['schedule']}' is not a schedule: {error}"
-        raise UserError(message, file=target.file, line=line("schedule"), hint="five fields of cron") from error
-    if last is None:
-        return []
-    begin = last.astimezone(datetime.UTC)
-    return [(begin, begin + duration)]
+        Raises:
+            UserError: a schedule, a duration or a time zone is none: file and line.
+        """
+        end = moment
+        while end - moment < _LONGEST and (active := self.active(end)):
+            end = max(span.end for span in active)
+        return end if end > moment else None
+
+    def _spans(self, moment: datetime.datetime) -> Iterator[_Span]:
+        """Freezes that may cover a moment."""
+        name = self.environment.name
+        for number, window in enumerate(self.environment.content["gates"].get("freezes", ())):
+            zone, begin = self._opening(number, window, moment)
+            if begin is not None:
+                end = begin + parse_duration(window["duration"])
+                sentence = f"{name} is frozen until {end.astimezone(zone):%Y-%m-%d %H:%M %Z}: {window['reason']}"
+                yield _Span(begin, end, "freeze-window", sentence)
+        for freeze in self.decided:
+            local = freeze.until.astimezone(datetime.UTC)
+            sentence = f"{name} is frozen until {local:%Y-%m-%d %H:%M %Z} by {freeze.by}: {freeze.reason}"
+            yield _Span(freeze.begin, freeze.until, "freeze-decided", sentence)
+
+    def _opening(
+        self, number: int, window: Mapping[str, str], moment: datetime.datetime
+    ) -> tuple[ZoneInfo, datetime.datetime | None]:
+        """The window's time zone, and its last opening up to a moment, if there was one."""
+        from cronsim import CronSim, CronSimError
+
+        try:
+            zone = ZoneInfo(window["timeZone"])
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            hint = "an IANA name such as Europe/Berlin"
+            raise self._error(f"'{window['timeZone']}' is not a time zone", number, "timeZone", hint) from error
+        try:
+            # Backwards from the moment after: an opening at the moment itself counts.
+            after = moment.astimezone(zone) + datetime.timedelta(seconds=1)
+            last = next(CronSim(window["schedule"], after, reverse=True), None)
+        except CronSimError as error:
+            message = f"'{window['schedule']}' is not a schedule: {error}"
+            raise self._error(message, number, "schedule", "five fields of cron") from error
+        return zone, last.astimezone(datetime.UTC) if last else None
+
+    def _error(self, message: str, number: int, key: str, hint: str) -> UserError:
+        file = self.environment.file
+        line = line_of(next(nodes(self.text, file)), ["gates", "freezes", number, key])[0]
+        return UserError(message, file=file, line=line, hint=hint)

@@ -6,13 +6,15 @@ down before it had seen the release says nothing about the release, and no word 
 
 from __future__ import annotations
 
-from cartwright.history.git import git
+from cartwright.history.git import text_at
 from cartwright.history.pins import read_pins
+from cartwright.history.release import Pinned
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.gates.case import Case
+from cartwright.promotion.gates.conditions import not_run
 from cartwright.promotion.verdict import Verdict
 
-__all__ = ["digests_at", "judge"]
+__all__ = ["judge", "pins_at"]
 
 GATE = "health"
 
@@ -59,8 +61,8 @@ def _early(case: Case, upstream: str, state: AppState) -> tuple[str, str] | None
         seen = "has not compared it yet" if state.reconciled_at is None else "compared it last before that"
         where = f"commit {running.commit[:7]} brought {case.release}, and Argo CD {seen}" if running else "it is new"
         return "health-early", f"{state.name}: {where}"
-    digests = digests_at(case, upstream, state.revision)
-    if digests is not None and any(digests.get(image) != digest for image, digest in case.digests.items()):
+    pins = pins_at(case, upstream, state.revision)
+    if pins is not None and not_run(case.move.release.pins, pins):
         return (
             "health-early",
             f"{state.name}: Argo CD last saw commit {state.revision[:7]}, which does not have {case.release} yet",
@@ -90,13 +92,11 @@ def _other_digest(case: Case, state: AppState) -> tuple[str, str] | None:
     return None
 
 
-def digests_at(case: Case, environment: str, revision: str) -> dict[str, str | None] | None:
-    """What an environment pinned of the app in a commit, by image; None where this clone does not have the commit."""
+def pins_at(case: Case, environment: str, revision: str) -> tuple[Pinned, ...] | None:
+    """What an environment pinned of the app in a commit; None where this clone does not have the commit."""
     file = case.context.snapshot.overlay_file(environment, case.app)
-    done = git(case.context.snapshot.root, "cat-file", "blob", f"{revision}:{file}", accept=(0, 128))
-    if done.returncode or not revision:
-        return None
-    return {pin.image: pin.digest for pin in read_pins(done.stdout, file)}
+    text = text_at(case.context.snapshot.root, revision, file) if revision else None
+    return None if text is None else read_pins(text, file)
 
 
 def _words(state: AppState) -> str:

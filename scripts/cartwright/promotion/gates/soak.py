@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime
 
-from cartwright.promotion.gates.case import Case, parse_duration, say_duration
+from cartwright.kernel.moments import say_duration
+from cartwright.promotion.gates.case import Case
+from cartwright.promotion.gates.conditions import is_soaked, not_run, soak_asked
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -18,7 +20,7 @@ GATE = "soak"
 
 def judge(case: Case) -> Verdict:
     """Codes: ``soak-short``, ``soak-future`` (the commit is dated after now), ``soak-unknown`` (nothing ran there)."""
-    wanted = parse_duration(case.gates["soak"])
+    wanted = soak_asked(case.gates)
     if case.is_rollback:
         return case.passed(GATE, f"{case.release} has soaked before")
     if not wanted or not case.upstreams:
@@ -32,14 +34,15 @@ def judge(case: Case) -> Verdict:
 
 def _soaked(case: Case, upstream: str, wanted: datetime.timedelta) -> Verdict:
     running = case.running(upstream)
-    digests = {pin.image: pin.digest for pin in running.pins} if running else {}
-    if running is None or any(digests.get(image) != digest for image, digest in case.digests.items()):
+    if running is None or not_run(case.move.release.pins, running.pins):
         return case.blocked(GATE, "soak-unknown", f"{upstream} does not run {case.release}, so it has not soaked there")
     changed = case.set_since(upstream)
     what = case.release
     if changed is not None and changed.since > running.since:
         running, what = changed, f"the configuration of {case.release}"
     age, until = case.now - running.since, running.since + wanted
+    if is_soaked(wanted, since=running.since, now=case.now):
+        return case.passed(GATE, f"{what} has run in {upstream} for {say_duration(age)}")
     if age < datetime.timedelta():
         return case.blocked(
             GATE,
@@ -48,12 +51,10 @@ def _soaked(case: Case, upstream: str, wanted: datetime.timedelta) -> Verdict:
             f"in the future, so its soak counts as nothing (is a clock wrong?)",
             until=until,
         )
-    if age < wanted:
-        return case.blocked(
-            GATE,
-            "soak-short",
-            f"{what} has run in {upstream} for {say_duration(age)} of the {say_duration(wanted)} that "
-            f"{case.target.name} asks for",
-            until=until,
-        )
-    return case.passed(GATE, f"{what} has run in {upstream} for {say_duration(age)}")
+    return case.blocked(
+        GATE,
+        "soak-short",
+        f"{what} has run in {upstream} for {say_duration(age)} of the {say_duration(wanted)} that "
+        f"{case.target.name} asks for",
+        until=until,
+    )

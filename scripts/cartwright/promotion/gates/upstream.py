@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from cartwright.history.release import short_digest
 from cartwright.promotion.gates.case import Case
+from cartwright.promotion.gates.conditions import not_run
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -21,16 +23,14 @@ def judge(case: Case) -> Verdict:
         pins = case.pins(upstream.name)
         if pins is None:
             return case.blocked(GATE, "upstream-missing", f"{upstream.name} has no {case.app}, and must run it first")
-        digests = {pin.image: pin.digest for pin in pins}
-        for image, digest in case.digests.items():
-            if digests.get(image) != digest:
-                running = ", ".join(map(str, pins)) or "nothing"
-                return case.blocked(
-                    GATE,
-                    "upstream-other",
-                    f"{upstream.name} runs {running} of {case.app}, not {case.release} ({_short(digest)}): "
-                    f"promote it there first",
-                )
+        for pin in not_run(case.move.release.pins, pins):
+            running = ", ".join(map(str, pins)) or "nothing"
+            return case.blocked(
+                GATE,
+                "upstream-other",
+                f"{upstream.name} runs {running} of {case.app}, not {case.release} ({short_digest(pin)}): "
+                f"promote it there first",
+            )
         settings = case.settings(upstream.name)
         for key, value in case.move.config:
             if settings.get(key) != value:
@@ -42,7 +42,3 @@ def judge(case: Case) -> Verdict:
                 )
     names = " and ".join(one.name for one in case.upstreams)
     return case.passed(GATE, f"{names} {'runs' if len(case.upstreams) == 1 else 'run'} {case.release}")
-
-
-def _short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:12]

@@ -7,7 +7,8 @@ from typing import Any
 
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.health import digests_at
+from cartwright.promotion.gates.conditions import not_run
+from cartwright.promotion.gates.health import pins_at
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -66,8 +67,8 @@ def _is_other(case: Case, upstream: str, state: AppState) -> bool:
     running = case.running(upstream)
     if running is None or state.finished_at is None or state.finished_at < running.since:
         return True
-    digests = digests_at(case, upstream, state.synced_revision)
-    return digests is not None and any(digests.get(image) != digest for image, digest in case.digests.items())
+    pins = pins_at(case, upstream, state.synced_revision)
+    return pins is not None and bool(not_run(case.move.release.pins, pins))
 
 
 def _outcome(state: AppState, name: str) -> str | None:

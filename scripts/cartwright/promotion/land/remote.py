@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tenacity
 
-from cartwright.history.git import Head, git, git_file
+from cartwright.history.git import Head, git, git_file, has_commit
 from cartwright.kernel.errors import Blocked, ToolError, UserError
 from cartwright.kernel.run import Completed, run
 from cartwright.promotion.land.worktree import BranchMovedError
@@ -78,11 +78,11 @@ class Remote:
         """
         commit = self._newest()
         shallow = git_file(self.root, "shallow").exists()
-        known = git(self.root, "cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128)).returncode == 0
+        known = has_commit(self.root, commit)
         if shallow or not known:
             # Gates ask since when something has run, which the cut-off history of a shallow clone can't tell.
             self._fetch(["--unshallow"] if shallow else [])
-            if git(self.root, "cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128)).returncode:
+            if not has_commit(self.root, commit):
                 raise BranchMovedError  # rewritten between the two looks
         return Head(branch=self.branch, commit=commit)
 
@@ -122,7 +122,7 @@ class Remote:
 
     def fetch(self, commit: str) -> None:
         """Have a commit of this branch in the clone, its parent too."""
-        if git(self.root, "cat-file", "-e", f"{commit}^", accept=(0, 1, 128)).returncode:
+        if not has_commit(self.root, f"{commit}^"):
             self._fetch([])
 
     def replace(self, commit: str, *, expected: str | None) -> None:

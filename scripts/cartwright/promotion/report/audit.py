@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cartwright.history.trailers import PASSED
-from cartwright.kernel.moments import instant
+from cartwright.kernel.moments import instant, say_duration
+from cartwright.kernel.output import count
 from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.matrix import Cell, Matrix, Waiting
 from cartwright.promotion.audit.metrics import Figures, Metrics, median
 from cartwright.promotion.audit.timeline import Entry, History, pin_json
 from cartwright.promotion.audit.verify import Finding, Notice, Verification
-from cartwright.promotion.gates.case import say_duration
 
 __all__ = ["history_text", "matrix_text", "metrics_text", "verification_json", "verification_text"]
 
@@ -49,7 +49,7 @@ def matrix_text(matrix: Matrix) -> RenderableType:
             for one in cell.waiting:
                 lines += _waiting(app, cell, one, matrix.now)
     waiting = sum(len(cell.waiting) for cells in matrix.apps.values() for cell in cells.values())
-    total = f"{_count(len(matrix.apps), 'app')} in {_count(len(matrix.environments), 'environment')}, {waiting} waiting"
+    total = f"{count(len(matrix.apps), 'app')} in {count(len(matrix.environments), 'environment')}, {waiting} waiting"
     return Group(table, Text(), *lines, Text(total), *_cut(matrix.cut))
 
 
@@ -80,9 +80,9 @@ def verification_text(found: Verification) -> RenderableType:
     lines.append(Text(f"trusted: {found.begin}"))
     where = ", ".join(found.environments) or "no environment with upstreams"
     if found.findings:
-        sum_ = f"{_count(len(found.findings), 'change')} of {found.judged} did not come through the gates of {where}"
+        sum_ = f"{count(len(found.findings), 'change')} of {found.judged} did not come through the gates of {where}"
     else:
-        sum_ = f"{_count(found.judged, 'change')} in {where}: all came through their gates"
+        sum_ = f"{count(found.judged, 'change')} in {where}: all came through their gates"
     accepted = f"; {len(found.accepted)} that did not are accepted" if found.accepted else ""
     lines.append(Text(sum_ + accepted, style="bold red" if found.findings else "bold green"))
     return Group(*lines)
@@ -252,7 +252,3 @@ def _cut(cut: str | None) -> list[Text]:
         return []
     words = f"this clone is shallow: its history is cut at commit {cut[:7]}, and ages count from there at most"
     return [Text(words, style="yellow")]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from cartwright.kernel.errors import UserError
+from cartwright.kernel.identity import Identity
 from cartwright.promotion.plan import Plan
 from cartwright.tree.applications import Application
 from cartwright.tree.render import render
 from cartwright.tree.repository import FolderTree, open_tree
-from cartwright.tree.resources import Identity
 
 __all__ = ["ObjectDiff", "compare_objects", "preview"]
 

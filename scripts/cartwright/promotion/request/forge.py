@@ -1,6 +1,6 @@
 """Pull requests and merge requests: opened for a promotion's branch, kept current, and older ones of ours closed.
 
-What differs between GitHub and GitLab is in the modules ``forge_github`` and ``forge_gitlab``.
+What differs between GitHub and GitLab is in the modules ``github`` and ``gitlab``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = [
     "Request",
     "connect",
     "find_project",
-    "one_line",
     "propose",
 ]
 
-KINDS = ("github", "gitlab")
+_NAMES = {"github": "GitHub", "gitlab": "GitLab"}
+KINDS = tuple(_NAMES)
 _TOKENS = {"github": ("GITHUB_TOKEN", "GH_TOKEN"), "gitlab": ("GITLAB_TOKEN", "CI_JOB_TOKEN")}
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
 _USER_MENDS = frozenset({"unauthorized", "not-found", "no-token"})
@@ -62,6 +62,33 @@ class Project:
     token: str
     token_name: str
     """The variable that it came from."""
+
+    def refusal(self, status: int, said: object, *, needs: str, again: str = "") -> ForgeError:
+        """What an answer of the forge means.
+
+        Args:
+            status: of HTTP; 0 where there was none.
+            said: the forge's own words.
+            needs: what the token must be allowed to do.
+            again: when a rate limit ends, where that is known.
+        """
+        words = _one_line(said, self.token)
+        code, sentence = {
+            401: ("unauthorized", f"the token in {self.token_name} is refused"),
+            403: ("forbidden", f"the token in {self.token_name} may not do this: {words} ({needs})"),
+            404: ("not-found", f"not there, or the token in {self.token_name} may not see it"),
+            429: ("rate-limited", f"the rate limit is reached{again}"),
+        }.get(status, ("refused", f"refuses: {words}"))
+        if status >= 500:
+            code, sentence = "unavailable", f"answers {status}: {words}"
+        return ForgeError(code, f"{self}: {sentence}")
+
+    def unreachable(self, error: Exception) -> ForgeError:
+        """What it means that the forge does not answer."""
+        return ForgeError("unreachable", f"{self}: can't be reached: {_one_line(error, self.token)}")
+
+    def __str__(self) -> str:
+        return f"{_NAMES[self.kind]} {self.path}"
 
     def __repr__(self) -> str:
         return f"Project({self.kind}, {self.api}, {self.path}, token of {self.token_name})"
@@ -239,6 +266,6 @@ def _api(kind: str, host: str, place: str) -> str:
     return "https://api.github.com" if host in {"github.com", "ssh.github.com"} else f"{place}/api/v3"
 
 
-def one_line(text: object, token: str) -> str:
+def _one_line(text: object, token: str) -> str:
     """What a forge said, in one line, without the token."""
     return " ".join(str(text).split()).replace(token, "…")[:300]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import github
 import requests
 
-from cartwright.promotion.request.forge import ForgeError, Opened, Project, Request, one_line
+from cartwright.promotion.request.forge import ForgeError, Opened, Project, Request
 from cartwright.registry.credentials import ca_bundle
 
 if TYPE_CHECKING:
@@ -126,41 +126,15 @@ class GitHub:
         try:
             yield
         except github.RateLimitExceededException as error:
-            raise ForgeError("rate-limited", f"{self._who}: the rate limit is reached{_reset(error)}") from error
-        except github.BadCredentialsException as error:
-            raise ForgeError(
-                "unauthorized", f"{self._who}: the token in {self._project.token_name} is refused"
-            ) from error
-        except github.UnknownObjectException as error:
-            raise ForgeError(
-                "not-found", f"{self._who}: not there, or the token in {self._project.token_name} may not see it"
-            ) from error
+            raise self._refusal(error, 429) from error
         except github.GithubException as error:
-            raise self._refusal(error) from error
+            raise self._refusal(error, error.status) from error
         except requests.RequestException as error:
-            raise ForgeError(
-                "unreachable", f"{self._who}: can't be reached: {one_line(error, self._project.token)}"
-            ) from error
+            raise self._project.unreachable(error) from error
 
-    @property
-    def _who(self) -> str:
-        return f"GitHub {self._project.path}"
-
-    def _refusal(self, error: github.GithubException) -> ForgeError:
-        said = one_line(_message(error.data) or error, self._project.token)
-        if error.status == 401:
-            return ForgeError("unauthorized", f"{self._who}: the token in {self._project.token_name} is refused")
-        if error.status == 403:
-            return ForgeError(
-                "forbidden",
-                f"{self._who}: the token in {self._project.token_name} may not do this: {said} (pull requests and "
-                "contents: write)",
-            )
-        if error.status == 429:
-            return ForgeError("rate-limited", f"{self._who}: the rate limit is reached{_reset(error)}")
-        if error.status >= 500:
-            return ForgeError("unavailable", f"{self._who}: answers {error.status}: {said}")
-        return ForgeError("refused", f"{self._who}: refuses: {said}")
+    def _refusal(self, error: github.GithubException, status: int) -> ForgeError:
+        needs = "pull requests and contents: write"
+        return self._project.refusal(status, _message(error.data) or error, needs=needs, again=_reset(error))
 
 
 def _opened(pull: PullRequest) -> Opened:

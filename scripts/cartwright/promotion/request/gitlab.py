@@ -11,7 +11,7 @@ import gitlab.exceptions
 import requests
 import tenacity
 
-from cartwright.promotion.request.forge import ForgeError, Opened, Project, Request, one_line
+from cartwright.promotion.request.forge import Opened, Project, Request
 from cartwright.registry.credentials import ca_bundle
 
 __all__ = ["GitLab"]
@@ -123,32 +123,10 @@ class GitLab:
         try:
             yield
         except gitlab.exceptions.GitlabError as error:
-            raise self._refusal(error) from error
+            needs = "scope api, role Developer"
+            raise self._project.refusal(error.response_code or 0, error.error_message, needs=needs) from error
         except requests.RequestException as error:
-            raise ForgeError(
-                "unreachable", f"{self._who}: can't be reached: {one_line(error, self._project.token)}"
-            ) from error
-
-    @property
-    def _who(self) -> str:
-        return f"GitLab {self._project.path}"
-
-    def _refusal(self, error: gitlab.exceptions.GitlabError) -> ForgeError:
-        code, token = error.response_code or 0, self._project.token_name
-        said = one_line(error.error_message, self._project.token)
-        if code == 401:
-            return ForgeError("unauthorized", f"{self._who}: the token in {token} is refused")
-        if code == 403:
-            return ForgeError(
-                "forbidden", f"{self._who}: the token in {token} may not do this: {said} (scope api, role Developer)"
-            )
-        if code == 404:
-            return ForgeError("not-found", f"{self._who}: not there, or the token in {token} may not see it")
-        if code == 429:
-            return ForgeError("rate-limited", f"{self._who}: the rate limit is reached")
-        if code >= 500:
-            return ForgeError("unavailable", f"{self._who}: answers {code}: {said}")
-        return ForgeError("refused", f"{self._who}: refuses: {said}")
+            raise self._project.unreachable(error) from error
 
 
 def _opened(merge: Any) -> Opened:
