@@ -16,6 +16,8 @@ from cartwright.kernel.errors import UserError
 from cartwright.kernel.findings import CheckReport
 from cartwright.tree.repository import open_tree
 
+pytestmark = pytest.mark.slow
+
 OVERLAY = "environments/dev/shop/app-000/kustomization.yaml"
 DEPLOYMENT = "apps/shop/app-000/deployment.yaml"
 

@@ -16,6 +16,8 @@ from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import find_root, open_tree
 
+pytestmark = pytest.mark.slow
+
 APPLICATIONSET = "argocd/prod.yaml"
 OVERLAY = "environments/prod/shop/app-000/kustomization.yaml"
 

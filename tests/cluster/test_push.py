@@ -14,6 +14,8 @@ from cartwright.cluster.pushing import push
 from cartwright.cluster.state import Layout, State, exclusive
 from cartwright.kernel.errors import Blocked, CartwrightError, ClusterError, UserError
 
+pytestmark = pytest.mark.slow
+
 
 def git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)

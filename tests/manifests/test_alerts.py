@@ -17,6 +17,8 @@ from cartwright.tree.repository import Tree
 
 from ._alert_cases import Case, cases
 
+pytestmark = pytest.mark.slow
+
 Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
 RUNBOOKS = "https://github.com/example-org/cartwright/blob/main/docs/runbooks/"
 

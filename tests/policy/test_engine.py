@@ -14,6 +14,8 @@ from cartwright.policy.documents import read_documents
 from cartwright.policy.engine import Evaluation, evaluate_documents
 from cartwright.policy.model import load_rules
 
+pytestmark = pytest.mark.slow
+
 Judge = Callable[..., Evaluation]
 
 

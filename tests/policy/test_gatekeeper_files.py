@@ -24,6 +24,8 @@ from cartwright.tools import require
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import Tree, find_root, open_tree
 
+pytestmark = pytest.mark.slow
+
 _ROOT = find_root(Path(__file__))
 
 

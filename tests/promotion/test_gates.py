@@ -19,6 +19,8 @@ from cartwright.registry.reference import Reference
 from tests.promotion.engine import PERSON, Engine, FakeHub, healthy
 from tests.promotion.histories import APP, WRITER, Shop, digest, minutes, overlay, overlay_path
 
+pytestmark = pytest.mark.slow
+
 HOUR = datetime.timedelta(hours=1)
 OTHER = "shop/app-001"
 

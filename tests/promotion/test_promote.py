@@ -19,6 +19,8 @@ from cartwright.promotion.land.deliver import Result, deliver
 from cartwright.promotion.land.worktree import WorkTree
 from tests.promotion.conftest import APP, IMAGE, NEW, OLD, Repository, kustomization
 
+pytestmark = pytest.mark.slow
+
 FILE = f"environments/staging/{APP}/kustomization.yaml"
 
 

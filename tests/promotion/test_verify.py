@@ -21,6 +21,8 @@ from cartwright.promotion.intents import Rollback
 from tests.promotion.engine import Engine
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
+pytestmark = pytest.mark.slow
+
 SOAK = {"staging": {"soak": "10m"}, "prod": {"soak": "1h"}}
 MALLORY = "Mallory <mallory@example.com>"
 SCHEMAS = {

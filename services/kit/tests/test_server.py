@@ -11,6 +11,8 @@ import pytest
 
 from cartwright_kit.testing import ServiceProcess, free_port, start_service
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import asyncio, pathlib, sys
 from fastapi import APIRouter
