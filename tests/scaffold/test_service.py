@@ -326,7 +326,7 @@ def test_who_can_not_be_called_is_refused_and_the_services_are_named(copy: Path,
     before = content(copy)
     done = cartwright("new", "service", "pings", "--calls", wanted)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"'{wanted}' is no service to call (services are: catalog, gateway, orders)" in done.stderr
+    assert f"no service '{wanted}' to call (services are: catalog, gateway, orders)" in done.stderr
     assert content(copy) == before
 
 

@@ -45,7 +45,7 @@ violation contains report.at(input.review.object, opening.path, text) if {
 	some opening in netpol.openings(input.review.object)
 	not edges.declares(_near, input.review.object, opening)
 	text := sprintf(
-		"%s %s on %s is no declared edge; declare it in apps/dependencies.yaml or remove it",
+		"%s %s on %s is not declared; declare it in apps/dependencies.yaml or remove it",
 		[_towards[opening.direction], _peer_text(opening.peer), _port_text(opening.port)],
 	)
 }

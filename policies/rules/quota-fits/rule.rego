@@ -53,7 +53,7 @@ violation contains report.at(input.review.object, ["spec", "hard", key], text) i
 violation contains report.at(input.review.object, ["spec", "hard", key], text) if {
 	some key, hard in input.review.object.spec.hard
 	not _is_quantity(hard)
-	text := sprintf("%s is %v, which is no quantity", [key, hard])
+	text := sprintf("%s is %v, which is not a quantity", [key, hard])
 }
 
 # Sums of fractions are not exact, and no quantity is smaller than a thousandth of anything that is counted here.

@@ -72,7 +72,7 @@ _nouns := {"requests": "request", "limits": "limit"}
 
 _fault(side, resource, null) := sprintf("has no %s %s; set resources.%s.%s", [resource, _nouns[side], side, resource])
 
-_fault(side, resource, stated) := sprintf("%s %s %v is no quantity above 0", [resource, _nouns[side], stated]) if {
+_fault(side, resource, stated) := sprintf("%s %s %v is not a quantity above 0", [resource, _nouns[side], stated]) if {
 	stated != null
 	not _is_positive(stated)
 }

@@ -95,8 +95,8 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
     """Everything that the service adds and changes; nothing is written here.
 
     Raises:
-        UserError: the name can't be used, or is; it calls what is no service; or a file that is derived from or added
-            to is not as expected.
+        UserError: the name can't be used, or is; it calls a service that does not exist; or a file that is derived
+            from or added to is not as expected.
     """
     _require_free(tree, service)
     calls = _calls(tree, service)
@@ -152,7 +152,7 @@ def _calls(tree: FolderTree, service: Service) -> list[_Call]:
     found = []
     for wanted in dict.fromkeys(name.removeprefix(f"{GROUP}/") for name in service.calls):
         if wanted not in services:
-            raise UserError(f"'{wanted}' is no service to call", hint=f"services are: {', '.join(sorted(services))}")
+            raise UserError(f"no service '{wanted}' to call", hint=f"services are: {', '.join(sorted(services))}")
         found.append(_Call(app=services[wanted], port=apps[services[wanted]]["metrics"]))
     return found
 
