@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cartwright_kit.settings import DatabaseSettings
 
 pytest_plugins = ["cartwright_kit.testing_rabbitmq"]
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
