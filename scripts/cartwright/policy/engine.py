@@ -19,7 +19,7 @@ from typing import Any
 
 from cartwright.kernel.errors import ToolError, UserError, nearest
 from cartwright.kernel.identity import Identity
-from cartwright.kernel.run import run
+from cartwright.kernel.run import SHORT_LIVED, run
 from cartwright.policy.adapter import Fleet, Realm, by_file, data_document, input_document
 from cartwright.policy.documents import Document
 from cartwright.policy.model import Rule, load_rules
@@ -223,7 +223,7 @@ def _conftest(
 def _memory(objects: Path) -> dict[str, str]:
     """Collect garbage seldom, which saves a quarter of the time, as long as there is room: more for more objects."""
     room = max(_LEAST_ROOM, _ROOM_PER_BYTE * objects.stat().st_size)
-    return {"GOGC": "400", "GOMEMLIMIT": str(room)}
+    return {**SHORT_LIVED, "GOMEMLIMIT": str(room)}
 
 
 # How conftest reports an error of the compiler, and one of a built-in function.

@@ -24,7 +24,7 @@ from cartwright.kernel import atomic
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.identity import identity_of
 from cartwright.kernel.paths import cache_root
-from cartwright.kernel.run import run
+from cartwright.kernel.run import SHORT_LIVED, run
 from cartwright.tools import load_catalogue, require
 from cartwright.tree.applications import Application
 from cartwright.tree.closure import Closure, find_closure
@@ -140,8 +140,7 @@ def _key(tree: FolderTree, application: Application, closure: Closure) -> str:
 def _build(tree: FolderTree, application: Application, closure: Closure, home: Path) -> None:
     for path in (*(one.path for one in closure.kustomizations), *closure.resources):
         refuse_excess(tree.text(path), path)  # kustomize would write aliases out until its time or the memory is up
-    # A build lives for a second at most: collecting garbage seldom saves a quarter of it.
-    env = {"GOGC": "400"}
+    env = dict(SHORT_LIVED)
     if closure.remotes:
         from cartwright.tree import mirrors
 
