@@ -139,6 +139,28 @@ def test_an_entry_that_matches_nothing(repository: Path, entry: str, message: st
     assert findings[0].message.startswith(f"{key}[0] changes nothing: {message};")
 
 
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("environments/dev/platform/gatekeeper/parameters", []), ("environments/dev/platform/gatekeeper/others", [5])],
+    ids=["parameters", "another component"],
+)
+def test_only_the_parameters_of_gatekeeper_may_patch_what_a_release_lacks(
+    repository: Path, folder: str, expected: list[int]
+) -> None:
+    component = repository / folder / "kustomization.yaml"
+    component.parent.mkdir(parents=True)
+    component.write_text(
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n"
+        "  # No release has this rule yet.\n"
+        "  - target: {group: constraints.gatekeeper.sh, kind: CartwrightRule, name: new-rule}\n"
+        "    patch: |\n      - {op: add, path: /spec/parameters/minimum, value: 3}\n",
+        encoding="utf-8",
+    )
+    edit(repository, OVERLAY, "components:\n", f"components:\n  - ../../../../{folder}\n")
+    findings = [one for one in run_check(repository).findings if one.rule == "idle-entry"]
+    assert [(one.file, one.line) for one in findings] == [(f"{folder}/kustomization.yaml", line) for line in expected]
+
+
 def test_a_replicas_entry_that_matches_nothing_fails_the_build_where_it_stands(repository: Path) -> None:
     edit(repository, OVERLAY, "replicas:\n  - name: app-000", "replicas:\n  - name: absent")
     assert found(repository) == [("render", OVERLAY, 1)]

@@ -1,4 +1,4 @@
-"""What Gatekeeper is given: generated from the rules, current, and saying what each environment asks for."""
+"""What Gatekeeper is given: generated from the rules, current, and apart from what each environment asks for."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from cartwright.kernel.generated import stale
 from cartwright.kernel.run import run
 from cartwright.policy.constraints import FOLDER, generate
 from cartwright.policy.gatekeeper import Settings, constraint, enforcement
 from cartwright.policy.kinds import is_built_in, resource_of, version_of
 from cartwright.policy.model import Kind, Rule, load_rules
-from cartwright.policy.parameters import parameters_of
-from cartwright.policy.waivers import load_waivers
+from cartwright.policy.patches import component_folder, overlay
 from cartwright.tools import require
-from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import Tree, find_root, open_tree
 
 pytestmark = pytest.mark.slow
@@ -58,14 +57,8 @@ def documents(files: Mapping[str, str], path: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(files[f"{FOLDER}/{path}"]))
 
 
-def constraints(files: Mapping[str, str], environment: str) -> dict[str, dict[str, Any]]:
-    """The constraints of an environment by rule."""
-    return {one["metadata"]["name"]: one for one in documents(files, f"constraints/{environment}/constraints.yaml")}
-
-
 def test_the_generated_files_are_current(files: dict[str, str]) -> None:
-    stale = [path for path, text in files.items() if (_ROOT / path).read_text(encoding="utf-8") != text]
-    assert stale == [], "run `cartwright policy build`"
+    assert stale(_ROOT, files) == (), "run `cartwright policy build`"
 
 
 def test_every_generated_file_says_so(files: dict[str, str]) -> None:
@@ -74,57 +67,22 @@ def test_every_generated_file_says_so(files: dict[str, str]) -> None:
         assert "do not edit" in text.splitlines()[1]
 
 
-def test_every_environment_has_a_constraint_for_each_rule_of_the_cluster(
-    files: dict[str, str], rules: dict[str, Rule]
-) -> None:
+def test_there_is_a_constraint_for_each_rule_of_the_cluster(files: dict[str, str], rules: dict[str, Rule]) -> None:
     wanted = {rule.id for rule in rules.values() if "admission" in rule.runs_in}
     assert len(wanted) > 60
-    for environment in ("dev", "staging", "prod"):
-        assert set(constraints(files, environment)) == wanted
-
-
-def test_a_constraint_states_every_parameter_as_its_environment_sets_it(
-    files: dict[str, str], rules: dict[str, Rule], tree: Tree
-) -> None:
-    for name, environment in load_environments(tree).items():
-        set_here = parameters_of(tree, environment)
-        for rule_id, one in constraints(files, name).items():
-            given = {key: value for key, value in one["spec"]["parameters"].items() if key != "cartwright"}
-            assert given == {**rules[rule_id].defaults, **set_here.get(rule_id, {})}, rule_id
-    levels = {
-        name: constraints(files, name)["namespace-pod-security"]["spec"]["parameters"]["level"]
-        for name in ("dev", "prod")
-    }
-    assert levels == {name: load_environments(tree)[name].content["podSecurity"] for name in levels}
+    found = [one["metadata"]["name"] for one in documents(files, "constraints/constraints.yaml")]
+    assert found == sorted(wanted)
 
 
 def test_no_rule_has_a_parameter_that_gatekeeper_needs_for_itself(rules: dict[str, Rule]) -> None:
     assert [rule.id for rule in rules.values() if "cartwright" in rule.defaults] == []
 
 
-def test_a_constraint_is_about_the_kinds_of_its_rule_in_our_namespaces(
-    files: dict[str, str], rules: dict[str, Rule]
-) -> None:
-    for rule_id, one in constraints(files, "prod").items():
+def test_a_constraint_is_about_the_kinds_of_its_rule(files: dict[str, str], rules: dict[str, Rule]) -> None:
+    for one in documents(files, "constraints/constraints.yaml"):
         match = one["spec"]["match"]
         kinds = {Kind(group, kind) for part in match["kinds"] for group in part["apiGroups"] for kind in part["kinds"]}
-        assert kinds == set(rules[rule_id].kinds)
-        assert match["namespaces"] == ["data", "monitoring", "platform", "shop"]
-
-
-def test_waivers_are_those_of_the_environment(files: dict[str, str], tree: Tree) -> None:
-    for name in ("dev", "staging", "prod"):
-        wanted = {
-            (one.rule, one.resource.kind, one.resource.namespace, one.resource.name)
-            for one in load_waivers(tree.root)
-            if name in one.environments
-        }
-        found = {
-            (rule, waiver["kind"], waiver["namespace"], waiver["name"])
-            for rule, one in constraints(files, name).items()
-            for waiver in one["spec"]["parameters"]["cartwright"].get("waivers", ())
-        }
-        assert found == wanted != set()
+        assert kinds == set(rules[one["metadata"]["name"]].kinds)
 
 
 def test_the_template_holds_every_rule_once_and_no_library_that_none_needs(
@@ -193,12 +151,9 @@ def test_the_webhook_fails_closed_for_our_namespaces_and_leaves_others_alone(fil
     (configuration,) = documents(files, "webhook.yaml")
     ours, cluster_wide = configuration["webhooks"]
     assert ours["failurePolicy"] == "Fail"
+    # The API server refuses a selector without values: each environment has to name its own namespaces.
     (selector,) = ours["namespaceSelector"]["matchExpressions"]
-    assert selector == {
-        "key": "kubernetes.io/metadata.name",
-        "operator": "In",
-        "values": ["data", "monitoring", "platform", "shop"],
-    }
+    assert selector == {"key": "kubernetes.io/metadata.name", "operator": "In", "values": []}
     assert cluster_wide["failurePolicy"] == "Ignore"
     assert cluster_wide["objectSelector"]["matchLabels"] == {"app.kubernetes.io/part-of": "cartwright"}
     assert {rule["scope"] for rule in cluster_wide["rules"]} == {"Cluster"}
@@ -229,28 +184,61 @@ def test_a_constraint_without_settings_says_nothing_of_a_cluster(rules: dict[str
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Path]:
+def repository(tmp_path: Path) -> Path:
     """A copy of all that decides the files."""
     for name in ("apps", "argocd", "clusters", "environments", "policies"):
         shutil.copytree(_ROOT / name, tmp_path / name)
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    yield tmp_path
+    return tmp_path
 
 
-def test_a_changed_parameter_makes_the_files_stale_until_they_are_built(repository: Path) -> None:
+def _edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def _changed(root: Path) -> list[str]:
+    """The generated files that are not current."""
+    return list(stale(root, generate(open_tree(root))))
+
+
+def test_a_changed_parameter_makes_one_file_stale_until_it_is_built(repository: Path) -> None:
     def build(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "cartwright", "policy", "build", *arguments]
         return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
     assert build().returncode == 0
-    file = repository / "environments" / "dev" / "environment.yaml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("      - quay.io/prometheus\n", "", 1), encoding="utf-8")
-    stale = build("--check")
-    path = f"{FOLDER}/constraints/dev/constraints.yaml"
-    assert (stale.returncode, stale.stdout) == (
+    _edit(repository / "environments" / "dev" / "environment.yaml", "      - quay.io/prometheus\n", "")
+    outdated = build("--check")
+    path = f"{component_folder('dev')}/kustomization.yaml"
+    assert (outdated.returncode, outdated.stdout) == (
         1,
         f"{path}: is not what the rules and environments say (run `cartwright policy build`)\n",
     )
-    assert build().stdout == f"wrote {path}\n11 files for Gatekeeper, 1 written\n"
-    assert build("--check").stdout == "11 files for Gatekeeper are current\n"
+    assert build().stdout == f"wrote {path}\n10 files for Gatekeeper, 1 written\n"
+    assert build("--check").stdout == "10 files for Gatekeeper are current\n"
+
+
+def test_a_waiver_changes_its_environments_and_nothing_shared(repository: Path) -> None:
+    _edit(
+        repository / "policies" / "waivers.yaml", "environments: [dev, staging, prod]", "environments: [staging, prod]"
+    )
+    assert _changed(repository) == [f"{component_folder('dev')}/kustomization.yaml"]
+
+
+def test_a_namespace_of_one_environment_changes_nothing_shared(repository: Path) -> None:
+    shop = repository / "environments" / "prod"
+    shutil.copytree(shop / "shop" / "catalog", shop / "warehouse" / "catalog")
+    assert _changed(repository) == [f"{component_folder('prod')}/kustomization.yaml"]
+
+
+def test_a_changed_rule_changes_no_environment(repository: Path) -> None:
+    _edit(repository / "policies" / "rules" / "hpa-bounds" / "rule.rego", "default: 2", "default: 4")
+    _edit(repository / "apps" / "dependencies.yaml", "  ports: [443, 6443]", "  ports: [443]")
+    assert _changed(repository) == [f"{FOLDER}/constraints/constraints.yaml"]
+
+
+def test_an_environment_without_gatekeeper_gets_no_folder(repository: Path) -> None:
+    shutil.rmtree(repository / overlay("dev"))
+    assert [path for path in generate(open_tree(repository)) if path.startswith("environments/dev/")] == []

@@ -24,8 +24,8 @@ from cartwright.cluster.kubectl import Kubectl
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.ports import LOOPBACK
 from cartwright.kernel.run import run
-from cartwright.policy.constraints import FOLDER as GATEKEEPER
-from cartwright.policy.constraints import WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
+from cartwright.policy.patches import APP as GATEKEEPER
+from cartwright.policy.webhook import WEBHOOK_GROUP, WEBHOOK_KIND, WEBHOOK_NAME, WEBHOOK_PATH, WEBHOOKS
 from cartwright.promotion.argo import AppState, parse_application
 from cartwright.tree.repository import FolderTree
 from cartwright.yaml.read import load_all
@@ -192,7 +192,7 @@ def _patch(
 def _webhook_address(webhook: Webhook) -> str:
     """A template that tells the Application of Gatekeeper, and no other, where the webhook is."""
     address = {"service": None, **webhook.client_config}
-    target = {"group": "admissionregistration.k8s.io", "version": "v1", "kind": "ValidatingWebhookConfiguration"}
+    target = {"group": WEBHOOK_GROUP, "version": "v1", "kind": WEBHOOK_KIND}
     patch = {
         "apiVersion": f"{target['group']}/{target['version']}",
         "kind": target["kind"],

@@ -96,7 +96,9 @@ def build(
         bool, typer.Option("--check", help="Write nothing; exit 1 and name the files that are not current.")
     ] = False,
 ) -> None:
-    """Generate Gatekeeper's templates in apps/platform/gatekeeper, with constraints for each environment.
+    """Generate Gatekeeper's template and constraints in apps/platform/gatekeeper, and each environment's parameters.
+
+    The parameters stand in environments/<env>/platform/gatekeeper/parameters.
 
     Examples: `cartwright policy build`, `cartwright policy build --check`.
     """

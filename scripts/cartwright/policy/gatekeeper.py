@@ -1,4 +1,4 @@
-"""The rules as Gatekeeper takes them: one ConstraintTemplate, a constraint for each rule and environment.
+"""The rules as Gatekeeper takes them: one ConstraintTemplate, a constraint for each rule.
 
 All rules share one template, and `policies/gatekeeper/main.rego` says which of them a constraint asks: a template of
 its own for each would be a kind of its own for each, and every kind costs the API server memory and a fresh cluster
@@ -18,14 +18,13 @@ from cartwright.kernel.errors import UserError
 from cartwright.policy.model import Kind, Rule
 from cartwright.policy.schemas import CONSTRAINT_KIND
 
-__all__ = ["CONSTRAINT", "TEMPLATE", "Settings", "constraint", "enforcement", "template"]
+__all__ = ["CONSTRAINT", "OWN", "TEMPLATE", "Settings", "constraint", "enforcement", "template"]
 
 TEMPLATE = CONSTRAINT_KIND
 """Kind of the constraints. The template's name is the same in small letters: Gatekeeper asks for that."""
 CONSTRAINT = "constraints.gatekeeper.sh/v1beta1"
 """API version of the constraints."""
-
-_OWN = "cartwright"
+OWN = "cartwright"
 """The parameter that `policies/gatekeeper/main.rego` reads; the others are the rule's own."""
 _NAMESPACE = Kind("", "Namespace")
 _IMPORT = re.compile(r"^import data\.lib\.(\w+)", re.MULTILINE)
@@ -37,12 +36,8 @@ _DISPATCH = "dispatch"
 class Settings:
     """What constraints say besides the rules' own parameters. Without any, everything is judged as `check` does."""
 
-    namespaces: tuple[str, ...] = ()
-    """Namespaces whose objects are judged; all by default."""
     cluster_wide: Mapping[str, str] | None = None
     """Labels of the cluster-wide objects that are judged; all by default."""
-    waivers: Mapping[str, Sequence[Mapping[str, str]]] | None = None
-    """Waived findings by rule id: apiVersion, kind, namespace, name, message."""
     owners: bool = False
     """Whether the audit leaves out what a controller made of an object that is judged."""
 
@@ -82,28 +77,24 @@ def constraint(
 
     Args:
         rule: what it asks.
-        parameters: the environment's values for the rule's parameters; the rest keep their defaults.
+        parameters: values for the rule's parameters; the rest keep their defaults.
         action: what follows from a violation, as `enforcement` says.
-        settings: what holds for the cluster alone.
+        settings: what holds for every rule.
     """
     own: dict[str, Any] = {"rule": rule.id}
     if settings.cluster_wide:
         own["clusterWide"] = dict(settings.cluster_wide)
-    if waivers := (settings.waivers or {}).get(rule.id):
-        own["waivers"] = [dict(waiver) for waiver in waivers]
     if settings.owners:
         own["owners"] = True
     groups: dict[str, list[str]] = {}
     for kind in rule.kinds:
         groups.setdefault(kind.group, []).append(kind.kind)
-    match: dict[str, Any] = {"kinds": [{"apiGroups": [group], "kinds": kinds} for group, kinds in groups.items()]}
-    if settings.namespaces:
-        match["namespaces"] = list(settings.namespaces)
+    match = {"kinds": [{"apiGroups": [group], "kinds": kinds} for group, kinds in groups.items()]}
     return {
         "apiVersion": CONSTRAINT,
         "kind": TEMPLATE,
         "metadata": {"name": rule.id},
-        "spec": {**action, "match": match, "parameters": {_OWN: own, **rule.defaults, **parameters}},
+        "spec": {**action, "match": match, "parameters": {OWN: own, **rule.defaults, **parameters}},
     }
 
 
@@ -165,7 +156,7 @@ def _dispatch(rules: Sequence[Rule]) -> str:
     for rule in rules:
         lines += [
             "violation contains result if {",
-            f'\tinput.parameters.{_OWN}.rule == "{rule.id}"',
+            f'\tinput.parameters.{OWN}.rule == "{rule.id}"',
             f"  some result in {rule.package}.violation",
             "}",
             "",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from cartwright.policy.model import Kind
 from cartwright.policy.schemas import schema_folder
 
-__all__ = ["is_built_in", "is_cluster_wide", "resource_of", "version_of"]
+__all__ = ["is_built_in", "is_cluster_wide", "resource_of", "resources_by_group", "version_of"]
 
 _CLUSTER_WIDE = frozenset(
     {
@@ -53,6 +54,14 @@ def resource_of(kind: Kind) -> str:
     if name.endswith("y") and name[-2:-1] not in "aeiou":
         return f"{name[:-1]}ies"
     return f"{name}s"
+
+
+def resources_by_group(kinds: Iterable[Kind]) -> dict[str, list[str]]:
+    """Names of the kinds' resources by API group, sorted."""
+    groups: dict[str, list[str]] = {}
+    for kind in kinds:
+        groups.setdefault(kind.group, []).append(resource_of(kind))
+    return {group: sorted(resources) for group, resources in groups.items()}
 
 
 def version_of(kind: Kind) -> str | None:

@@ -20,7 +20,7 @@ from cartwright.tree.dependencies import FILE, SCHEMA, App, DependencyMap, parse
 from cartwright.tree.environments import Environment
 from cartwright.tree.repository import Tree
 
-__all__ = ["kubernetes_version", "parameters_of"]
+__all__ = ["derived_parameters", "kubernetes_version", "own_parameters", "parameters_of"]
 
 _POD_LABEL = "app.kubernetes.io/name"
 """The label that `App.pods` gives the values of."""
@@ -29,24 +29,44 @@ _POD_LABEL = "app.kubernetes.io/name"
 def parameters_of(tree: Tree, environment: Environment) -> dict[str, dict[str, Any]]:
     """Values of rules' parameters by rule id and name; a parameter that is not here keeps its default.
 
-    What is derived is left out for a rule that the tree does not have, or whose source it does not have.
+    Raises:
+        UserError: as `own_parameters`.
+    """
+    values = own_parameters(tree, environment)
+    for rule, derived in derived_parameters(tree).items():
+        values.setdefault(rule, {}).update(derived)
+    return values
+
+
+def own_parameters(tree: Tree, environment: Environment) -> dict[str, dict[str, Any]]:
+    """The values that the environment itself sets, by rule id and name.
 
     Raises:
         UserError: ``apps/dependencies.yaml`` is wrong, or environment.yaml sets a parameter that is derived.
     """
-    values = {rule: dict(given) for rule, given in environment.parameters.items()}
-    for rule, derive in _DERIVED.items():
-        if not tree.is_file(f"policies/rules/{rule}/rule.rego"):
-            continue
-        for name, value in derive(tree).items():
-            if name in values.get(rule, {}):
-                raise UserError(
-                    f"parameter {name} of {rule} is derived from the repository",
-                    file=environment.file,
-                    hint=f"remove policies.{rule}.{name}",
-                )
-            values.setdefault(rule, {})[name] = value
-    return values
+    derived = derived_parameters(tree)
+    for rule, given in environment.parameters.items():
+        for name in given.keys() & derived.get(rule, {}).keys():
+            raise UserError(
+                f"parameter {name} of {rule} is derived from the repository",
+                file=environment.file,
+                hint=f"remove policies.{rule}.{name}",
+            )
+    return {rule: dict(given) for rule, given in environment.parameters.items()}
+
+
+def derived_parameters(tree: Tree) -> dict[str, dict[str, Any]]:
+    """The values that follow from the rest of the repository, by rule id and name: the same in every environment.
+
+    What is derived is left out for a rule that the tree does not have, or whose source it does not have.
+
+    Raises:
+        UserError: ``apps/dependencies.yaml`` is wrong.
+    """
+    found = {
+        rule: derive(tree) for rule, derive in _DERIVED.items() if tree.is_file(f"policies/rules/{rule}/rule.rego")
+    }
+    return {rule: values for rule, values in found.items() if values}
 
 
 def kubernetes_version() -> str:
