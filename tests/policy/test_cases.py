@@ -78,6 +78,12 @@ def test_a_case_is_its_base_with_the_changes_made(read: Callable[[str], Rule]) -
     assert str(mutation) == "policies/rules/any-rule/cases.yaml:12 any-rule: w"
 
 
+def test_a_manifest_quotes_what_some_reader_takes_for_a_number(read: Callable[[str], Rule]) -> None:
+    fails, passes = load_cases([read(_VALID.replace("value: b", "value: '0o17'"))])
+    assert fails.text == 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: "0o17"\n'
+    assert passes.text == "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cartwright.policy.cases import load_cases
+from cartwright.policy.model import load_rules
 from cartwright.prove.parity import Parity, compare_cases
 from cartwright.tree.repository import find_root
 
@@ -57,7 +59,7 @@ def _compare_one_rule(policies: Path, condition: str) -> Parity:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cases.yaml").write_text(_CASES, encoding="utf-8")
     (folder / "rule.rego").write_text(_RULE.replace("CONDITION", condition), encoding="utf-8")
-    return compare_cases(policies)
+    return compare_cases(policies, load_cases(load_rules(policies)))
 
 
 def test_a_rule_that_one_engine_can_not_follow_is_a_difference(policies: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cartwright.prove.suite import PROOFS, prove, rego_tests
 from cartwright.tools import require
 from cartwright.tree.repository import FolderTree, find_root
+from cartwright.yaml import validate
 
 _LEAST = {
     "rules": {"rules": 116, "errors": 111},
@@ -29,6 +32,23 @@ def test_the_proof_has_no_fault_and_tries_no_less_than_before(name: str) -> None
     [proof] = prove(FolderTree(find_root()), only=[name])
     assert proof.faults == ()
     assert [count for count, least in _LEAST[name].items() if proof.counts[count] < least] == []
+
+
+def test_cases_are_read_once_for_all_proofs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policies = find_root() / "policies"
+    shutil.copytree(policies, tmp_path / "policies", ignore=shutil.ignore_patterns("rules"))
+    shutil.copytree(policies / "rules" / "pinned-image", tmp_path / "policies" / "rules" / "pinned-image")
+    read: list[str] = []
+    reader = validate.load_valid
+
+    def counting(text: str, file: str, schema: dict[str, Any]) -> Any:
+        read.append(file)
+        return reader(text, file, schema)
+
+    monkeypatch.setattr("cartwright.policy.cases.load_valid", counting)
+    proofs = list(prove(FolderTree(tmp_path), only=["cases", "coverage"]))
+    assert [proof.name for proof in proofs] == ["cases", "coverage"]
+    assert read == ["policies/rules/pinned-image/cases.yaml"]
 
 
 @pytest.mark.parametrize("folder", ["lib", "gatekeeper"])

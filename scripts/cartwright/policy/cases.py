@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from cartwright.kernel.errors import UserError
 from cartwright.policy.adapter import ENVIRONMENT, Fleet, Realm
 from cartwright.policy.changes import CHANGE_SCHEMA, Change
 from cartwright.policy.documents import Document, objects_in
 from cartwright.policy.model import Rule
+from cartwright.yaml.dump import dump_all
 from cartwright.yaml.read import line_of, nodes
 from cartwright.yaml.validate import load_valid
 
@@ -35,6 +34,8 @@ CASES = "cases.yaml"
 
 _ENVIRONMENT = "cartwright.dev/environment"
 _FACTS = "cartwright.dev/Facts"
+_WIDTH = 110
+"""Characters to a line of a manifest in the rules' pages."""
 
 _FINDING: Mapping[str, Any] = {
     "type": "object",
@@ -138,7 +139,7 @@ class Case:
     @cached_property
     def text(self) -> str:
         """Its objects as a manifest."""
-        return yaml.safe_dump_all(self.objects, sort_keys=False, width=110).removeprefix("---\n")
+        return dump_all(self.objects, width=_WIDTH)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.verdict} {self.name}"

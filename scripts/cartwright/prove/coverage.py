@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cartwright.kernel.run import run
 from cartwright.policy.adapter import data_document, input_document
-from cartwright.policy.cases import fleets_of, load_cases
-from cartwright.policy.model import load_rules
+from cartwright.policy.cases import Case, fleets_of
+from cartwright.policy.model import Rule
 
 __all__ = ["Covered", "least", "library", "library_coverage", "rule_coverage", "total"]
 
@@ -49,15 +49,14 @@ def library_coverage(policies: Path, opa: Path) -> dict[str, Covered]:
     return {str(file.relative_to(policies)): _covered(report, str(file)) for file in library(policies)}
 
 
-def rule_coverage(policies: Path, opa: Path) -> dict[str, Covered]:
+def rule_coverage(policies: Path, opa: Path, rules: Sequence[Rule], cases: Sequence[Case]) -> dict[str, Covered]:
     """The rules and the conftest adapter under the cases, by path below ``policies``.
 
     Raises:
         ToolError: the Rego does not compile.
     """
-    rules = load_rules(policies)
     files = [policies / "conftest" / "main.rego", *(rule.file for rule in rules)]
-    fleets = fleets_of(load_cases(rules), rules)
+    fleets = fleets_of(cases, rules)
     with tempfile.TemporaryDirectory(prefix="cartwright-coverage-") as folder:
         data, objects = Path(folder, "data.json"), Path(folder, "input.json")
         data.write_text(json.dumps(data_document(rules, fleets)), encoding="utf-8")

@@ -19,7 +19,7 @@ from typing import Any
 
 from cartwright.kernel.errors import ToolError
 from cartwright.kernel.run import run
-from cartwright.policy.cases import Case, load_cases
+from cartwright.policy.cases import Case
 from cartwright.policy.documents import Document
 from cartwright.policy.engine import evaluate_documents
 from cartwright.policy.gatekeeper import CONSTRAINT, Settings, constraint, enforcement, template
@@ -96,16 +96,17 @@ def gatekeeper_rules(policies: Path) -> tuple[Rule, ...]:
     return tuple(rule for rule in load_rules(policies) if "gatekeeper" in rule.runs_in)
 
 
-def compare_cases(policies: Path, cases: Sequence[Case] | None = None) -> Parity:
-    """Compare on every case of these rules, or on those given, each a world of its own.
+def compare_cases(policies: Path, cases: Sequence[Case]) -> Parity:
+    """Compare on the cases of rules that both engines evaluate, each a world of its own.
 
     Raises:
-        UserError: a rule or a case can't be read.
+        UserError: a rule can't be read.
         ToolError: an engine failed.
     """
     rules = gatekeeper_rules(policies)
     engines = _Engines(policies, rules)
-    worlds = {case.label: _flat(case.documents) for case in (load_cases(rules) if cases is None else cases)}
+    shared = {rule.id for rule in rules}
+    worlds = {case.label: _flat(case.documents) for case in cases if case.rule in shared}
     expected = engines.conftest([document for documents in worlds.values() for document in documents], {}, isolate=True)
     found = engines.gator_in_batches(worlds)
     readable = {name: counted for name, counted in found.items() if counted is not None}

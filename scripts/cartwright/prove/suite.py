@@ -49,6 +49,10 @@ class _Bench:
         self.rules = load_rules(self.policies)
 
     @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        return load_cases(self.rules)
+
+    @cached_property
     def shop(self) -> Shop:
         return read_shop(self.tree)
 
@@ -78,10 +82,9 @@ def _rules(bench: _Bench) -> Proof:
 
 
 def _cases(bench: _Bench) -> Proof:
-    cases = load_cases(bench.rules)
-    failing = sum(case.verdict == "fail" for case in cases)
-    counts = {"cases": len(cases), "must fail": failing, "must pass": len(cases) - failing}
-    faults = wrong_cases(cases, bench.rules, bench.tools["conftest"], policies=bench.policies)
+    failing = sum(case.verdict == "fail" for case in bench.cases)
+    counts = {"cases": len(bench.cases), "must fail": failing, "must pass": len(bench.cases) - failing}
+    faults = wrong_cases(bench.cases, bench.rules, bench.tools["conftest"], policies=bench.policies)
     return Proof("cases", counts, faults)
 
 
@@ -125,7 +128,8 @@ def _library(bench: _Bench) -> Proof:
 
 def _coverage(bench: _Bench) -> Proof:
     policies, opa = bench.policies, bench.tools["opa"]
-    covered: dict[str, Covered] = {**library_coverage(policies, opa), **rule_coverage(policies, opa)}
+    of_rules = rule_coverage(policies, opa, bench.rules, bench.cases)
+    covered: dict[str, Covered] = {**library_coverage(policies, opa), **of_rules}
     lines = sum(one.reached + one.missed for one in covered.values())
     faults = tuple(
         f"policies/{name}:{one.first_missed or 1}: {one.percent:.1f} % of its lines, less than {LEAST_COVERAGE:.0f} %"
@@ -137,7 +141,7 @@ def _coverage(bench: _Bench) -> Proof:
 
 def _engines(bench: _Bench) -> Proof:
     environments = {name: realm for name, realm in bench.shop.realms.items() if name != HUB_NAME}
-    cases = compare_cases(bench.policies)
+    cases = compare_cases(bench.policies, bench.cases)
     rendered = compare_objects(
         bench.policies,
         {name: [document.object for document in realm.documents] for name, realm in environments.items()},
