@@ -96,6 +96,16 @@ def test_a_file_that_is_renamed_in_its_folder_is_the_same_overlay(shop: Shop) ->
     assert tags(read(shop.root), "dev") == [("1.1.0", minutes(9)), ("1.0.0", BEGIN)]
 
 
+def test_a_component_beside_an_overlay_is_no_app_unless_it_pins_images(shop: Shop) -> None:
+    inner = f"{APP}/parameters"
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+    shop.commit({overlay_path("staging", inner): f"{component}patches: []\n"}, at=minutes(5))
+    shop.commit({overlay_path("dev", inner): f"{component}images: [{{name: app-000, newTag: '9'}}]\n"}, at=minutes(6))
+    shop.write()
+    found = [(one.environment, [str(pin) for pin in one.after or ()]) for one in read(shop.root).events(app=inner)]
+    assert found == [("dev", ["9"])]
+
+
 def test_an_app_that_moves_to_another_group_ends_here_and_begins_there(shop: Shop) -> None:
     shop.commit({overlay_path("dev"): None, overlay_path("dev", "web/app-000"): overlay("1.0.0")}, at=minutes(5))
     shop.write()

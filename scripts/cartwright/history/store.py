@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
@@ -29,6 +30,7 @@ from cartwright.tree.closure import KUSTOMIZATION_NAMES
 __all__ = ["open_store"]
 
 _TOP = "environments"
+_COMPONENT = re.compile(r"^kind:\s*Component\s*$", re.MULTILINE)
 _KEEP = 200
 """So many new commits are worth writing to the cache."""
 _GONE, _LINK, _MODULE = "000000", "120000", "160000"
@@ -268,8 +270,11 @@ def _state(
     key = (change.oid, change.path)
     if key not in read:
         try:
-            found = read_pins(blobs[change.oid].decode(), change.path)
-            read[key] = json.dumps([astuple(pin) for pin in found], separators=(",", ":")), None
+            text = blobs[change.oid].decode()
+            found = read_pins(text, change.path)
+            pinned = json.dumps([astuple(pin) for pin in found], separators=(",", ":"))
+            # A component is a part of the overlay beside it, and no app; only one that pins images must not go unseen.
+            read[key] = (None if not found and _COMPONENT.search(text) else pinned), None
         except UnicodeDecodeError:
             read[key] = None, f"{change.path}: is not UTF-8"
         except (UserError, CartwrightError) as error:
