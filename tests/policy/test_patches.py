@@ -22,10 +22,11 @@ from cartwright.policy.waivers import load_waivers
 from cartwright.policy.webhook import OURS
 from cartwright.tools import require
 from cartwright.tree.applications import find_applications
+from cartwright.tree.closure import find_closure
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import find_root, open_tree
 from cartwright.yaml.dump import dump_all
-from cartwright.yaml.read import load, load_all
+from cartwright.yaml.read import load_all
 
 Object = dict[str, Any]
 Build = Callable[[str, Mapping[str, str]], list[Object]]
@@ -124,10 +125,11 @@ def test_the_webhook_is_asked_about_the_environments_own_namespaces(built: dict[
 
 @pytest.mark.parametrize("environment", _ENVIRONMENTS)
 def test_each_overlay_takes_the_constraints_and_its_own_parameters(environment: str) -> None:
-    file = f"{overlay(environment)}/kustomization.yaml"
-    content = load((_ROOT / file).read_text(encoding="utf-8"), file)
-    assert f"../../../../{FOLDER}/constraints" in content["resources"]
-    assert "parameters" in content["components"]
+    paths = [one.path for one in find_closure(open_tree(_ROOT), overlay(environment)).kustomizations]
+    assert [one for one in paths if one.endswith(f"{FOLDER}/constraints/kustomization.yaml")] != []
+    assert [one for one in paths if is_component(one.rpartition("/")[0])] == [
+        f"{component_folder(environment)}/kustomization.yaml"
+    ]
 
 
 def test_a_release_without_the_rule_takes_the_other_parameters(build: Build, built: dict[str, list[Object]]) -> None:
