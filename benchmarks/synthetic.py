@@ -13,6 +13,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from cartwright.history.pinned import Pinned
+from cartwright.history.releasetree import render_kustomization
 from cartwright.network import generate, parse_dependencies
 
 __all__ = ["write_repository"]
@@ -20,7 +22,9 @@ __all__ = ["write_repository"]
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def write_repository(root: Path, *, apps: int, environments: Sequence[str], policies: Path | None = None) -> Path:
+def write_repository(
+    root: Path, *, apps: int, environments: Sequence[str], policies: Path | None = None, releases: bool = True
+) -> Path:
     """Write a repository that passes `cartwright check`, and return its root.
 
     Args:
@@ -28,6 +32,7 @@ def write_repository(root: Path, *, apps: int, environments: Sequence[str], poli
         apps: how many apps, named ``app-000`` and so on, all in the group ``shop``.
         environments: their names, lowest rank first; each is the upstream of the next.
         policies: the policies folder to copy; this repository's own by default.
+        releases: whether overlays of later environments have their ``release/``; else all of them follow main.
     """
     shutil.copytree(
         policies or _REPOSITORY / "policies", root / "policies", ignore=shutil.ignore_patterns("cases.yaml")
@@ -42,10 +47,14 @@ def write_repository(root: Path, *, apps: int, environments: Sequence[str], poli
         _write_environment(root, environment, rank, environments[: rank - 1][-1:])
         _write_cluster(root, environment)
         for name in names:
-            _write_overlay(root, environment, name, largest=environment == environments[-1])
+            has_release = releases and rank > 1
+            _write_overlay(root, environment, name, largest=environment == environments[-1], has_release=has_release)
     for name in names:
         _write_base(root, name)
     _write_network(root, names)
+    for environment in environments[1:] if releases else ():
+        for name in names:
+            _write_release(root, environment, name)
     return root
 
 
@@ -368,15 +377,29 @@ def _write_network(root: Path, names: Sequence[str]) -> None:
         _write(root / path, policy)
 
 
-def _write_overlay(root: Path, environment: str, name: str, *, largest: bool) -> None:
+def _pinned(name: str) -> Pinned:
     # A digest of its own for every app: of its name, as there is no image behind a synthetic repository.
-    digest = hashlib.sha256(name.encode()).hexdigest()
+    digest = f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+    return Pinned(f"ghcr.io/example-org/cartwright/{name}", "1.0.0", digest)
+
+
+def _write_overlay(root: Path, environment: str, name: str, *, largest: bool, has_release: bool) -> None:
+    top = "release" if has_release else "../../../.."
     components = ["labels", *(["disruption-budget"] if largest else [])]
-    listed = "".join(f"  - ../../../../apps/components/{component}\n" for component in components)
+    listed = "".join(f"  - {top}/apps/components/{component}\n" for component in components)
+    pin = _pinned(name)
+    images = f"images:\n  - name: {pin.image}\n    newTag: {pin.tag}\n    digest: {pin.digest}\n"
     _write(
         root / "environments" / environment / "shop" / name / "kustomization.yaml",
         f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: shop\n"
-        f"resources:\n  - ../../../../apps/shop/{name}\ncomponents:\n{listed}"
-        f"replicas:\n  - name: {name}\n    count: {3 if largest else 1}\n"
-        f"images:\n  - name: ghcr.io/example-org/cartwright/{name}\n    newTag: 1.0.0\n    digest: sha256:{digest}\n",
+        f"resources:\n  - {'release' if has_release else f'{top}/apps/shop/{name}'}\ncomponents:\n{listed}"
+        f"replicas:\n  - name: {name}\n    count: {3 if largest else 1}\n{'' if has_release else images}",
     )
+
+
+def _write_release(root: Path, environment: str, name: str) -> None:
+    """What a promotion would write: the base and all components, as the last environment switches them on."""
+    release = root / "environments" / environment / "shop" / name / "release"
+    for folder in (f"apps/shop/{name}", "apps/components"):
+        shutil.copytree(root / folder, release / folder)
+    _write(release / "kustomization.yaml", render_kustomization([f"apps/shop/{name}"], [_pinned(name)]))

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartwright.history import store
+from cartwright.history.pinned import Pinned
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Record, read_record
-from cartwright.history.release import Pinned, read_release
+from cartwright.history.release import read_release
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
 
@@ -70,7 +71,7 @@ def test_a_revert_runs_from_its_own_time(shop: Shop) -> None:
 
 def test_a_merge_lands_at_its_own_time_and_is_explained_by_the_commit_it_brought(shop: Shop) -> None:
     side = shop.history.commit(
-        {overlay_path("staging"): overlay("1.1.0")},
+        {overlay_path("staging"): overlay("1.1.0", environment="staging")},
         message=shop.message("1.1.0", "staging", apps=[APP], source="dev"),
         at=int(minutes(5).timestamp()),
         author="Release Bot <bot@example.com>",
@@ -292,8 +293,8 @@ def test_the_number_of_git_processes_does_not_grow_with_apps_or_commits(
         with monkeypatch.context() as patch:
             patch.setattr(run.subprocess, "Popen", counting)
             record = read_record(shop.root, head)
-            assert len(record.running_all()) == 3 * apps
-            assert len(record.events()) == 4 * apps
+            assert len(record.running_all()) == 3 * (apps + 1)  # a cluster each
+            assert len(record.events()) == 4 * apps + 3
         counts.append(len(started))
     assert counts == [2, 2]
 

@@ -91,7 +91,7 @@ def write_git_repository(root: Path, env: Mapping[str, str]) -> Repository:
     """Three environments in a row; dev runs 1.1.0 of app-000, staging and prod 1.0.0. All is committed."""
     policies = root.with_name("no-policies")  # promotion reads none, and copying them is most of the work
     policies.mkdir()
-    write_repository(root, apps=2, environments=["dev", "staging", "prod"], policies=policies)
+    write_repository(root, apps=2, environments=["dev", "staging", "prod"], policies=policies, releases=False)
     repository = Repository(root=root, env=env)
     for environment in ("staging", "prod"):
         repository.overlay(environment).write_text(kustomization())

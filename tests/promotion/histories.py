@@ -11,6 +11,8 @@ from typing import Any
 
 from benchmarks.history import WRITER, History, files_below
 from benchmarks.synthetic import write_repository
+from cartwright.history.pinned import Pinned
+from cartwright.history.releasetree import render_kustomization
 from cartwright.history.trailers import Message, Moved
 
 APP = "shop/app-000"
@@ -30,13 +32,16 @@ def digest(tag: str) -> str:
 
 
 def overlay_path(environment: str, app: str = APP) -> str:
-    """Path of an app's kustomization."""
-    return f"environments/{environment}/{app}/kustomization.yaml"
+    """Path of the kustomization that pins an app's images: the overlay's own in dev, elsewhere its release's."""
+    return f"environments/{environment}/{app}/{'' if environment == 'dev' else 'release/'}kustomization.yaml"
 
 
-def overlay(tag: str, app: str = APP, *, pinned: str | None = None) -> str:
-    """An app's kustomization at a release."""
+def overlay(tag: str, app: str = APP, *, pinned: str | None = None, environment: str = "dev") -> str:
+    """That kustomization at a release."""
     name = app.rpartition("/")[2]
+    if environment != "dev":
+        pin = Pinned(f"ghcr.io/example-org/cartwright/{name}", tag, pinned or digest(tag))
+        return render_kustomization([f"apps/{app}"], [pin])
     return (
         f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
         f"resources:\n  - ../../../../apps/{app}\n"
@@ -68,8 +73,9 @@ class Shop:
             files[f"environments/{name}/environment.yaml"] = self.environment(name, **(gates or {}).get(name, {}))
             for number in range(apps):
                 app = f"shop/app-{number:03}"
-                files[overlay_path(name, app)] = overlay(tag, app)
-        self.commit({**files, **(extra or {})}, at=BEGIN, message="Begin\n")
+                files[overlay_path(name, app)] = overlay(tag, app, environment=name)
+        self.files = {**files, **(extra or {})}
+        self.commit(self.files, at=BEGIN, message="Begin\n")
 
     def environment(self, name: str, **gates: Any) -> str:
         """An environment.yaml (JSON is YAML)."""
@@ -94,12 +100,21 @@ class Shop:
 
     def edit(self, environment: str, tag: str, *, at: datetime, app: str = APP, **more: Any) -> int:
         """A person writes a release into an overlay by hand."""
-        return self.commit({overlay_path(environment, app): overlay(tag, app)}, at=at, **more)
+        return self.commit({overlay_path(environment, app): overlay(tag, app, environment=environment)}, at=at, **more)
+
+    def folder_moved(self, folder: str, to: str) -> dict[str, Any]:
+        """The change that moves a folder as it was in the beginning."""
+        begun = {path: text for path, text in self.files.items() if path.startswith(f"{folder}/")}
+        return {folder: None, **{to + path.removeprefix(folder): text for path, text in begun.items()}}
 
     def release(self, tag: str, *, at: datetime, apps: Sequence[str] = (APP,), environment: str = "dev") -> int:
         """A build sets its release in the first environment."""
         message = self.message(tag, environment, apps=apps)
-        return self.commit({overlay_path(environment, app): overlay(tag, app) for app in apps}, at=at, message=message)
+        return self.commit(
+            {overlay_path(environment, app): overlay(tag, app, environment=environment) for app in apps},
+            at=at,
+            message=message,
+        )
 
     def promote(
         self, tag: str, source: str, target: str, *, at: datetime, apps: Sequence[str] = (APP,), **more: Any
@@ -108,7 +123,7 @@ class Shop:
         own = {key: more.pop(key) for key in list(more) if key in Message.__dataclass_fields__}
         own.setdefault("gates", {"upstream": "passed", "soak": "passed", "freeze": "passed"})
         message = self.message(tag, target, apps=apps, source=source, **own)
-        files = {overlay_path(target, app): overlay(tag, app) for app in apps}
+        files = {overlay_path(target, app): overlay(tag, app, environment=target) for app in apps}
         return self.commit(files, at=at, message=message, **more)
 
     def rollback(
@@ -116,7 +131,7 @@ class Shop:
     ) -> int:
         """The engine brings an earlier release back, and holds it where an end is given."""
         message = self.message(tag, environment, apps=[APP], rollback_reason=reason, until=until)
-        return self.commit({overlay_path(environment): overlay(tag)}, at=at, message=message)
+        return self.commit({overlay_path(environment): overlay(tag, environment=environment)}, at=at, message=message)
 
     @staticmethod
     def message(tag: str, target: str, *, apps: Sequence[str], source: str | None = None, **more: Any) -> str:

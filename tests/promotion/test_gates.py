@@ -93,7 +93,7 @@ def test_soak_counts_from_the_upstream_that_got_it_last(tmp_path: Path) -> None:
 def test_an_app_that_the_other_upstream_lacks_has_not_run_there(tmp_path: Path) -> None:
     made = Shop(tmp_path, upstreams=REGIONS_SIDE_BY_SIDE, gates={"world": {"health": True, "verification": ["smoke"]}})
     made.release("1.1.0", at=minutes(10), environment="eu")
-    made.commit({overlay_path("us"): None}, at=minutes(11))
+    made.commit({f"environments/us/{APP}": None}, at=minutes(11))
     ours = engine(made)
     codes = {one.gate: one.code for one in ours.promote("eu", "world").verdicts}
     assert (codes["upstream"], codes["health"], codes["verification"]) == (
@@ -595,7 +595,7 @@ def test_break_glass_without_name_or_reason_is_refused(tmp_path: Path, text: str
 def test_break_glass_does_not_pass_a_tag_without_its_digest(tmp_path: Path) -> None:
     made = shop(tmp_path)
     made.commit(
-        {overlay_path("dev"): "images:\n  - name: ghcr.io/example-org/cartwright/app-000\n    newTag: 1.1.0\n"},
+        {overlay_path("dev"): overlay("1.1.0").replace(f"    digest: {digest('1.1.0')}\n", "")},
         at=minutes(20),
     )
     with pytest.raises(UserError, match="has no digest, so it can't be promoted"):
@@ -644,7 +644,8 @@ def test_several_apps_land_in_one_commit_or_not_at_all(tmp_path: Path) -> None:
 def test_all_moves_what_may_go_and_says_what_waits(tmp_path: Path) -> None:
     made = Shop(tmp_path, gates={"staging": {"soak": "30m"}}, apps=3)
     for environment in ("dev", "staging"):
-        text = overlay("1.0.0", "shop/app-002").replace(f"    digest: {digest('1.0.0')}\n", "")
+        text = overlay("1.0.0", "shop/app-002", environment=environment)
+        text = text.replace(f"    digest: {digest('1.0.0')}\n", "")
         made.commit({overlay_path(environment, "shop/app-002"): text}, at=minutes(5))
     made.release("1.1.0", at=minutes(10))
     made.release("1.1.0", at=minutes(40), apps=(OTHER,))

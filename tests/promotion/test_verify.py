@@ -120,15 +120,20 @@ def test_a_hand_edit_in_the_first_environment_is_a_build_like_any_other(tmp_path
     ],
     ids=["none", "another release", "another environment", "another app", "another operation"],
 )
-def test_trailers_that_do_not_fit_the_content_make_it_a_hand_edit(tmp_path: Path, text: str, doubt: str) -> None:
+def test_the_tree_of_a_release_counts_where_the_trailers_do_not_fit_it(tmp_path: Path, text: str, doubt: str) -> None:
     shop = make(tmp_path)
     shop.release("1.1.0", at=minutes(10))
     shop.promote("1.1.0", "dev", "staging", at=minutes(20))
     shop.edit("prod", "1.1.0", at=minutes(200), message=text)
     shop.write()
     found = judged(shop.root)
-    assert codes(found) == [("hand-edit",)]
-    assert sentences(found) == f"it was made by hand: {doubt}"
+    assert codes(found) == []
+    assert [(one.code, one.sentence) for one in found.notices] == [
+        (
+            "no-trailers",
+            f"1.1.0 of {APP} in prod is what its upstreams ran; the message does not tell: {doubt}",
+        )
+    ]
 
 
 @pytest.mark.parametrize(("after", "expected"), [(600, []), (599, [("soak-short",)])], ids=["at 10m", "at 9m59s"])
@@ -154,7 +159,7 @@ def test_a_release_that_its_upstream_has_left_again_did_not_come_through(tmp_pat
 def test_one_commit_cannot_bring_a_release_to_two_environments(tmp_path: Path) -> None:
     shop = make(tmp_path)
     shop.commit(
-        {overlay_path("dev"): overlay("1.1.0"), overlay_path("staging"): overlay("1.1.0")},
+        {overlay_path("dev"): overlay("1.1.0"), overlay_path("staging"): overlay("1.1.0", environment="staging")},
         at=minutes(5),
         message=Shop.message("1.1.0", "staging", apps=[APP], source="dev"),
     )
@@ -165,7 +170,9 @@ def test_one_commit_cannot_bring_a_release_to_two_environments(tmp_path: Path) -
 def test_a_tag_with_another_digest_is_another_release(tmp_path: Path) -> None:
     shop = make(tmp_path)
     shop.release("1.1.0", at=minutes(10))
-    shop.commit({overlay_path("staging"): overlay("1.1.0", pinned=digest("evil"))}, at=minutes(60))
+    shop.commit(
+        {overlay_path("staging"): overlay("1.1.0", pinned=digest("evil"), environment="staging")}, at=minutes(60)
+    )
     shop.write()
     assert codes(judged(shop.root)) == [("hand-edit", "upstream-other")]
 
@@ -184,7 +191,10 @@ def test_gates_count_as_they_stood_before_the_commit(tmp_path: Path) -> None:
     shop.release("1.1.0", at=minutes(10))
     settings = "environments/staging/environment.yaml"
     shop.commit(
-        {overlay_path("staging"): overlay("1.1.0"), settings: shop.environment("staging", soak="0s")},
+        {
+            overlay_path("staging"): overlay("1.1.0", environment="staging"),
+            settings: shop.environment("staging", soak="0s"),
+        },
         at=minutes(11),
         message=Shop.message("1.1.0", "staging", apps=[APP], source="dev"),
     )
@@ -292,7 +302,7 @@ def test_a_service_begins_everywhere_at_once_and_never_again(tmp_path: Path) -> 
     app = "shop/fresh"
     shop.commit({overlay_path(name, app): overlay("0.1.0", app) for name in shop.upstreams}, at=minutes(5))
     shop.commit({overlay_path("prod", app): None}, at=minutes(6))
-    shop.commit({overlay_path("prod", app): overlay("6.6.6", app)}, at=minutes(7))
+    shop.commit({overlay_path("prod", app): overlay("6.6.6", app, environment="prod")}, at=minutes(7))
     shop.write()
     found = judged(shop.root)
     assert codes(found) == [("hand-edit", "upstream-other")]
@@ -301,9 +311,11 @@ def test_a_service_begins_everywhere_at_once_and_never_again(tmp_path: Path) -> 
 
 def test_an_overlay_that_moves_as_it_is_passes_and_one_that_changes_on_the_way_does_not(tmp_path: Path) -> None:
     shop = make(tmp_path)
-    web = overlay_path("prod", "web/app-000")
-    shop.commit({overlay_path("prod"): None, web: overlay("1.0.0")}, at=minutes(5))
-    shop.commit({web: None, overlay_path("prod", "api/app-000"): overlay("6.6.6")}, at=minutes(6))
+    prod = "environments/prod"
+    shop.commit(shop.folder_moved(f"{prod}/{APP}", f"{prod}/web/app-000"), at=minutes(5))
+    again = shop.folder_moved(f"{prod}/{APP}", f"{prod}/api/app-000")
+    changed = {overlay_path("prod", "api/app-000"): overlay("6.6.6", environment="prod")}
+    shop.commit({**again, f"{prod}/web/app-000": None, **changed}, at=minutes(6))
     shop.write()
     found = judged(shop.root)
     assert [finding.event.app for finding in found.findings] == ["api/app-000"]
@@ -360,7 +372,7 @@ def test_whoever_adds_themselves_to_the_approvers_in_the_same_commit_does_not_co
     shop.release("1.1.0", at=minutes(10))
     shop.promote("1.1.0", "dev", "staging", at=minutes(20))
     shop.commit(
-        {overlay_path("prod"): overlay("1.1.0"), roster: "* mallory@example.com\n"},
+        {overlay_path("prod"): overlay("1.1.0", environment="prod"), roster: "* mallory@example.com\n"},
         at=minutes(30),
         author=MALLORY,
         message=Shop.message("1.1.0", "prod", apps=[APP], source="staging", approved_by=(MALLORY,)),
@@ -459,7 +471,7 @@ def test_a_merge_is_judged_when_it_lands_and_the_commit_on_its_side_is_named(tmp
     shop = make(tmp_path)
     shop.release("1.1.0", at=minutes(10))
     side = shop.history.commit(
-        {overlay_path("staging"): overlay("6.6.6")},
+        {overlay_path("staging"): overlay("6.6.6", environment="staging")},
         message="Try it\n",
         at=int(minutes(12).timestamp()),
         author=MALLORY,

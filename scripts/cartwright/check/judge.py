@@ -17,6 +17,7 @@ from cartwright.check.hub import NAME as HUB
 from cartwright.check.hub import read_hub
 from cartwright.check.idle import idle_entries
 from cartwright.check.lint import lint
+from cartwright.check.releases import edited_releases, leading_out
 from cartwright.check.rules import Judged, PolicyCheck
 from cartwright.kernel import memo
 from cartwright.kernel.errors import UserError, nearest
@@ -27,7 +28,7 @@ from cartwright.policy.waivers import apply_waivers
 from cartwright.tools import require
 from cartwright.tree.applications import Application, find_applications, unreached
 from cartwright.tree.environments import Environment, load_environments, pick_environment
-from cartwright.tree.promotable import check_declarations
+from cartwright.tree.owned import read_owned
 from cartwright.tree.render import Rendered, RenderFailure, render
 from cartwright.tree.repository import FolderTree
 from cartwright.tree.sources import SourceMap
@@ -66,7 +67,7 @@ class _Check:
         chosen = [pick_environment(known, name).name for name in environments] or list(known)
         self.environments = {name: known[name] for name in known if name in chosen}
         self.all_applications = find_applications(tree, known)
-        check_declarations(tree, (one.app for one in self.all_applications))
+        read_owned(tree)  # what is wrong with it is said before anything is judged
         self.applications = [one for one in self.all_applications if one.environment in self.environments]
         self.compared = _with_upstreams(known, self.environments)
         self.reported = _pick_apps(self.applications, apps)
@@ -102,6 +103,7 @@ class _Check:
             lambda: policies.run(list(self.environments)),
             lambda: list(self._ownership(rendered)),
             lambda: self._idle(rendered),
+            lambda: self._releases(rendered),
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
             judged = [one for step in pool.map(lambda step: step(), steps) for one in step]
@@ -230,6 +232,11 @@ class _Check:
                 findings = findings_from_cache(known)
             judged += [Judged(finding, one.application) for finding in findings]
         return judged
+
+    def _releases(self, rendered: Sequence[Rendered]) -> list[Judged]:
+        found = [*leading_out(rendered, self.known, self.tree)]
+        found += edited_releases(self.tree, [one.application for one in rendered], self.known)
+        return [Judged(finding, application) for finding, application in found]
 
     def _unreached(self) -> Iterator[Finding]:
         for file in unreached(self.tree, self.all_applications):

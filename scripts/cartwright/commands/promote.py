@@ -58,25 +58,46 @@ def promote(
     set_name: Annotated[
         str | None, typer.Option("--set", metavar="NAME", help="A set of environments/sets.yaml.")
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", metavar="images|config", help="Move one part of the release and keep the target's rest."
+        ),
+    ] = None,
+    bring: Annotated[
+        list[str] | None,
+        typer.Option("--bring", metavar="PATH", help="Take a component along that no overlay refers to yet."),
+    ] = None,
     delivery: options.Delivery,
     request: RequestOptions,
     overrides: options.Overrides,
     hub: options.HubOptions,
 ) -> None:
-    """Move apps' image tags and digests to the next environment, as one commit or not at all.
+    """Give the next environment what this one runs of apps: images, base and components, as one commit or none.
 
-    Reads what is committed, not the work tree. Only tags and digests change; other work is left alone.
+    Reads what is committed, not the work tree. The release comes byte for byte; what belongs to the target stays.
     Every gate of the target's environment.yaml is asked first; exit code 1 where one blocks.
 
     Examples: `cartwright promote catalog --from dev --to staging --dry-run`,
-    `cartwright promote --set checkout --from staging --to prod --push`.
+    `cartwright promote --set checkout --from staging --to prod --push`,
+    `cartwright promote catalog --from staging --to prod --only images`.
     """
     from cartwright.promotion.intents import Promote
 
     if sum((bool(apps), everything, set_name is not None)) != 1:
         raise UserError("name apps, or --set NAME, or --all: one of the three")
+    if only not in {None, "images", "config"}:
+        raise UserError(f"--only {only}", hint=nearest(only or "", ["images", "config"]))
     options.run(
-        Promote(source=source, target=target, apps=tuple(apps or ()), set_name=set_name, everything=everything),
+        Promote(
+            source=source,
+            target=target,
+            apps=tuple(apps or ()),
+            set_name=set_name,
+            everything=everything,
+            only=only,
+            bring=tuple(bring or ()),
+        ),
         delivery,
         overrides=overrides,
         hub=hub,

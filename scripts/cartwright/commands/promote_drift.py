@@ -1,4 +1,4 @@
-"""``cartwright promote drift``: how two environments' configuration differs where nobody declared that it may."""
+"""``cartwright promote drift`` and ``diff``: how environments differ, and what a promotion would change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cartwright.kernel.output import stdout, write
 from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
-__all__ = ["drift", "register"]
+__all__ = ["diff", "drift", "register"]
 
 
 def drift(
@@ -25,8 +25,8 @@ def drift(
 ) -> None:
     """Show how two environments' objects differ where nobody has declared that they may.
 
-    Reads what is committed. Images at other versions and promotable keys are no drift, and neither are the fields that
-    environments/owned.yaml and an app's promotable.yaml give to the environments.
+    Reads what is committed. What the source's release would bring is not drift, and neither are the fields that
+    environments/owned.yaml gives to the environments.
 
     Examples: `cartwright promote drift --from staging --to prod`,
     `cartwright promote drift catalog --from staging --to prod --all`.
@@ -55,6 +55,45 @@ def drift(
         raise typer.Exit(1)
 
 
+def diff(
+    apps: Annotated[list[str], typer.Argument(metavar="APP…", help=options.NAMES)],
+    *,
+    source: Annotated[str, typer.Option("--from", metavar="ENV", help="The environment that runs the release.")],
+    target: Annotated[str, typer.Option("--to", metavar="ENV", help="The environment that would get it.")],
+    output: Format = TEXT,
+) -> None:
+    """Show the objects that a promotion would change, and ask no gate.
+
+    Example: `cartwright promote diff catalog --from dev --to staging`.
+
+    Exit codes: 0 nothing would change, 1 something would, 2 bad input.
+    """
+    import datetime
+
+    from cartwright.history.git import read_head
+    from cartwright.history.snapshot import open_snapshot
+    from cartwright.promotion.intents import Promote
+    from cartwright.promotion.land.deliver import Result
+    from cartwright.promotion.plan import Context
+    from cartwright.promotion.planning import make_plan
+    from cartwright.promotion.report.outcome import as_json, as_text
+    from cartwright.promotion.report.preview import preview
+
+    root = find_root()
+    snapshot = open_snapshot(root, read_head(root))
+    context = Context(snapshot=snapshot, by="nobody", now=datetime.datetime.now(datetime.UTC))
+    plan = make_plan(Promote(source=source, target=target, apps=tuple(apps)), context)
+    result = Result(plan=plan, status="unchanged" if plan.is_noop else "planned")
+    objects = preview(plan)
+    if output == "json":
+        write(as_json(result, objects))
+    else:
+        stdout().print(as_text(result, objects))
+    if objects:
+        raise typer.Exit(1)
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command to ``cartwright promote``."""
+    """Add the commands to ``cartwright promote``."""
     app.command()(drift)
+    app.command()(diff)

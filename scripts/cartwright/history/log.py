@@ -42,12 +42,12 @@ class Commit:
     changes: tuple[FileChange, ...]
 
 
-def read_commits(root: Path, commit: str, *, known: str | None = None, below: str) -> list[Commit]:
-    """Every commit that leads to ``commit``, newest first, with the files below a folder that it changed.
+def read_commits(root: Path, commit: str, *, known: str | None = None, below: Sequence[str]) -> list[Commit]:
+    """Every commit that leads to ``commit``, newest first, with the files below some folders that it changed.
 
     Args:
         known: leave out this commit and all that lead to it.
-        below: the folder.
+        below: the folders.
 
     Raises:
         ToolError: git does not know one of the commits.
@@ -57,7 +57,7 @@ def read_commits(root: Path, commit: str, *, known: str | None = None, below: st
             *("git", "-c", "log.showRoot=true", "-c", "log.showSignature=false", "log", "-z", "--topo-order"),
             *("--full-history", "--sparse", "--diff-merges=first-parent", "--raw", "--no-renames", "--no-abbrev"),
             *("--no-ext-diff", "--no-color", "--encoding=UTF-8", f"--format=format:{_FORMAT}"),
-            *(commit, *([f"^{known}"] if known else []), "--", below),
+            *(commit, *([f"^{known}"] if known else []), "--", *below),
         ],
         cwd=root,
         env=_ENV,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import yaml
 
-from cartwright.history.release import Pinned, read_release
+from cartwright.history.pinned import Pinned
+from cartwright.history.release import read_release
 from cartwright.yaml.compose import MERGE, STRING
 
 __all__ = ["read_pins"]

@@ -1,8 +1,8 @@
 """The record: what ran where and since when, read from Git, for every environment and app.
 
-Content decides what ran: the images that an overlay pins in the commits of the branch's first-parent line, which is
-what Argo CD saw. The messages say why. A merge lands all it brings at its own time, and what it brings is explained by
-the newest commit on its side that changed the same overlay.
+Content decides what ran: the tree of an overlay's ``release/``, or the images that an overlay without one pins, in the
+commits of the branch's first-parent line, which is what Argo CD saw. The messages say why. A merge lands all it brings
+at its own time, and what it brings is explained by the newest commit on its side that changed the same overlay.
 
 Times are committers' times. A commit is not taken to be older than those before it (a slow clock shortens no soak),
 except than those that lie in the future.
@@ -16,15 +16,16 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from cartwright.history import trailers
-from cartwright.history.release import Pinned
-from cartwright.history.store import open_store
+from cartwright.history.pinned import Pinned
+from cartwright.history.store import CLUSTER, open_store
 
 __all__ = ["Event", "Note", "Record", "Running", "read_record"]
 
@@ -39,15 +40,19 @@ class Running:
     pins: tuple[Pinned, ...]
     """Its images, by name; empty where the overlay pins none, or could not be read."""
     since: datetime.datetime
-    """When the commit that brought these pins landed, in UTC."""
+    """When the commit that brought this release landed, in UTC."""
     commit: str
     """That commit, on the branch's first-parent line."""
     author: str
     """``Name <address>`` of who wrote the change."""
     until: datetime.datetime | None = None
-    """When other pins landed, or the overlay went; None while it runs."""
+    """When another release landed, or the overlay went; None while it runs."""
     problem: str | None = None
     """Why the overlay could not be read."""
+    tree: str | None = None
+    """Id of its ``release/``; None where the overlay has none."""
+    config: str | None = None
+    """Id of all of that but the images."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Event:
-    """A change of an app's pins in an environment."""
+    """A change of an app's release in an environment."""
 
     app: str
     environment: str
@@ -97,6 +102,14 @@ class Event:
     """The overlay's kustomization."""
     problem: str | None
     """Why the overlay can't be read from then on."""
+    tree: str | None = None
+    """Id of its ``release/`` from then on; None where the overlay has none."""
+    config: str | None = None
+    """Id of all of that but the images."""
+    before_tree: str | None = None
+    """``tree`` until then."""
+    before_config: str | None = None
+    """``config`` until then."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +122,15 @@ class _Row:
     app: str
     pins: str | None
     problem: str | None
+    tree: str | None
+    config: str | None
     file: str
     origin: str
 
 
 _ROWS = """
-    SELECT changes.seq, commits.id, commits.time, commits.high, environment, app, pins, problem, file, origin
+    SELECT changes.seq, commits.id, commits.time, commits.high, environment, app, pins, problem, tree, config, file,
+        origin
     FROM all_changes AS changes JOIN all_commits AS commits ON commits.seq = changes.seq
 """
 
@@ -131,6 +147,7 @@ class Record:
         now: datetime.datetime,
         environments: Collection[str] | None,
         apps: Collection[str] | None,
+        clusters: Mapping[str, str],
     ) -> None:
         self.head = head
         """The newest commit that was read."""
@@ -140,10 +157,12 @@ class Record:
         self._store = store
         self._environments = None if environments is None else frozenset(environments)
         self._apps = None if apps is None else frozenset(apps)
+        self._clusters = clusters
 
     def running(self, environment: str, app: str) -> Running | None:
         """What the environment runs now; None where it has no overlay of the app."""
-        rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq DESC LIMIT 1", environment, app)
+        place = self._place(environment, app)
+        rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq DESC LIMIT 1", place, app)
         return self._running(rows[0], None) if rows and self._present(rows[0]) else None
 
     def running_all(self) -> dict[tuple[str, str], Running]:
@@ -156,27 +175,29 @@ class Record:
 
     def timeline(self, environment: str, app: str) -> tuple[Running, ...]:
         """Everything that ran there, newest first."""
-        rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq", environment, app)
+        rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq", self._place(environment, app), app)
         found = []
-        for row, following in zip(rows, [*rows[1:], None], strict=True):
+        for row, following in zip_longest(rows, rows[1:]):
             if self._present(row):
                 found.append(self._running(row, self._landed(following) if following else None))
         return tuple(reversed(found))
 
     def events(self, *, environment: str | None = None, app: str | None = None) -> tuple[Event, ...]:
         """Every change of pins, newest first; those of one environment or app where named."""
-        conditions = [("environment", environment), ("app", app)]
-        given = [(name, value) for name, value in conditions if value is not None]
-        where = " AND ".join(f"{name} = ?" for name, _ in given)
-        rows = self._rows(
-            f"{f'WHERE {where} ' if where else ''}ORDER BY changes.seq, environment, app",
-            *(value for _, value in given),
-        )
+        where, values = ["1"], list[str]()
+        if environment is not None:
+            where.append("environment IN (?, ?)")
+            values += [environment, self._place(environment, CLUSTER)]
+        if app is not None:
+            where.append("app = ?")
+            values.append(app)
+        rows = self._rows(f"WHERE {' AND '.join(where)} ORDER BY changes.seq, environment, app", *values)
         notes = {note.commit: note for note in self.notes()} if len(rows) > 50 else None
-        before: dict[tuple[str, str], tuple[Pinned, ...] | None] = {}
+        before: dict[tuple[str, str], Event] = {}
         found = []
         for row in rows:
             after = _unpack(row.pins) if self._present(row) else None
+            earlier = before.get((row.environment, row.app))
             found.append(
                 Event(
                     app=row.app,
@@ -185,13 +206,17 @@ class Record:
                     commit=row.commit,
                     time=self._landed(row),
                     note=notes[row.origin] if notes is not None else self._note(row.origin),
-                    before=before.get((row.environment, row.app)),
+                    before=earlier.after if earlier else None,
                     after=after,
                     file=row.file,
                     problem=row.problem,
+                    tree=row.tree,
+                    config=row.config,
+                    before_tree=earlier.tree if earlier else None,
+                    before_config=earlier.config if earlier else None,
                 )
             )
-            before[row.environment, row.app] = after
+            before[row.environment, row.app] = found[-1]
         return tuple(reversed(found))
 
     def notes(self) -> tuple[Note, ...]:
@@ -261,14 +286,51 @@ class Record:
         row = self._store.execute("SELECT time, high FROM all_commits WHERE seq = ?", (index,)).fetchone()
         return self._time(index, row[0], row[1], as_of)
 
+    def shared(self, paths: Iterable[str], *, before: int | None = None) -> dict[str, tuple[str, int]]:
+        """Object id of files that releases are made of, and the place of the commit that wrote it; by path.
+
+        Args:
+            paths: their paths in the repository; those that are not there are left out.
+            before: as it was before the commit at this place; as it is now by default.
+        """
+        found = {}
+        for path in paths:
+            row = self._store.execute(
+                "SELECT oid, seq FROM all_shared WHERE path = ? AND seq < ? ORDER BY seq DESC LIMIT 1",
+                (path, before if before is not None else 1 << 62),
+            ).fetchone()
+            if row is not None and row[0] is not None:
+                found[path] = (str(row[0]), int(row[1]))
+        return found
+
+    def versions(self, path: str) -> tuple[tuple[int, str | None], ...]:
+        """Every version of a file that releases are made of, newest first: place of the commit, and object id.
+
+        The bases that an overlay names have a path of their own, see :data:`cartwright.history.store.BASES`.
+        """
+        rows = self._store.execute("SELECT seq, oid FROM all_shared WHERE path = ? ORDER BY seq DESC", (path,))
+        return tuple((int(seq), oid) for seq, oid in rows)
+
+    def _place(self, environment: str, app: str) -> str:
+        """What the store calls the place of an app: the cluster for what a cluster needs."""
+        if app != CLUSTER:
+            return environment
+        return "@" + next((name for name, one in self._clusters.items() if one == environment), environment)
+
     def _rows(self, rest: str, *values: str) -> list[_Row]:
-        rows = (_Row(*row) for row in self._store.execute(_ROWS + rest, values))
+        rows = (self._named(_Row(*row)) for row in self._store.execute(_ROWS + rest, values))
         return [
             row
             for row in rows
             if (self._environments is None or row.environment in self._environments)
             and (self._apps is None or row.app in self._apps)
         ]
+
+    def _named(self, row: _Row) -> _Row:
+        if not row.environment.startswith("@"):
+            return row
+        cluster = row.environment[1:]
+        return replace(row, environment=self._clusters.get(cluster, cluster))
 
     @staticmethod
     def _present(row: _Row) -> bool:
@@ -284,6 +346,8 @@ class Record:
             author=self._note(row.origin).author,
             until=until,
             problem=row.problem,
+            tree=row.tree,
+            config=row.config,
         )
 
     def _note(self, commit: str) -> Note:
@@ -311,6 +375,7 @@ def read_record(
     *,
     environments: Collection[str] | None = None,
     apps: Collection[str] | None = None,
+    clusters: Mapping[str, str] | None = None,
     now: datetime.datetime | None = None,
 ) -> Record:
     """Read the record up to a commit.
@@ -320,6 +385,7 @@ def read_record(
         commit: full id of the newest commit to read.
         environments: leave out all others.
         apps: leave out all others, ``group/name`` each.
+        clusters: environment by cluster; one of the same name by default.
         now: the moment that tells which times lie in the future; that of the call by default.
 
     Raises:
@@ -333,6 +399,7 @@ def read_record(
         now=now or datetime.datetime.now(datetime.UTC),
         environments=environments,
         apps=apps,
+        clusters=clusters or {},
     )
 
 

@@ -1,4 +1,4 @@
-"""What is promoted: the image tag and digest that an overlay pins."""
+"""What an overlay pins: the image tag and digest of each of its images."""
 
 from __future__ import annotations
 
@@ -8,37 +8,15 @@ from dataclasses import dataclass
 
 import yaml
 
+from cartwright.history.pinned import Pinned
+from cartwright.history.releasetree import ReleaseTree
 from cartwright.kernel.errors import UserError
 from cartwright.yaml.compose import MERGE, STRING, Composition, compose
 
-__all__ = ["Pin", "Pinned", "Release", "digests_of", "read_release", "short_digest"]
+__all__ = ["Pin", "Release", "digests_of", "read_release"]
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, order=True)
-class Pinned:
-    """One image at the version that ran."""
-
-    image: str
-    """Its ``name``: the image's name in the base."""
-    tag: str | None
-    """``newTag`` as written; None where there is none."""
-    digest: str | None
-    """``digest`` as written; None where there is none."""
-    source: str | None = None
-    """``newName``: the repository that it is pulled from, where that is another."""
-
-    def __str__(self) -> str:
-        """As people call it: the tag, or the digest where there is no tag."""
-        return self.tag or short_digest(self)
-
-    def same_content(self, other: Pinned) -> bool:
-        """Whether both are the same bits: by digest where one is stated, else by repository and tag."""
-        if self.digest or other.digest:
-            return self.digest == other.digest
-        return (self.source or self.image, self.tag) == (other.source or other.image, other.tag)
 
 
 @dataclass(frozen=True)
@@ -67,6 +45,18 @@ class Release:
     """The kustomization that states it."""
     pins: tuple[Pin, ...]
     """Its images, in the order of the file."""
+    tree: ReleaseTree | None = None
+    """All its files; None where only its images are known, or promoted."""
+
+    @property
+    def config(self) -> str | None:
+        """Identity of all but the images; None where that is not known."""
+        return self.tree.config if self.tree else None
+
+    @property
+    def name(self) -> str:
+        """As people call it: its tags; what pins no image by the beginning of its tree id."""
+        return ", ".join(self.tags) if self.pins or self.tree is None else f"release {self.tree.id[:12]}"
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -78,15 +68,21 @@ class Release:
         """One digest for each image, in the same order and manner (``name@digest``)."""
         return digests_of(self.pins)
 
-    def require_complete(self) -> None:
+    def require_complete(self, *, known: Sequence[Pinned] = ()) -> None:
         """Prove that it can be promoted.
 
+        Args:
+            known: the images that run in the target already: one that does not change may come without a digest.
+
         Raises:
-            UserError: it pins nothing, or an image lacks a well-formed tag or digest: file and line.
+            UserError: it holds nothing, or an image lacks a well-formed tag or digest: file and line.
         """
-        if not self.pins:
+        if not self.pins and self.tree is None:
             raise UserError("pins no image, so there is no release to promote", file=self.file)
+        runs = {(one.image, one.source, one.tag) for one in known if one.digest is None}
         for pin in self.pins:
+            if self.tree is not None and pin.digest is None and (pin.image, pin.source, pin.tag) in runs:
+                continue
             if pin.tag is None or not _TAG.fullmatch(pin.tag):
                 what = "has no newTag" if pin.tag is None else f"newTag '{pin.tag}' is not a valid image tag"
                 raise UserError(f"{pin.image}: {what}", file=self.file, line=pin.tag_line, hint="state tag and digest")
@@ -111,11 +107,6 @@ class Release:
                     line=pin.digest_line,
                     hint="sha256: and 64 hexadecimal digits",
                 )
-
-
-def short_digest(pin: Pinned) -> str:
-    """So much of an image's digest as tells two of them apart for a person."""
-    return (pin.digest or "no version").removeprefix("sha256:")[:12]
 
 
 def digests_of(pins: Sequence[Pinned]) -> tuple[str, ...]:

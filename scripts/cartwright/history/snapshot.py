@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from cartwright.history.git import Blob, Head
 from cartwright.history.log import read_blobs
 from cartwright.history.release import Release, read_release
+from cartwright.history.releasetree import FILE, FOLDER, ReleaseTree
+from cartwright.history.store import CLUSTER
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.run import run_bytes
 from cartwright.tree.applications import Application, find_applications
@@ -25,7 +29,7 @@ from cartwright.tree.decisions import State, read_state
 from cartwright.tree.environments import Environment, load_environments
 from cartwright.tree.repository import decode
 
-__all__ = ["CommitTree", "Snapshot", "commit_tree", "open_snapshot"]
+__all__ = ["CommitTree", "Snapshot", "commit_tree", "open_snapshot", "read_release_tree"]
 
 _LISTED = ("argocd", "clusters", "environments")
 """Top folders that say which apps there are and what they run; others are listed when somebody walks them."""
@@ -60,10 +64,12 @@ class CommitTree:
 
     def look_up(self, paths: Iterable[str]) -> None:
         """Find out at once whether paths outside of what was listed are there."""
-        wanted = [path for path in paths if path not in self._modes]
+        # Git refuses to look outside of the repository.
+        wanted = [path for path in paths if path not in self._modes and not path.startswith("../")]
         for start in range(0, len(wanted), 1000):
             part = wanted[start : start + 1000]
             self._modes.update(_list(self.repository, self.commit, part))
+            self.__dict__.pop("_sorted", None)
             self._absent.update(path for path in part if path not in self._modes)
 
     def list_whole(self, path: str) -> None:
@@ -73,6 +79,7 @@ class CommitTree:
             self._modes.update(_list(self.repository, self.commit, [top], recursive=True))
             self._listed.add(top)
             self.__dict__.pop("_folders", None)
+            self.__dict__.pop("_sorted", None)
 
     def preload(self, paths: Iterable[str]) -> None:
         """Read files at once that will be asked for; anything but a file is skipped."""
@@ -101,12 +108,16 @@ class CommitTree:
         entry = self.entry(path)
         if entry is None or not entry[0].startswith(("100", "120")):
             raise UserError(f"is not in commit {self.commit[:7]}", file=path)
-        if entry[1] not in self._contents:
-            self._contents.update(read_blobs(self.repository, [entry[1]]))
-        content = self._contents[entry[1]]
+        content = self.content(entry[1])
         if entry[0] == "120000":
             return self._follow(path, content)
         return content
+
+    def content(self, oid: str) -> bytes:
+        """Content of a file of any commit, by its object id."""
+        if oid not in self._contents:
+            self._contents.update(read_blobs(self.repository, [oid]))
+        return self._contents[oid]
 
     def _follow(self, path: str, content: bytes) -> bytes:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.decode(errors="replace")))
@@ -144,6 +155,20 @@ class CommitTree:
         shown = [parts for parts in below if not any(part.startswith(".") for part in parts[top.count("/") + 1 :])]
         yield from ("/".join(parts) for parts in sorted(shown, key=lambda parts: (parts[:-1], parts[-1])))
 
+    def below(self, folder: str) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Path, mode and object id of everything below a folder, hidden files and links too."""
+        self.list_whole(folder)
+        place = bisect_left(self._sorted, f"{folder}/")
+        for path in islice(self._sorted, place, None):
+            if not path.startswith(f"{folder}/"):
+                return
+            yield path, self._modes[path]
+
+    def listed(self, top: str) -> Collection[str]:
+        """Every path that is known below a top folder, listed whole."""
+        self.list_whole(top)
+        return [path for path, _ in self.below(top)]
+
     def folders(self, top: str) -> list[str]:
         """See :class:`Tree`."""
         self.list_whole(top)
@@ -161,6 +186,11 @@ class CommitTree:
                 if fnmatchcase(name, part)
             ]
         return sorted(found)
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        """Every path that is known, in order."""
+        return sorted(self._modes)
 
     @cached_property
     def _folders(self) -> dict[str, set[str]]:
@@ -218,13 +248,14 @@ class Snapshot:
         if "applications" in self.__dict__ or (name not in self._named and len(self._named) >= _FEW):
             return self.applications
         if name not in self._named:
-            self._named[name] = self._find([name])
+            clusters = [one.cluster for one in self.environments.values()] if name == CLUSTER else []
+            self._named[name] = self._find([name, *clusters])
         return self._named[name]
 
     def _find(self, folders: Collection[str] | None) -> dict[str, dict[str, Application]]:
         found: dict[str, dict[str, Application]] = {name: {} for name in self.environments}
         for one in find_applications(self.tree, self.environments, folders=folders):
-            if one.path.startswith("environments/"):
+            if one.path.startswith(("environments/", "clusters/")):
                 found[one.environment][one.app] = one
         return found
 
@@ -280,18 +311,52 @@ class Snapshot:
             raise UserError("has no kustomization.yaml", file=folder)
         return file
 
-    def release(self, environment: str, app: str) -> Release:
-        """What an environment pins of an app.
+    def release_folder(self, environment: str, app: str) -> str | None:
+        """Folder of an app's release in an environment; None where the overlay has none and follows main."""
+        folder = f"{self.application(environment, app).path}/{FOLDER}"
+        return folder if self.tree.is_dir(folder) else None
+
+    def pins_file(self, environment: str, app: str) -> str:
+        """The kustomization that pins an app's images: its release's, else its overlay's own.
 
         Raises:
-            UserError: see :meth:`overlay`; or the file can't be understood.
+            UserError: there is none.
         """
-        file = self.overlay_file(environment, app)
-        return read_release(self.tree.blob(file).text, file)
+        folder = self.release_folder(environment, app)
+        return self.overlay_file(environment, app) if folder is None else f"{folder}/{FILE}"
+
+    def release(self, environment: str, app: str) -> Release:
+        """What an environment has of an app: its release, or the images that an overlay without one pins.
+
+        Raises:
+            UserError: the kustomization is not a plain text file, or can't be understood: file and line.
+        """
+        file = self.pins_file(environment, app)
+        text = self.tree.blob(file).text
+        pins = read_release(text, file).pins
+        folder = self.release_folder(environment, app)
+        if folder is None:
+            return Release(file=file, pins=pins)
+        files = {path.removeprefix(f"{folder}/"): entry for path, entry in self.tree.below(folder)}
+        return Release(file=file, pins=pins, tree=ReleaseTree(files=files, text=text, like=self.head.commit))
 
     def state(self, environment: str) -> State:
         """Holds and freezes of an environment."""
         return read_state(self.tree, environment)
+
+
+def read_release_tree(root: Path, tree: str) -> ReleaseTree:
+    """The files of a release by its id, whatever commit it ran in.
+
+    Raises:
+        UserError: it has no kustomization.
+        ToolError: git does not know the tree.
+    """
+    files = _list(root, tree, (), recursive=True)
+    if FILE not in files:
+        raise UserError(f"release {tree[:12]} has no {FILE}")
+    text = decode(read_blobs(root, [files[FILE][1]])[files[FILE][1]], FILE)
+    return ReleaseTree(files=files, text=text, like=tree)
 
 
 def open_snapshot(root: Path, head: Head) -> Snapshot:

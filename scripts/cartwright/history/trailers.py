@@ -12,8 +12,9 @@ A message is a subject, an optional body, and a last paragraph of trailers::
     Gates: upstream=passed soak=passed health=passed
     Approved-By: Platform Team <platform-team@example.com>
 
-``App`` begins an app; the ``Release``, ``Digest`` and ``Config`` lines that follow belong to it, in pairs, one pair for
-each image (``name:tag`` and ``name@digest`` where there are several). Which operation it was follows from the keys:
+``App`` begins an app; the ``Release`` and ``Digest`` lines that follow belong to it, in pairs, one pair for each image
+(``name:tag`` and ``name@digest`` where there are several). ``Tree`` is the id of its ``release/`` from then on, and
+``Only`` says that its ``images`` or its ``config`` moved alone. Which operation it was follows from the keys:
 
 =================  ===================================================================
 ``promote``        ``Promoted-From`` and ``Promoted-To``
@@ -51,7 +52,8 @@ _KEYS = frozenset(
             "App",
             "Release",
             "Digest",
-            "Config",
+            "Tree",
+            "Only",
             "Gates",
             "Approved-By",
             "Set",
@@ -73,8 +75,10 @@ class Moved:
     """One for each image: the tag, or ``name:tag`` where the app has several."""
     digests: tuple[str, ...] = ()
     """The same for digests: ``sha256:…`` or ``name@sha256:…``."""
-    config: tuple[str, ...] = ()
-    """Config keys that moved with the release, as ``key=value``."""
+    tree: str | None = None
+    """Git's id of the release: of the app's ``release/`` from then on."""
+    only: str | None = None
+    """``images`` or ``config``, where one part of the release moved; None where all of it did."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class Message:
             found.append(("App", one.app))
             for tag, digest in zip(one.tags, one.digests, strict=True):
                 found += [("Release", tag), ("Digest", digest)]
-            found += [("Config", entry) for entry in one.config]
+            found += [("Tree", one.tree), ("Only", one.only)]
         found += [("Set", self.set_name), ("Gates", gates or None), ("Registry", self.registry)]
         found += [("Approved-By", who) for who in self.approved_by]
         found += [("Rollback-Reason", self.rollback_reason), ("Override-Hold", self.override_hold)]
@@ -176,8 +180,8 @@ def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Messa
     approved: list[str] = []
     for key, value in pairs:
         if key == "App":
-            apps.append((value, {"Release": [], "Digest": [], "Config": []}))
-        elif key in {"Release", "Digest", "Config"} and apps:
+            apps.append((value, {"Release": [], "Digest": [], "Tree": [], "Only": []}))
+        elif key in {"Release", "Digest", "Tree", "Only"} and apps:
             apps[-1][1][key].append(value)
         elif key == "Approved-By":
             approved.append(value)
@@ -213,5 +217,6 @@ def _moved(app: str, values: Mapping[str, list[str]]) -> Moved:
         app=app,
         tags=tuple(tag for tag, _ in pairs),
         digests=tuple(digest for _, digest in pairs),
-        config=tuple(values["Config"]),
+        tree=next(iter(values["Tree"]), None),
+        only=next(iter(values["Only"]), None),
     )

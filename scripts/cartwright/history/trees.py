@@ -1,4 +1,4 @@
-"""Git's tree objects: a commit's tree with some files changed, whatever the size of the repository.
+"""Git's tree objects: a commit's tree with some files changed, whatever the size of the repository, and a tree's id.
 
 An index of all files would do the same, and writing it is what takes longest of a commit in a large repository. Here
 the trees above the changed files are read with one program and written with another; other entries stay as they are.
@@ -15,42 +15,93 @@ from cartwright.history.git import git
 from cartwright.history.log import read_objects
 from cartwright.kernel.errors import ToolError, UserError
 
-__all__ = ["edited_tree"]
+__all__ = ["blob_id", "edited_tree", "parse_tree", "tree_id"]
 
 _Entries = dict[bytes, tuple[bytes, bytes]]
 """Mode and raw id of each entry of a tree, by name."""
 _FOLDER = b"40000"
 
 
-def edited_tree(root: Path, folder: Path, commit: str, files: Mapping[str, tuple[str, str]]) -> str:
-    """Write a commit's tree with some files replaced or added, and return its id.
+def edited_tree(root: Path, folder: Path, commit: str, files: Mapping[str, tuple[str, str] | None]) -> str:
+    """Write a commit's tree with some files replaced, added or removed, and return its id.
 
     Args:
         root: the repository.
         folder: where files may lie for a moment.
         commit: full id of the commit.
-        files: mode and object id of each file, by path.
+        files: mode and object id of each file, by path; None where it is removed.
 
     Raises:
         UserError: a path leads through a file.
         ToolError: git can't read or write.
     """
     trees = _read(root, commit, files)
-    for path, (mode, oid) in files.items():
-        trees[_parent(path)][PurePosixPath(path).name.encode()] = (mode.encode(), bytes.fromhex(oid))
-    algorithm = "sha256" if len(commit) == 64 else "sha1"  # as Git names objects, not to keep a secret
+    for path, entry in files.items():
+        folder_entries, name = trees[_parent(path)], PurePosixPath(path).name.encode()
+        if entry is None:
+            folder_entries.pop(name, None)
+        else:
+            folder_entries[name] = (entry[0].encode(), bytes.fromhex(entry[1]))
     contents: list[bytes] = []
     oid = ""
     for place in sorted(trees, key=_depth, reverse=True):
+        if place and not trees[place]:  # Git has no empty folders
+            trees[_parent(place)].pop(PurePosixPath(place).name.encode(), None)
+            continue
         content = _serialize(trees[place])
         contents.append(content)
-        oid = hashlib.new(algorithm, b"tree %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+        oid = _hash(b"tree", content, len(commit))
         if place:
             trees[_parent(place)][PurePosixPath(place).name.encode()] = (_FOLDER, bytes.fromhex(oid))
     written = _write(root, folder, contents)
     if written != oid:
         raise ToolError(f"git named a tree {written} that is {oid} by its content")
     return oid
+
+
+def blob_id(content: bytes, *, like: str) -> str:
+    """The id that Git gives to a file's content.
+
+    Args:
+        content: the bytes.
+        like: any object id of the repository: it tells which hash the repository uses.
+    """
+    return _hash(b"blob", content, len(like))
+
+
+def tree_id(files: Mapping[str, tuple[str, str]], *, like: str) -> str:
+    """The id that Git gives to a tree of these files: mode and object id by path. Nothing is written.
+
+    Args:
+        files: all files below the tree; a folder may stand for its files, with its own id.
+        like: any object id of the repository.
+    """
+    entries: _Entries = {}
+    below: dict[str, dict[str, tuple[str, str]]] = {}
+    for path, entry in files.items():
+        name, slash, rest = path.partition("/")
+        if slash:
+            below.setdefault(name, {})[rest] = entry
+        else:
+            # Git writes a folder's mode without the zero that it shows.
+            entries[name.encode()] = (entry[0].lstrip("0").encode(), bytes.fromhex(entry[1]))
+    for name, inner in below.items():
+        entries[name.encode()] = (_FOLDER, bytes.fromhex(tree_id(inner, like=like)))
+    return _hash(b"tree", _serialize(entries), len(like))
+
+
+def parse_tree(content: bytes, *, like: str) -> dict[str, tuple[str, str]]:
+    """Mode and object id of each entry of a tree object, by name."""
+    width = len(like) // 2
+    return {
+        name.decode(errors="surrogateescape"): (mode.decode().rjust(6, "0"), oid.hex())
+        for name, (mode, oid) in _parse(content, width)
+    }
+
+
+def _hash(kind: bytes, content: bytes, width: int) -> str:
+    algorithm = "sha256" if width == 64 else "sha1"  # as Git names objects, not to keep a secret
+    return hashlib.new(algorithm, b"%b %d\0" % (kind, len(content)) + content, usedforsecurity=False).hexdigest()
 
 
 def _read(root: Path, commit: str, files: Mapping[str, object]) -> dict[str, _Entries]:

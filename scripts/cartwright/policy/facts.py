@@ -23,8 +23,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from cartwright.history.pinned import Pinned
 from cartwright.history.record import Event, read_record
-from cartwright.history.release import Pinned
 from cartwright.kernel import memo
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import instant

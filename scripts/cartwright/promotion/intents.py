@@ -35,6 +35,10 @@ class Promote:
     """A set of environments/sets.yaml, in place of ``apps``."""
     everything: bool = False
     """Every app that differs and that its gates let through, in place of ``apps``. The others wait."""
+    only: str | None = None
+    """``images`` or ``config``, where one part of the release moves and the target keeps the rest."""
+    bring: tuple[str, ...] = ()
+    """Files and folders that come along though no overlay refers to them yet, by their path."""
 
 
 @dataclass(frozen=True, kw_only=True)

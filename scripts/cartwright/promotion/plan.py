@@ -10,8 +10,9 @@ from functools import cached_property
 from cartwright.history.record import Record, read_record
 from cartwright.history.snapshot import Snapshot
 from cartwright.history.trailers import Message, Moved
+from cartwright.kernel.errors import UserError
 from cartwright.promotion import intents
-from cartwright.promotion.moves import FileEdit, Move
+from cartwright.promotion.moves import ALL, FileEdit, Move
 from cartwright.tree.environments import Environment
 
 __all__ = ["Context", "Plan"]
@@ -35,7 +36,8 @@ class Context:
         Raises:
             ToolError: git can't read the history.
         """
-        return read_record(self.snapshot.root, self.snapshot.head.commit, now=self.now)
+        clusters = {one.cluster: one.name for one in self.snapshot.environments.values()}
+        return read_record(self.snapshot.root, self.snapshot.head.commit, clusters=clusters, now=self.now)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Plan:
     """For a decision: the apps that it is about."""
     reason: str | None = None
     until: datetime.datetime | None = None
+    unreadable: tuple[tuple[str, UserError], ...] = ()
+    """Apps that can't be promoted, and why; they keep no other app back."""
 
     @property
     def is_noop(self) -> bool:
@@ -73,7 +77,8 @@ class Plan:
         kept = set(apps)
         moves = tuple(move for move in self.moves if move.app in kept)
         files = {move.file for move in moves}
-        edits = tuple(one for one in self.edits if one.path in files)
+        folders = tuple(f"{move.application.path}/" for move in moves)
+        edits = tuple(one for one in self.edits if one.path in files or one.path.startswith(folders))
         return replace(self, moves=moves, edits=edits)
 
     def message(self) -> Message:
@@ -87,7 +92,8 @@ class Plan:
                     app=move.app,
                     tags=move.release.tags,
                     digests=move.release.digests,
-                    config=tuple(f"{key}={value}" for key, value in move.config),
+                    tree=move.release.tree.id if move.release.tree else None,
+                    only=next(iter(move.parts)) if move.parts != ALL and move.release.tree else None,
                 )
                 for move in self.changed
             )

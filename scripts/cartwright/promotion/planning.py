@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from cartwright.history.git import text_at
+from cartwright.history.carry import carried_release
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
 from cartwright.history.release import Pin, Release
-from cartwright.history.snapshot import Snapshot
+from cartwright.history.snapshot import Snapshot, read_release_tree
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
-from cartwright.promotion.moves import FileEdit, Source, as_pin, make_move, settings_differ
+from cartwright.promotion.moves import ALL, CONFIG, IMAGES, FileEdit, Move, as_pin, blob_edit, make_move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.sets import read_set
 from cartwright.tree import decisions
 from cartwright.tree.environments import Environment, pick_environment
-from cartwright.tree.promotable import declaration_file
 from cartwright.tree.upstreams import require_edge
 
 __all__ = ["make_plan"]
+
+_SHORTEST = 7
+"""Digits of a tree id that name a release."""
 
 
 def make_plan(intent: intents.Intent, context: Context) -> Plan:
@@ -40,23 +43,29 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
     require_edge(snapshot.environments, intent.source, intent.target)
     sides = (intent.source, intent.target)
     if intent.everything:
-        names: Sequence[str] = _differing(snapshot, intent.source, intent.target)
+        names = [app for app in snapshot.applications[intent.source] if app in snapshot.applications[intent.target]]
     elif intent.set_name is not None:
         names = [snapshot.pick_app(word, environments=sides) for word in read_set(snapshot, intent.set_name)]
     else:
         names = [snapshot.pick_app(word, environments=sides) for word in intent.apps]
-    names = list(dict.fromkeys(names))
-    snapshot.tree.look_up(map(declaration_file, names))
-    snapshot.tree.preload(snapshot.overlay_file(side, app) for app in names for side in sides)
-    moves, edits = [], []
-    for app in names:
-        release = snapshot.release(intent.source, app)
-        release.require_complete()
-        overlay = snapshot.overlay(intent.source, app)
-        source = Source(text=overlay.text, file=release.file, name=intent.source)
-        move, change = make_move(snapshot, intent.target, app, release, source=source)
-        moves.append(move)
-        edits += change
+    parts = frozenset({intent.only}) if intent.only else ALL
+    moves: list[Move] = []
+    edits: list[FileEdit] = []
+    unreadable: list[tuple[str, UserError]] = []
+    for app in dict.fromkeys(names):
+        if intent.everything and not _has_release(snapshot, intent, app):
+            continue
+        try:
+            release = _taken(snapshot, intent, app)
+            move, files = make_move(snapshot, intent.target, app, release, parts=parts)
+        except UserError as error:
+            if not intent.everything:
+                raise
+            unreadable.append((app, error))
+            continue
+        if move.changes or not intent.everything:
+            moves.append(move)
+            edits += files
     return Plan(
         intent=intent,
         snapshot=snapshot,
@@ -65,25 +74,32 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
         target=snapshot.environments[intent.target],
         moves=tuple(moves),
         edits=tuple(edits),
+        unreadable=tuple(unreadable),
     )
 
 
-def _differing(snapshot: Snapshot, source: str, target: str) -> list[str]:
-    """The apps of which the target does not run what the source pins. Those that pin nothing have nothing to move."""
-    common = [app for app in snapshot.applications[source] if app in snapshot.applications[target]]
-    files = {(side, app): snapshot.overlay_file(side, app) for app in common for side in (source, target)}
-    snapshot.tree.preload(files.values())
-    snapshot.tree.look_up(map(declaration_file, common))
+def _has_release(snapshot: Snapshot, intent: intents.Promote, app: str) -> bool:
+    """Whether there is anything to promote: files of the target's ``release/``, or an image that the source pins."""
+    if snapshot.release_folder(intent.target, app) is not None:
+        return True
+    file = snapshot.pins_file(intent.source, app)
+    return bool(read_pins(snapshot.tree.blob(file).text, file))
 
-    def pins(side: str, app: str) -> set[tuple[str, str | None, str | None]]:
-        file = files[side, app]
-        return {(pin.image, pin.tag, pin.digest) for pin in read_pins(snapshot.tree.blob(file).text, file)}
 
-    return [
-        app
-        for app in common
-        if not pins(source, app) <= pins(target, app) or settings_differ(snapshot, app, source, target)
-    ]
+def _taken(snapshot: Snapshot, intent: intents.Promote, app: str) -> Release:
+    """What the source runs of an app: the whole release, or its images where the target follows main.
+
+    Raises:
+        UserError: it can't be read, or is not complete: file and line.
+    """
+    if snapshot.release_folder(intent.target, app) is None:
+        release = replace(snapshot.release(intent.source, app), tree=None)
+        release.require_complete()
+        return release
+    release = carried_release(snapshot, intent.source, app, bring=intent.bring)
+    if intent.only != CONFIG:
+        release.require_complete(known=snapshot.release(intent.target, app).pins)
+    return release
 
 
 def _set_image(intent: intents.SetImage, context: Context) -> Plan:
@@ -91,7 +107,7 @@ def _set_image(intent: intents.SetImage, context: Context) -> Plan:
     target = pick_environment(snapshot.environments, intent.environment)
     app = snapshot.pick_app(intent.app, environments=[target.name])
     current = snapshot.release(target.name, app)
-    pinned = read_pins(snapshot.overlay(target.name, app).text, current.file)
+    pinned = read_pins(snapshot.tree.blob(current.file).text, current.file)
     names = {pin.source or pin.image: pin.image for pin in pinned} | {pin.image: pin.image for pin in pinned}
     wanted = {}
     for image in intent.images:
@@ -107,7 +123,9 @@ def _set_image(intent: intents.SetImage, context: Context) -> Plan:
         pins=tuple(Pin(name, image.tag, image.digest) for name, image in wanted.items()),
     )
     release.require_complete()
-    move, edits = make_move(snapshot, target.name, app, release)
+    if current.tree is not None:
+        release = replace(release, tree=current.tree)
+    move, edits = make_move(snapshot, target.name, app, release, parts=frozenset({IMAGES}))
     return Plan(intent=intent, snapshot=snapshot, operation="set", target=target, moves=(move,), edits=tuple(edits))
 
 
@@ -117,13 +135,15 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
     app = snapshot.pick_app(intent.app, environments=[target.name])
     timeline = context.record.timeline(target.name, app)
     earlier = _earlier(timeline, intent.release, app, target.name)
-    release = Release(
-        file=snapshot.overlay_file(target.name, app),
-        pins=tuple(map(as_pin, earlier.pins)),
-    )
-    release.require_complete()
-    source = _as_it_ended(snapshot, timeline, earlier, release.file)
-    move, edits = make_move(snapshot, target.name, app, release, source=source)
+    current = snapshot.release(target.name, app)
+    tree = read_release_tree(snapshot.root, earlier.tree) if earlier.tree and current.tree else None
+    release = Release(file=current.file, pins=tuple(map(as_pin, earlier.pins)), tree=tree)
+    release.require_complete(known=current.pins)
+    if current.tree is not None and tree is None:  # it ran before the overlay had a release: its images alone are known
+        release = replace(release, tree=current.tree)
+        move, edits = make_move(snapshot, target.name, app, release, parts=frozenset({IMAGES}))
+    else:
+        move, edits = make_move(snapshot, target.name, app, release)
     if intent.hold_until is not None:
         hold = _hold(app, release, intent.reason, context.by, intent.hold_until)
         edits.append(_state_edit(snapshot, target.name, lambda text, file: decisions.add_hold(text, hold, file=file)))
@@ -141,31 +161,23 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
 
 def _earlier(timeline: Sequence[Running], wanted: str | None, app: str, environment: str) -> Running:
     """The release to go back to."""
-    complete = [one for one in timeline if one.pins]
+    complete = [one for one in timeline if one.pins or one.tree]
     if not complete:
         raise UserError(f"{app} has run no release in {environment}")
     if wanted is None:
         # The oldest time that today's release ran: what came between was rolled back itself.
-        first = max(number for number, one in enumerate(complete) if one.pins == complete[0].pins)
+        now = (complete[0].pins, complete[0].tree)
+        first = max(number for number, one in enumerate(complete) if (one.pins, one.tree) == now)
         if first + 1 == len(complete):
             raise UserError(f"{app} has run no release in {environment} before {_named(complete[0])}")
         return complete[first + 1]
     for one in complete:
         if wanted in {pin.tag for pin in one.pins} | {pin.digest for pin in one.pins}:
             return one
+        if one.tree is not None and len(wanted) >= _SHORTEST and one.tree.startswith(wanted):
+            return one
     known = {pin.tag or "" for one in complete for pin in one.pins}
     raise UserError(f"{app} has never run release '{wanted}' in {environment}", hint=nearest(wanted, known))
-
-
-def _as_it_ended(snapshot: Snapshot, timeline: Sequence[Running], earlier: Running, file: str) -> Source | None:
-    """The overlay as it was when an earlier release ended: with the keys that it ran with last."""
-    at = timeline.index(earlier)
-    if at == 0:
-        return None
-    text = text_at(snapshot.root, f"{timeline[at - 1].commit}^1", file)
-    if text is None:
-        return None  # the overlay stood in another folder
-    return Source(text=text, file=file, name=f"its release {_named(earlier)}", is_past=True)
 
 
 def _named(running: Running) -> str:
@@ -283,7 +295,7 @@ def _state_edit(snapshot: Snapshot, environment: str, change: Callable[[str | No
         snapshot.state(environment)
     after = change(before.text if before else None, file)
     decisions.parse_state(after, environment, snapshot.tree)
-    return FileEdit(path=file, before=before, after=after)
+    return blob_edit(file, before, after)
 
 
 def _apps(snapshot: Snapshot, words: Iterable[str], environment: str) -> tuple[str, ...]:

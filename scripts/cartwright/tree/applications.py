@@ -51,9 +51,9 @@ class Application:
 
     @property
     def app(self) -> str:
-        """``group/name`` for an overlay of an app, the cluster's name for what a cluster needs."""
+        """``group/name`` for an overlay of an app, ``cluster`` for what a cluster needs before all others."""
         parts = PurePosixPath(self.path).parts
-        return "/".join(parts[2:]) if parts[0] == "environments" else parts[-1]
+        return "/".join(parts[2:]) if parts[0] == "environments" else "cluster"
 
 
 def find_applications(

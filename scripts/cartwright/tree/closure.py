@@ -13,7 +13,7 @@ from cartwright.tree.plugins import chart_references, generator_references, inli
 from cartwright.tree.repository import Tree
 from cartwright.yaml.read import line_of, load_all, nodes
 
-__all__ = ["KUSTOMIZATION_NAMES", "Closure", "Kustomization", "find_closure", "kustomization_file"]
+__all__ = ["KUSTOMIZATION_NAMES", "Closure", "Kustomization", "find_closure", "kustomization_file", "references"]
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _FOLDERS_OR_FILES = ("resources", "components", "bases")
@@ -106,7 +106,7 @@ class _Walk:
             raise UserError("is not a kustomization (expected one mapping)", file=path)
         self.files.add(path)
         self.kustomizations[path] = Kustomization(path=path, content=content)
-        for place, reference, whole in _references(content):
+        for place, reference, whole in references(content):
             self._visit(path, text, place, reference, whole)
         for key in _PLUGINS:
             for index, item in enumerate(content.get(key) or []):
@@ -210,7 +210,7 @@ def _single(documents: Iterable[Any]) -> Iterator[Any]:
             yield one
 
 
-def _references(content: dict[str, Any]) -> Iterator[tuple[list[str | int], str, bool]]:
+def references(content: dict[str, Any]) -> Iterator[tuple[list[str | int], str, bool]]:
     """Where each reference stands, what it names, and whether that may be a folder or a file of whole objects."""
     for keys, whole in ((_FOLDERS_OR_FILES, True), (_FILES, False)):
         for key in keys:

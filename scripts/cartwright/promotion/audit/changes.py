@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cartwright.history.pinned import Pinned
 from cartwright.history.record import Event, Record
-from cartwright.history.release import Pinned
 from cartwright.history.trailers import Message, Moved
 
 __all__ = ["KINDS", "Explained", "contradiction", "explain", "named", "same_content"]
@@ -28,17 +28,31 @@ class Explained:
     doubt: str | None
     """Why the trailers were not believed."""
     returned: bool
-    """Whether these pins, or the same content, ran here before: a rollback by any name."""
+    """Whether this release, or the same content, ran here before: a rollback by any name."""
 
     @property
     def release(self) -> tuple[Pinned, ...]:
         """The pins that came as one: those that the trailers name where they are believed, else those that changed."""
         after = self.event.after or ()
+        if self.doubt is None and self.claim is not None and self.claim.only == "config":
+            return ()
         if self.doubt is None and self.claim is not None:
             named = _claimed(self.claim, {pin.image: pin for pin in after})
             return tuple(pin for pin in after if pin.image in named)
         before = {pin.image: pin for pin in self.event.before or ()}
         return tuple(pin for pin in after if pin != before.get(pin.image))
+
+    @property
+    def config(self) -> str | None:
+        """The configuration that came; None where it is not known, or stayed as it was."""
+        event = self.event
+        return None if event.config == event.before_config else event.config
+
+    @property
+    def adopts(self) -> bool:
+        """Whether an overlay that followed main got a release of its own, at the same images."""
+        event = self.event
+        return event.tree is not None and event.before_tree is None and event.after == event.before
 
     @property
     def message(self) -> Message | None:
@@ -57,15 +71,23 @@ def explain(record: Record, events: Iterable[Event] | None = None) -> list[Expla
     for event in found:
         if event.after is None and event.before:
             gone.setdefault((event.index, event.environment), []).append(event.before)
-    ran: dict[tuple[str, str], list[tuple[Pinned, ...]]] = {}
+    ran: dict[tuple[str, str], list[Event]] = {}
     result = []
     for event in reversed(found):
         earlier = ran.setdefault((event.environment, event.app), [])
-        returned = bool(event.after) and any(same_content(event.after or (), one) for one in earlier)
+        returned = any(_is_same(event, one) for one in earlier)
         result.append(_explain(event, returned=returned, gone=gone.get((event.index, event.environment), [])))
-        if event.after:
-            earlier.append(event.after)
+        if event.after or event.tree:
+            earlier.append(event)
     return result[::-1]
+
+
+def _is_same(one: Event, other: Event) -> bool:
+    """Whether two events brought the same images and, as far as both are known, the same configuration."""
+    if not one.after and not one.tree:
+        return False
+    known = one.config is None or other.config is None or one.config == other.config
+    return known and same_content(one.after or (), other.after or ())
 
 
 def same_content(one: Sequence[Pinned], other: Sequence[Pinned]) -> bool:
@@ -85,6 +107,22 @@ def contradiction(event: Event) -> str | None:
         return f"the trailers tell of a {message.operation}, not of a release"
     if message.target != event.environment or claim is None:
         return f"the trailers do not tell of {event.app} in {event.environment}"
+    return _other_tree(event, claim) or _other_images(event, claim)
+
+
+def _other_tree(event: Event, claim: Moved) -> str | None:
+    if event.tree is not None and claim.tree is not None and claim.tree != event.tree:
+        return f"the trailers say release {claim.tree[:12]} and the overlay has {event.tree[:12]}"
+    if event.tree is not None and claim.tree is None and event.config != event.before_config:
+        return "the trailers do not tell of the base that changed"
+    if claim.only == "images" and event.config != event.before_config:
+        return "the trailers say that images moved alone, and the base changed"
+    if claim.only == "config" and event.after != event.before:
+        return "the trailers say that images stayed, and they changed"
+    return None
+
+
+def _other_images(event: Event, claim: Moved) -> str | None:
     after = {pin.image: pin for pin in event.after or ()}
     before = {pin.image: pin for pin in event.before or ()}
     claimed = _claimed(claim, after)

@@ -1,7 +1,8 @@
 """Configuration drift: how the objects of two environments differ, and which of that nobody has declared.
 
-Both sides are rendered and compared field by field. A field that differs is a *release* (an image at another version),
-*promotable* (a key that moves with the release), *owned* (declared to belong to each environment), or drift.
+Both sides are rendered and compared field by field. A field that differs is of another *release* (an image at another
+version, or what goes away once the target has the source's release), *owned* (declared to belong to each environment),
+or drift.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from cartwright.history.carry import carried_release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.identity import Identity
+from cartwright.promotion.moves import FileEdit, make_move
+from cartwright.promotion.outlook import with_edits
 from cartwright.registry.reference import split_reference
-from cartwright.tree.promotable import DEFAULTS, Key, Owned, declaration_file, read_keys, read_owned
+from cartwright.tree.owned import Owned, read_owned
 from cartwright.tree.render import Rendered, render
-from cartwright.tree.repository import Tree, open_tree
+from cartwright.tree.repository import FolderTree, open_tree
 from cartwright.tree.sources import SourceMap
 
 __all__ = ["ABSENT", "AppDrift", "Difference", "Drift", "find_drift"]
@@ -50,7 +54,7 @@ class Difference:
     """Its value in the source, or :data:`ABSENT`."""
     target: Any
     kind: str
-    """``release``, ``promotable``, ``owned`` or ``drift``."""
+    """``release``, ``owned`` or ``drift``."""
     reason: str | None
     """Why it may differ, where that is declared."""
     file: str
@@ -119,26 +123,70 @@ def find_drift(snapshot: Snapshot, source: str, target: str, apps: Sequence[str]
     for failure in failures:
         raise UserError(failure.message, file=failure.file, line=failure.line)
     sources = SourceMap(tree)
-    defaults = read_owned(tree, DEFAULTS)
+    pairs = dict(zip(common, zip(rendered[::2], rendered[1::2], strict=True), strict=True))
+    promoted = _promoted(snapshot, tree, target, pairs)
+    owned = read_owned(tree)
     return Drift(
         source=source,
         target=target,
         apps=tuple(
-            AppDrift(app=app, differences=tuple(_compare(tree, sources, app, sides, defaults=defaults)))
-            for app, sides in zip(common, zip(rendered[::2], rendered[1::2], strict=True), strict=True)
+            AppDrift(app=app, differences=tuple(_compare(sources, app, sides, promoted=promoted.get(app), owned=owned)))
+            for app, sides in pairs.items()
         ),
         only=tuple((app, source if app in here else target) for app in wanted if app not in common),
     )
 
 
+def _promoted(
+    snapshot: Snapshot, tree: FolderTree, target: str, pairs: Mapping[str, tuple[Rendered, Rendered]]
+) -> dict[str, Rendered]:
+    """The target's objects as they were with the source's release, by app; of apps whose release differs."""
+    edits: list[FileEdit] = []
+    behind = {}
+    for app, (here, there) in pairs.items():
+        if snapshot.release_folder(target, app) is not None:
+            move, files = make_move(snapshot, target, app, carried_release(snapshot, here.application.environment, app))
+            if move.changes:
+                behind[app] = there.application
+                edits += files
+    if not behind:
+        return {}
+    read = {path for app in behind for path in pairs[app][1].closure.files}
+    with with_edits(tree, read, edits, repository=snapshot.root) as outlook:
+        rendered, failures = render(outlook, list(behind.values()))
+    for failure in failures:
+        raise UserError(failure.message, file=failure.file, line=failure.line)
+    return dict(zip(behind, rendered, strict=True))
+
+
+def _left(
+    source: Mapping[Identity, _Object], promoted: Mapping[Identity, _Object]
+) -> set[tuple[Identity, tuple[str, ...]]]:
+    """Every field that still differs."""
+    found: set[tuple[Identity, tuple[str, ...]]] = set()
+    for identity in {*source, *promoted}:
+        here, there = source.get(identity), promoted.get(identity)
+        if here is None or there is None:
+            found.add((identity, ()))
+        else:
+            found.update((identity, leaf.path) for leaf in _differing(here.content, there.content))
+    return found
+
+
 def _compare(
-    tree: Tree, sources: SourceMap, app: str, sides: tuple[Rendered, Rendered], *, defaults: tuple[Owned, ...]
+    sources: SourceMap,
+    app: str,
+    sides: tuple[Rendered, Rendered],
+    *,
+    promoted: Rendered | None,
+    owned: tuple[Owned, ...],
 ) -> Iterator[Difference]:
     if sides[0].key == sides[1].key:
         return
-    declared = (*read_owned(tree, declaration_file(app)), *defaults)
-    keys = read_keys(tree, app)
+    declared = tuple(one for one in owned if fnmatchcase(app, one.app))
     source, target = (_objects(side) for side in sides)
+    # What is alike once the target has the source's release differs by the release alone.
+    left = None if promoted is None else _left(source, _objects(promoted))
     for identity in sorted({*source, *target}):
         here, there = source.get(identity), target.get(identity)
         if here is None or there is None:
@@ -147,7 +195,9 @@ def _compare(
             found = _differing(here.content, there.content)
         for leaf in found:
             setter, side = (here, sides[0]) if there is None or leaf.target is ABSENT else (there, sides[1])
-            kind, reason = _classify(identity, leaf, keys=keys, declared=declared)
+            kind, reason = _classify(identity, leaf, declared=declared)
+            if left is not None and (identity, leaf.path) not in left:
+                kind, reason = "release", None
             file, line = sources.locate(side.closure, setter.raw if setter else {}, leaf.field)
             yield Difference(
                 identity=identity,
@@ -213,14 +263,11 @@ def _classify(
     identity: Identity,
     leaf: _Leaf,
     *,
-    keys: Iterable[Key],
     declared: Iterable[Owned],
 ) -> tuple[str, str | None]:
     path, repository = leaf.path, _repository(leaf.source)
     if path[-1:] == ("image",) and repository is not None and repository == _repository(leaf.target):
         return "release", None
-    if identity.kind == "ConfigMap" and path[:1] == ("data",) and Key(identity.name, "/".join(path[1:])) in keys:
-        return "promotable", None
     for one in declared:
         if not (fnmatchcase(identity.kind, one.kind) and fnmatchcase(identity.name, one.name)):
             continue

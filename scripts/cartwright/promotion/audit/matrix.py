@@ -7,10 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cartwright.history.carry import carried_release, read_ahead
+from cartwright.history.pinned import Pinned
 from cartwright.history.record import Running
-from cartwright.history.release import Pinned, Release
+from cartwright.history.release import Release
+from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import instant
 from cartwright.promotion import intents
+from cartwright.promotion.audit.behind import commits_behind, has_other_config
 from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.timeline import pin_json
 from cartwright.promotion.evidence import Sources
@@ -23,7 +27,7 @@ from cartwright.tree.environments import Environment
 
 __all__ = ["Cell", "Matrix", "Waiting", "read_matrix"]
 
-_VERSION = 1
+_VERSION = 2
 """Version of the JSON; a change that breaks a reader raises it."""
 
 
@@ -40,6 +44,13 @@ class Waiting:
     """What every gate says now."""
     next_time: datetime.datetime | None
     """When it could go by itself; None where it may go now, or where no time opens one of its gates."""
+    is_config: bool = False
+    """Whether its images are those that run, and its base or components are not."""
+
+    @property
+    def name(self) -> str:
+        """The release as people call it."""
+        return f"{named(self.pins)} on another base" if self.is_config else named(self.pins)
 
     @property
     def blocked(self) -> tuple[Verdict, ...]:
@@ -55,6 +66,8 @@ class Cell:
     running: Running
     waiting: tuple[Waiting, ...]
     """One for each upstream that runs something else."""
+    behind: tuple[str, ...] = ()
+    """The commits on main that changed its base or components and have not come here, newest first."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +125,11 @@ def read_matrix(
         for (environment, app), one in context.record.running_all().items()
         if app in snapshot.applications.get(environment, {}) and (apps is None or app in apps)
     }
+    # A cluster that pins nothing and has no release anywhere has nothing to say.
+    promoted = {app for (_, app), one in running.items() if one.pins or one.tree or one.problem}
+    running = {key: one for key, one in running.items() if key[1] in promoted}
     wanted = [one for one in snapshot.environments.values() if environments is None or one.name in environments]
-    snapshot.tree.preload(
-        snapshot.overlay_file(environment, app) for environment, app in running if _is_upstream(wanted, environment)
-    )
+    read_ahead(snapshot, running)
     cells: dict[str, dict[str, Cell]] = {}
     for target in wanted:
         waiting = _waiting(context, sources, target, running)
@@ -124,6 +138,7 @@ def read_matrix(
                 environment=target.name,
                 running=running[target.name, app],
                 waiting=tuple(waiting.get(app, ())),
+                behind=_behind(context, target.name, app),
             )
     return Matrix(
         head=context.record.head,
@@ -134,10 +149,6 @@ def read_matrix(
     )
 
 
-def _is_upstream(wanted: Collection[Environment], name: str) -> bool:
-    return any(name in one.upstreams for one in wanted)
-
-
 def _waiting(
     context: Context, sources: Sources, target: Environment, running: Mapping[tuple[str, str], Running]
 ) -> dict[str, list[Waiting]]:
@@ -145,10 +156,14 @@ def _waiting(
     found: dict[str, list[Waiting]] = {}
     for source in target.upstreams:
         moves: dict[str, Move] = {}
+        unreadable: dict[str, UserError] = {}
         for (environment, app), one in running.items():
             here = running.get((target.name, app))
-            if environment == source and here is not None and not_run(one.pins, here.pins):
-                moves[app] = _move(context, target.name, app, one.pins, here.pins)
+            if environment == source and here is not None and _differs(context, one, here):
+                try:
+                    moves[app] = _move(context, target.name, one, here)
+                except UserError as error:
+                    unreadable[app] = error
         plan = Plan(
             intent=intents.Promote(source=source, target=target.name, everything=True),
             snapshot=context.snapshot,
@@ -160,9 +175,11 @@ def _waiting(
         verdicts: dict[str | None, list[Verdict]] = {}
         for verdict in judge(plan, context, sources, without=(registry.GATE, signatures.GATE)):
             verdicts.setdefault(verdict.app, []).append(verdict)
-        for app in moves:
+        for app in (*moves, *unreadable):
             said = (*verdicts.get(app, ()), *verdicts.get(None, ()))
-            upstream = running[source, app]
+            if app in unreadable:
+                said = (Verdict("release", "release-unreadable", passed=False, sentence=str(unreadable[app]), app=app),)
+            upstream, here = running[source, app], running[target.name, app]
             found.setdefault(app, []).append(
                 Waiting(
                     source=source,
@@ -170,21 +187,47 @@ def _waiting(
                     since=upstream.since,
                     verdicts=said,
                     next_time=next_time(plan, context, said),
+                    is_config=bool(here.tree) and not not_run(upstream.pins, here.pins),
                 )
             )
     return found
 
 
-def _move(context: Context, target: str, app: str, wanted: tuple[Pinned, ...], here: tuple[Pinned, ...]) -> Move:
-    """What a promotion would move, without the edits."""
-    file = context.snapshot.overlay_file(target, app)
-    change = Change(image=wanted[0].image, key="digest", line=1, old=named(here), new=named(wanted))
+def _differs(context: Context, upstream: Running, here: Running) -> bool:
+    """Whether an upstream runs another release than an environment."""
+    if here.tree is None:
+        return bool(not_run(upstream.pins, here.pins))
+    if upstream.tree is not None:
+        return upstream.tree != here.tree
+    if not_run(upstream.pins, here.pins):
+        return True
+    tree = context.snapshot.release(here.environment, here.app).tree
+    return tree is not None and has_other_config(context.snapshot, upstream.environment, here.app, tree)
+
+
+def _behind(context: Context, environment: str, app: str) -> tuple[str, ...]:
+    tree = context.snapshot.release(environment, app).tree if context.record.running(environment, app) else None
+    return commits_behind(context.snapshot, context.record, tree) if tree is not None else ()
+
+
+def _move(context: Context, target: str, upstream: Running, here: Running) -> Move:
+    """What a promotion would move.
+
+    Raises:
+        UserError: the upstream's release can't be read: file and line.
+    """
+    snapshot, app = context.snapshot, upstream.app
+    file = snapshot.pins_file(target, app)
+    change = Change(image="", key="release", line=1, old=named(here.pins), new=named(upstream.pins))
+    release = Release(file=file, pins=tuple(map(as_pin, upstream.pins)))
+    if here.tree is not None:
+        release = carried_release(snapshot, upstream.environment, app)
     return Move(
         app=app,
-        application=context.snapshot.application(target, app),
+        application=snapshot.application(target, app),
         file=file,
-        release=Release(file=file, pins=tuple(map(as_pin, wanted))),
-        current=Release(file=file, pins=tuple(map(as_pin, here))),
+        release=release,
+        current=Release(file=file, pins=tuple(map(as_pin, here.pins))),
         changes=(change,),
     )
 
@@ -199,11 +242,14 @@ def _cell(cell: Cell, now: datetime.datetime) -> dict[str, Any]:
         "ageSeconds": int((now - running.since).total_seconds()),
         "commit": running.commit,
         "problem": running.problem,
+        "tree": running.tree,
+        "behind": list(cell.behind),
         "waiting": [
             {
                 "from": one.source,
                 "release": named(one.pins),
                 "images": [pin_json(pin) for pin in one.pins],
+                "configOnly": one.is_config,
                 "since": instant(one.since),
                 "ready": not one.blocked,
                 "nextTime": instant(one.next_time) if one.next_time else None,

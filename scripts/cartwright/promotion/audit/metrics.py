@@ -1,7 +1,7 @@
 """The four figures of DORA, from the record: how often releases come, how fast, how many fail, how soon that is mended.
 
 Deployment
-    A change of an app's pins in an environment that lands in the window and is no return: promoted, set or edited by
+    A change of an app's release in an environment that lands in the window and is no return: promoted, set or edited by
     hand. What stood there when history began, a moved overlay and a rollback are none.
 Deployment frequency
     Deployments per day of the window; where history is shorter than the window, per day of history, of which the first
@@ -218,7 +218,11 @@ def median(values: Sequence[float]) -> float | None:
 
 
 def _is_deployment(one: Explained) -> bool:
-    return one.kind in {"promote", "set", "edit"} and bool(one.event.after) and not one.returned
+    return one.kind in {"promote", "set", "edit"} and _runs(one.event) and not one.returned and not one.adopts
+
+
+def _runs(event: Event) -> bool:
+    return bool(event.after) or event.tree is not None
 
 
 def _first_landings(
@@ -227,7 +231,7 @@ def _first_landings(
     """When each content first landed, by environment and app."""
     landings: dict[tuple[str, str], list[Event]] = {}
     for one in reversed(list(found)):
-        if one.event.after and not one.returned:
+        if _runs(one.event) and not one.returned:
             landings.setdefault((one.event.environment, one.event.app), []).append(one.event)
     return landings
 

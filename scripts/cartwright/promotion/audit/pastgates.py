@@ -5,13 +5,16 @@ What is asked is asked by :mod:`cartwright.promotion.gates.conditions` and ``fre
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cartwright.history.log import read_blobs
+from cartwright.history.pinned import Pinned, short_digest
+from cartwright.history.provenance import Configurations
 from cartwright.history.record import Event, Note, Record
-from cartwright.history.release import Pinned, digests_of, short_digest
+from cartwright.history.release import digests_of
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import say_duration
 from cartwright.promotion.approvers import address_of, parse_roster
@@ -25,6 +28,7 @@ from cartwright.promotion.gates.conditions import (
     is_soaked,
     keeps,
     not_run,
+    other_config,
     soak_asked,
     standing_hold,
 )
@@ -49,12 +53,23 @@ class PastGates:
         self._root = root
         self._record = record
         self._signers: dict[tuple[str, bytes], str | None] = {}
+        self._configurations = Configurations(root, record)
+
+    def content(self, change: Explained, upstreams: Mapping[str, Event | None]) -> Iterator[Reason]:
+        """Every upstream ran these digests and this configuration. Codes: ``no-digest``, ``upstream-other``."""
+        other = list(self._images(change, upstreams))
+        yield from other
+        if other or change.config is None:
+            return
+        for name, upstream in upstreams.items():
+            why = self._configurations.strange(change.event, name, upstream)
+            if why is not None:
+                yield Reason("upstream-other", why)
 
     @staticmethod
-    def content(change: Explained, upstreams: Mapping[str, Event | None]) -> Iterator[Reason]:
-        """Every upstream ran these digests when the change landed. Codes: ``no-digest``, ``upstream-other``."""
+    def _images(change: Explained, upstreams: Mapping[str, Event | None]) -> Iterator[Reason]:
         for pin in change.release:
-            if pin.digest is None:
+            if pin.digest is None and pin not in (change.event.before or ()):
                 yield Reason("no-digest", f"{pin.image}:{pin} has no digest, so nobody can say what ran")
                 continue
             for name, upstream in upstreams.items():
@@ -74,13 +89,30 @@ class PastGates:
         for name, upstream in upstreams.items():
             if upstream is None or not_run(change.release, _ran(upstream)):
                 continue
-            since = self._record.landed(upstream.index, as_of=moment)
+            since = self._since(change, upstream, moment)
             if not is_soaked(wanted, since=since, now=moment):
                 yield Reason(
                     "soak-short",
                     f"{name} had run it for {say_duration(moment - since)} of the {say_duration(wanted)} that "
                     f"{change.event.environment} asked for",
                 )
+
+    def _since(self, change: Explained, upstream: Event, moment: datetime.datetime) -> datetime.datetime:
+        """Since when an upstream had run what moved."""
+        begin = upstream
+        for one in self._record.events(environment=upstream.environment, app=upstream.app):
+            if one.index > upstream.index:
+                continue
+            if not_run(change.release, one.after or ()) or (one.tree and other_config(change.config, one.config)):
+                break
+            if upstream.tree and not one.tree and change.config:
+                break
+            begin = one
+        since = self._record.landed(begin.index, as_of=moment)
+        if upstream.tree is None and change.config is not None:
+            span = self._configurations.span(change.event, upstream)
+            since = max(since, self._record.landed(span.begin, as_of=moment)) if span else since
+        return since
 
     def freeze(self, event: Event, past: PastEnvironment) -> Iterator[Reason]:
         """No freeze stood at that moment. Codes: ``frozen``, ``gates-unreadable``."""
@@ -118,9 +150,9 @@ class PastGates:
 
     def _approving(self, change: Explained) -> Iterator[Note]:
         """The commits that approve the change: those before it, and its own where its committer names themself."""
-        event, digests = change.event, digests_of(change.release)
+        event, digests = change.event, digests_of(change.event.after or () if change.event.tree else change.release)
         for note in self._record.approvals(event.environment, event.app):
-            if note.landed <= event.index and approves(note, event.app, digests):
+            if note.landed <= event.index and approves(note, event.app, digests, event.tree):
                 yield note
         if change.message is not None and approves_itself(event.note.committer, change.message.approved_by):
             yield event.note

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cartwright.history.pinned import Pinned
 from cartwright.history.record import Note, Record
-from cartwright.history.release import Pinned
 from cartwright.kernel.moments import instant
 from cartwright.promotion.audit.changes import Explained, explain, named
 
 __all__ = ["Entry", "History", "pin_json", "read_history"]
 
-_VERSION = 1
+_VERSION = 2
 """Version of the JSON; a change that breaks a reader raises it."""
 
 
@@ -38,6 +38,10 @@ class Entry:
     """What ran from then on; empty for a decision and for the end of an overlay."""
     before: tuple[Pinned, ...] = ()
     """What ran until then."""
+    tree: str | None = None
+    """Id of the release; None where the overlay follows main."""
+    config_changed: bool = False
+    """Whether its base or components changed."""
     source: str | None = None
     """The environment that the release was promoted from."""
     gates: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +106,8 @@ def _of_change(one: Explained) -> Entry:
         kind=one.kind,
         pins=event.after or (),
         before=event.before or (),
+        tree=event.tree,
+        config_changed=event.before_config is not None and one.config is not None,
         author=event.note.author,
         commit=event.note.commit,
         landed=event.commit,
@@ -150,6 +156,8 @@ def _entry(one: Entry) -> dict[str, Any]:
         "release": named(one.pins) if one.pins else None,
         "images": [pin_json(pin) for pin in one.pins],
         "before": [pin_json(pin) for pin in one.before],
+        "tree": one.tree,
+        "configChanged": one.config_changed,
         "from": one.source,
         "author": one.author,
         "commit": one.commit,

@@ -1,37 +1,33 @@
 """Proving from Git alone that what every environment ran came through its gates.
 
-For each change of pins in an environment with upstreams: every upstream ran these digests when it landed, and had for
-the soak; no freeze and no hold stood in its way; its trailers tell of it; enough people approved who might; a rollback
-goes to a release that ran there; break-glass names somebody and a reason. Gates, freezes and holds are read as they
-stood before the commit, so that nobody lowers a gate and passes it at once. What only a cluster knew at that time
-(health, verification Jobs) and what only a registry knows can't be recomputed: the trailers' word stands for it.
+For each change of a release in an environment with upstreams: every upstream ran these digests and this configuration
+when it landed, and had for the soak; no freeze and no hold stood in its way; its trailers tell of it, or its tree is
+the one that upstream ran; enough people approved who might; a rollback goes to a release that ran there; break-glass
+names somebody and a reason. Gates, freezes and holds are read as they stood before the commit, so that nobody lowers a
+gate and passes it at once. What only a cluster knew then (health, verification Jobs) and what only a registry knows
+can't be recomputed: the trailers' word stands for it.
 
 What the history begins with is trusted, and what ran at the baseline of ``environments/record.yaml``.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from cartwright.history.baseline import FILE, Baseline, read_accepted, read_baseline
 from cartwright.history.record import Event, Note, Record
 from cartwright.history.snapshot import Snapshot
 from cartwright.history.trailers import PASSED, Message
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.changes import Explained, explain, named, same_content
-from cartwright.promotion.audit.configedits import config_changes
 from cartwright.promotion.audit.past import Past, PastEnvironment
 from cartwright.promotion.audit.pastgates import PastGates, Reason
 from cartwright.yaml.read import load
-from cartwright.yaml.validate import load_valid
 
 __all__ = ["Finding", "Notice", "Reason", "Verification", "verify"]
-
-FILE = "environments/record.yaml"
-SCHEMA = "environments/record.schema.json"
 
 
 @dataclass(frozen=True)
@@ -77,21 +73,14 @@ class Verification:
     notices: tuple[Notice, ...]
 
 
-@dataclass(frozen=True)
-class _Baseline:
-    index: int
-    commit: str
-    reason: str
-
-
 def verify(snapshot: Snapshot, record: Record) -> Verification:
-    """Judge every change of the record, and of promotable keys.
+    """Judge every change of the record.
 
     Raises:
-        UserError: environments/record.yaml or a promotable.yaml does not fit its schema: file and line.
+        UserError: environments/record.yaml does not fit its schema: file and line.
     """
-    baseline = _baseline(record)
-    accepted = _accepted(snapshot)
+    baseline = read_baseline(record)
+    accepted = read_accepted(snapshot.tree)
     judge = _Judge(snapshot.root, record, Past(record, snapshot.tree))
     findings: list[Finding] = []
     notices: list[Notice] = []
@@ -99,6 +88,8 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     environments: set[str] = set()
     for changes in _by_commit(explain(record)):
         for change in changes:
+            if _is_empty(change.event):
+                continue
             past = judge.past(change.event)
             if past is not None and not past.environment.upstreams:
                 continue
@@ -114,12 +105,6 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
             else:
                 notices += notices_of(change)
         judge.land(changes)
-    for change, reasons in config_changes(snapshot, record):
-        if change.event.index > (baseline.index if baseline else 0):
-            judged += 1
-            if reasons:
-                who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
-                findings.append(Finding(change=change, reasons=reasons, accepted=who))
     findings.sort(key=lambda one: one.event.index)
     notices += _gate_changes(record, baseline.index if baseline else 0)
     return Verification(
@@ -163,12 +148,16 @@ class _Judge:
             yield Reason("unreadable", f"the overlay can't be read: {event.problem}")
         elif one.kind in {"start", "move", "remove"} or self._is_introduced(one, past, beside):
             return
+        elif one.adopts:
+            yield from self._gates.content(one, {event.environment: self._running.get((event.environment, event.app))})
         elif one.kind == "edit":
             if one.returned:
                 yield from self._gates.freeze(event, past)
-            else:
+                return
+            found = list(self._all_gates(one, past, None))
+            if event.tree is None or found:  # the same tree as upstream is a promotion, whatever its message says
                 yield Reason("hand-edit", f"it was made by hand: {one.doubt}")
-                yield from self._all_gates(one, past, None)
+                yield from found
         elif message is not None and message.break_glass is not None:
             name, _, why = message.break_glass.partition(":")
             if not name.strip() or not why.strip():
@@ -187,11 +176,11 @@ class _Judge:
         yield from self._gates.freeze(one.event, past)
         if message is None or not message.override_hold:
             yield from self._gates.hold(one, past)
-        if message is None:
+        if message is None and one.event.tree is None:
             return
         yield from self._gates.approvals(one, past)
-        for gate, code in message.gates.items():
-            if code != PASSED and not (gate == "hold" and message.override_hold):
+        for gate, code in (message.gates if message else {}).items():
+            if code != PASSED and not (gate == "hold" and message and message.override_hold):
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:
@@ -211,7 +200,13 @@ def notices_of(one: Explained) -> Iterator[Notice]:
     """What a reviewer should see of a change that is no finding."""
     event, message = one.event, one.message
     what = f"{named(event.after or ())} of {event.app} in {event.environment}"
-    if one.kind == "edit" and one.returned:
+    if one.kind == "edit" and event.before is not None and event.tree is not None and not one.returned:
+        yield Notice(
+            "no-trailers", event.note, f"{what} is what its upstreams ran; the message does not tell: {one.doubt}"
+        )
+    elif one.adopts:
+        yield Notice("adopted", event.note, f"{what} stands in release/ since then, as main had it")
+    elif one.kind == "edit" and one.returned:
         yield Notice("returned-by-hand", event.note, f"{what} came back by hand; it had run there before")
     elif one.kind == "edit":
         yield Notice("new-app", event.note, f"{what} is new, and its upstreams run the same")
@@ -223,24 +218,18 @@ def notices_of(one: Explained) -> Iterator[Notice]:
         yield Notice("hold-overridden", event.note, f"{what} went past a hold: {message.override_hold}")
 
 
+def _is_empty(event: Event) -> bool:
+    """Whether there is nothing to judge: a cluster's or app's overlay without images and without a release."""
+    return not (event.before or event.after or event.tree or event.before_tree or event.problem)
+
+
 def _by_commit(found: Sequence[Explained]) -> Iterator[list[Explained]]:
     """The changes of each commit, oldest first."""
     for _, group in groupby(reversed(found), key=lambda one: one.event.index):
         yield list(group)
 
 
-def _baseline(record: Record) -> _Baseline | None:
-    """The first commit whose record.yaml has a baseline; taking it out and adding it again moves nothing."""
-    for index, _, text in record.files(FILE):
-        data = load(text, FILE) if text else None
-        if isinstance(data, dict) and isinstance(data.get("baseline"), dict):
-            return _Baseline(
-                index=index, commit=record.commit_at(index)[0], reason=str(data["baseline"].get("reason", "no reason"))
-            )
-    return None
-
-
-def _begin(record: Record, baseline: _Baseline | None) -> str:
+def _begin(record: Record, baseline: Baseline | None) -> str:
     first, time = record.commit_at(0)
     if baseline is not None and baseline.index:
         note = next((one for one in record.notes() if one.commit == baseline.commit), None)
@@ -250,14 +239,6 @@ def _begin(record: Record, baseline: _Baseline | None) -> str:
     if record.cut is not None:
         return f"this clone is shallow: what ran at commit {first[:7]}, where it is cut, is taken as it was"
     return f"what the history begins with, commit {first[:7]} of {time:%Y-%m-%d}, is taken as it was"
-
-
-def _accepted(snapshot: Snapshot) -> dict[str, str]:
-    """Who answers for which commit, and why."""
-    if not snapshot.tree.is_file(FILE):
-        return {}
-    data = load_valid(snapshot.tree.text(FILE), FILE, json.loads(snapshot.tree.text(SCHEMA))) or {}
-    return {one["commit"]: f"{one['by']}: {one['reason']}" for one in data.get("accepted", ())}
 
 
 def _gate_changes(record: Record, after: int) -> Iterator[Notice]:

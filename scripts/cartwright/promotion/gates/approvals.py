@@ -73,7 +73,8 @@ def _proved(case: Case, keys: bytes | None) -> Iterator[tuple[str, str | None]]:
     """``Name <address>`` and proved address of each commit that approves the release."""
     root = case.context.snapshot.root
     for note in case.context.record.approvals(case.target.name, case.app):
-        if approves(note, case.app, case.move.release.digests):
+        tree = case.move.release.tree
+        if approves(note, case.app, case.move.release.digests, tree.id if tree else None):
             yield note.committer, address_of(note.committer) if keys is None else signer(root, note.commit, keys=keys)
     # The promotion's own commit is not made yet: deliver.py proves its signature before anyone gets to see it.
     by = case.context.by

@@ -6,20 +6,22 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
-from cartwright.history.git import git, text_at
+from cartwright.history.carry import carried_release
+from cartwright.history.followed import ran_in
+from cartwright.history.pinned import Pinned
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
-from cartwright.history.release import Pinned
+from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.evidence import Evidence
+from cartwright.promotion.gates.conditions import not_run, other_config
+from cartwright.promotion.intents import Promote
 from cartwright.promotion.moves import Move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.environments import Environment
-from cartwright.tree.promotable import Key, read_values
 from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["Case"]
@@ -68,12 +70,12 @@ class Case:
     @property
     def release(self) -> str:
         """The release as people call it."""
-        return ", ".join(self.move.release.tags)
+        return self.move.release.name
 
     @property
     def digests(self) -> Mapping[str, str]:
         """Digest of each image that is wanted, by the image's name."""
-        return {pin.image: pin.digest or "" for pin in self.move.release.pins}
+        return {pin.image: pin.digest for pin in self.move.pins if pin.digest}
 
     def pins(self, environment: str) -> tuple[Pinned, ...] | None:
         """What an environment pins of the app; None where it has no overlay.
@@ -84,39 +86,39 @@ class Case:
         snapshot = self.context.snapshot
         if snapshot.find(environment, self.app) is None:
             return None
-        file = snapshot.overlay_file(environment, self.app)
+        file = snapshot.pins_file(environment, self.app)
         return read_pins(snapshot.tree.blob(file).text, file)
 
-    def settings(self, environment: str) -> Mapping[Key, str]:
-        """What an environment gives to the promotable keys that come with the release.
+    def config(self, environment: str, snapshot: Snapshot | None = None) -> str | None:
+        """Identity of the configuration that an environment runs of the app, now or in another snapshot.
 
         Raises:
             UserError: the overlay can't be read.
         """
-        snapshot = self.context.snapshot
-        if not self.move.config or snapshot.find(environment, self.app) is None:
-            return {}
-        file = snapshot.overlay_file(environment, self.app)
-        return read_values(snapshot.tree.blob(file).text, file, tuple(key for key, _ in self.move.config))
+        return carried_release(snapshot or self.context.snapshot, environment, self.app, bring=self._bring).config
 
-    def set_since(self, environment: str) -> Running | None:
-        """The commit that brought the release's promotable keys to what they are; None where it brings none, or where
-        they are as old as the overlay's history.
-        """
-        if not self.move.config:
-            return None
+    @property
+    def _bring(self) -> tuple[str, ...]:
+        return self.plan.intent.bring if isinstance(self.plan.intent, Promote) else ()
+
+    def since(self, environment: str) -> Running | None:
+        """Since when an environment has run what moves, without a break; None where it does not run it."""
+        found: Running | None = None
+        for one in self.context.record.timeline(environment, self.app):
+            if not_run(self.move.pins, one.pins) or (one.tree and other_config(self.move.config, one.config)):
+                break
+            if found is not None and found.tree and not one.tree and self.move.config:
+                break  # it followed main until then
+            found = one
+        if found is None or found.tree or self.move.config is None or self.move.release.tree is None:
+            return found
         snapshot, record = self.context.snapshot, self.context.record
-        keys, wanted = tuple(key for key, _ in self.move.config), self.settings(environment)
         file = snapshot.overlay_file(environment, self.app)
-        log = git(snapshot.root, "log", "--first-parent", "--format=%H", snapshot.head.commit, "--", file).stdout
-        commits = log.split()
-        for commit, older in pairwise(commits):
-            if read_values(text_at(snapshot.root, older, file), file, keys) != wanted:
-                index, running = record.index(commit), self.running(environment)
-                if index is None or running is None:
-                    return None
-                return replace(running, commit=commit, since=record.landed(index, as_of=self.now))
-        return None
+        span = ran_in(record, self.move.release.tree, file)
+        if span is None or span.end is not None:
+            return None
+        since = record.landed(span.begin, as_of=self.now)
+        return found if since <= found.since else replace(found, since=since, commit=record.commit_at(span.begin)[0])
 
     def running(self, environment: str) -> Running | None:
         """Since when an environment has run what it runs."""

@@ -11,8 +11,8 @@ import datetime
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from cartwright.history.pinned import Pinned
 from cartwright.history.record import Note
-from cartwright.history.release import Pinned
 from cartwright.kernel.moments import parse_duration
 from cartwright.promotion.approvers import Roster, address_of
 from cartwright.tree.decisions import Hold
@@ -25,6 +25,7 @@ __all__ = [
     "is_soaked",
     "keeps",
     "not_run",
+    "other_config",
     "soak_asked",
     "standing_hold",
 ]
@@ -34,6 +35,11 @@ def not_run(release: Iterable[Pinned], running: Iterable[Pinned]) -> tuple[Pinne
     """Upstream: the images of a release that an environment does not run at the same content."""
     runs = {pin.image: pin for pin in running}
     return tuple(pin for pin in release if pin.image not in runs or not runs[pin.image].same_content(pin))
+
+
+def other_config(wanted: str | None, running: str | None) -> bool:
+    """Upstream: whether an environment runs another configuration than a release's; one that does not move is none."""
+    return wanted is not None and wanted != running
 
 
 def soak_asked(gates: Mapping[str, Any]) -> datetime.timedelta:
@@ -69,10 +75,10 @@ def approvals_asked(gates: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
     return (count if isinstance(count, int) else 0), settings
 
 
-def approves(note: Note, app: str, digests: Collection[str]) -> bool:
-    """Approvals: whether a commit that approves something approves these digests of an app."""
+def approves(note: Note, app: str, digests: Collection[str], tree: str | None = None) -> bool:
+    """Approvals: whether a commit approves these digests of an app, and this tree if it names one."""
     moved = note.message.moved if note.message else ()
-    return any(one.app == app and set(one.digests) == set(digests) for one in moved)
+    return any(one.app == app and set(one.digests) == set(digests) and one.tree in {None, tree} for one in moved)
 
 
 def approves_itself(committer: str, approved_by: Iterable[str]) -> bool:

@@ -6,15 +6,15 @@ down before it had seen the release says nothing about the release, and no word 
 
 from __future__ import annotations
 
-from cartwright.history.git import text_at
-from cartwright.history.pins import read_pins
-from cartwright.history.release import Pinned
+from cartwright.history.git import Head, has_commit
+from cartwright.history.snapshot import open_snapshot
+from cartwright.kernel.errors import UserError
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.conditions import not_run
+from cartwright.promotion.gates.conditions import not_run, other_config
 from cartwright.promotion.verdict import Verdict
 
-__all__ = ["judge", "pins_at"]
+__all__ = ["has_release", "judge"]
 
 GATE = "health"
 
@@ -56,13 +56,12 @@ def _healthy(case: Case, upstream: str) -> Verdict:
 
 def _early(case: Case, upstream: str, state: AppState) -> tuple[str, str] | None:
     """Whether Argo CD wrote its state down before it saw the release."""
-    running = case.running(upstream)
+    running = case.since(upstream)
     if running is None or state.reconciled_at is None or state.reconciled_at < running.since:
         seen = "has not compared it yet" if state.reconciled_at is None else "compared it last before that"
         where = f"commit {running.commit[:7]} brought {case.release}, and Argo CD {seen}" if running else "it is new"
         return "health-early", f"{state.name}: {where}"
-    pins = pins_at(case, upstream, state.revision)
-    if pins is not None and not_run(case.move.release.pins, pins):
+    if has_release(case, upstream, state.revision) is False:
         return (
             "health-early",
             f"{state.name}: Argo CD last saw commit {state.revision[:7]}, which does not have {case.release} yet",
@@ -92,11 +91,19 @@ def _other_digest(case: Case, state: AppState) -> tuple[str, str] | None:
     return None
 
 
-def pins_at(case: Case, environment: str, revision: str) -> tuple[Pinned, ...] | None:
-    """What an environment pinned of the app in a commit; None where this clone does not have the commit."""
-    file = case.context.snapshot.overlay_file(environment, case.app)
-    text = text_at(case.context.snapshot.root, revision, file) if revision else None
-    return None if text is None else read_pins(text, file)
+def has_release(case: Case, environment: str, revision: str) -> bool | None:
+    """Whether a commit gives an environment the release; None where this clone does not have the commit."""
+    today = case.context.snapshot
+    if not revision or not has_commit(today.root, revision):
+        return None
+    then = today if revision == today.head.commit else open_snapshot(today.root, Head(branch=None, commit=revision))
+    try:
+        pins = then.release(environment, case.app).pins
+        if not_run(case.move.pins, pins):
+            return False
+        return not other_config(case.move.config, case.config(environment, then) if case.move.config else None)
+    except UserError:
+        return False  # it had no overlay then, or none that can be read
 
 
 def _words(state: AppState) -> str:

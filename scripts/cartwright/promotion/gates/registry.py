@@ -27,7 +27,8 @@ def judge(case: Case) -> Verdict:
     sources = {pin.image: pin.source for pin in read_pins(tree.text(file), file)}
     references = [
         f"{sources.get(pin.image) or pin.image}{'' if case.is_rollback else f':{pin.tag}'}@{pin.digest}"
-        for pin in case.move.release.pins
+        for pin in case.move.pins
+        if pin.digest
     ]
     try:
         case.evidence.sources.images(references, platforms=platforms_of(case.gates))

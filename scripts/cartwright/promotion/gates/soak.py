@@ -1,7 +1,7 @@
 """Soak: the release has run in every upstream long enough, without a break.
 
-Time counts from the commit that brought the release there, or its promotable keys where those came later. A commit from
-the future counts nothing: whose clock is wrong can't be told, and waiting is the safe side.
+Time counts from the commit that brought the release there: its images, or a change of its base or components where that
+came later. A commit from the future counts as nothing: whose clock is wrong can't be told, and waiting is safe.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime
 
 from cartwright.kernel.moments import say_duration
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.conditions import is_soaked, not_run, soak_asked
+from cartwright.promotion.gates.conditions import is_soaked, soak_asked
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -33,13 +33,9 @@ def judge(case: Case) -> Verdict:
 
 
 def _soaked(case: Case, upstream: str, wanted: datetime.timedelta) -> Verdict:
-    running = case.running(upstream)
-    if running is None or not_run(case.move.release.pins, running.pins):
+    running, what = case.since(upstream), case.release
+    if running is None:
         return case.blocked(GATE, "soak-unknown", f"{upstream} does not run {case.release}, so it has not soaked there")
-    changed = case.set_since(upstream)
-    what = case.release
-    if changed is not None and changed.since > running.since:
-        running, what = changed, f"the configuration of {case.release}"
     age, until = case.now - running.since, running.since + wanted
     if is_soaked(wanted, since=running.since, now=case.now):
         return case.passed(GATE, f"{what} has run in {upstream} for {say_duration(age)}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cartwright.history.release import short_digest
+from cartwright.history.pinned import short_digest
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.conditions import not_run
+from cartwright.promotion.gates.conditions import not_run, other_config
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -13,32 +13,46 @@ GATE = "upstream"
 
 
 def judge(case: Case) -> Verdict:
-    """Codes: ``upstream-missing`` (no overlay there), ``upstream-other`` (it runs something else, or with other
-    promotable keys)."""
+    """Codes: ``upstream-missing`` (no overlay there), ``upstream-other`` (it runs other images, or another
+    configuration), ``upstream-unproven`` (what it runs was written by hand)."""
     if case.is_rollback:
         return case.passed(GATE, f"{case.target.name} ran {case.release} before")
     if not case.upstreams:
         return case.passed(GATE, f"{case.target.name} takes releases from their build")
     for upstream in case.upstreams:
-        pins = case.pins(upstream.name)
-        if pins is None:
-            return case.blocked(GATE, "upstream-missing", f"{upstream.name} has no {case.app}, and must run it first")
-        for pin in not_run(case.move.release.pins, pins):
-            running = ", ".join(map(str, pins)) or "nothing"
-            return case.blocked(
-                GATE,
-                "upstream-other",
-                f"{upstream.name} runs {running} of {case.app}, not {case.release} ({short_digest(pin)}): "
-                f"promote it there first",
-            )
-        settings = case.settings(upstream.name)
-        for key, value in case.move.config:
-            if settings.get(key) != value:
-                return case.blocked(
-                    GATE,
-                    "upstream-other",
-                    f"{upstream.name} sets {key} of {case.app} to '{settings.get(key, '')}', not to '{value}': "
-                    f"promote it there first",
-                )
+        if found := _other(case, upstream.name) or _unproven(case, upstream.name):
+            return found
     names = " and ".join(one.name for one in case.upstreams)
     return case.passed(GATE, f"{names} {'runs' if len(case.upstreams) == 1 else 'run'} {case.release}")
+
+
+def _other(case: Case, upstream: str) -> Verdict | None:
+    """The verdict on an upstream that does not run the release."""
+    pins = case.pins(upstream)
+    if pins is None:
+        return case.blocked(GATE, "upstream-missing", f"{upstream} has no {case.app}, and must run it first")
+    running = ", ".join(map(str, pins)) or "nothing"
+    for pin in not_run(case.move.pins, pins):
+        other = f"{running} of {case.app}, not {case.release} ({short_digest(pin)})"
+        return case.blocked(GATE, "upstream-other", f"{upstream} runs {other}: promote it there first")
+    if case.move.config is not None and other_config(case.move.config, case.config(upstream)):
+        other = f"{case.release} of {case.app} on another base"
+        return case.blocked(GATE, "upstream-other", f"{upstream} runs {other}: promote it there first")
+    return None
+
+
+def _unproven(case: Case, upstream: str) -> Verdict | None:
+    """The verdict on a release that was written into the upstream's ``release/`` by hand."""
+    from cartwright.promotion.audit.provenance import hand_edit  # which asks these gates about what has landed
+
+    if case.context.snapshot.release_folder(upstream, case.app) is None:
+        return None
+    found = hand_edit(case.context.snapshot, upstream, case.app)
+    if found is None:
+        return None
+    why = "; ".join(reason.sentence for reason in found.reasons)
+    return case.blocked(
+        GATE,
+        "upstream-unproven",
+        f"{upstream} runs a release of {case.app} that no promotion brought (commit {found.event.commit[:7]}): {why}",
+    )

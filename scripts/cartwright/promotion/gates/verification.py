@@ -7,8 +7,7 @@ from typing import Any
 
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.conditions import not_run
-from cartwright.promotion.gates.health import pins_at
+from cartwright.promotion.gates.health import has_release
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -64,11 +63,10 @@ def _verified(case: Case, upstream: str, names: tuple[str, ...]) -> Verdict | No
 
 def _is_other(case: Case, upstream: str, state: AppState) -> bool:
     """Whether the last sync was of something else than the release."""
-    running = case.running(upstream)
+    running = case.since(upstream)
     if running is None or state.finished_at is None or state.finished_at < running.since:
         return True
-    pins = pins_at(case, upstream, state.synced_revision)
-    return pins is not None and bool(not_run(case.move.release.pins, pins))
+    return has_release(case, upstream, state.synced_revision) is False
 
 
 def _outcome(state: AppState, name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cartwright.history.git import git
@@ -14,8 +14,10 @@ from cartwright.promotion.moves import FileEdit
 __all__ = ["Blocked", "build_commit", "write_contents"]
 
 
-def write_contents(root: Path, folder: Path, edits: Sequence[FileEdit]) -> dict[str, str]:
-    """Store the new content of each file and return its object id, by path. One program stores them all.
+def write_contents(root: Path, folder: Path, edits: Sequence[FileEdit]) -> dict[str, str | None]:
+    """Store the new content of each file and return its object id, by path; None for a file that goes.
+
+    One program stores them all, and what is in Git already is not stored again.
 
     Args:
         root: the repository.
@@ -23,17 +25,26 @@ def write_contents(root: Path, folder: Path, edits: Sequence[FileEdit]) -> dict[
         edits: the files.
     """
     with tempfile.TemporaryDirectory(prefix="contents-", dir=folder) as side:
-        files = [Path(side).resolve() / str(number) for number, _ in enumerate(edits)]
-        for file, one in zip(files, edits, strict=True):
-            file.write_bytes(one.after.encode())
+        texts = {one.path: one.after for one in edits if one.after is not None}
+        files = [Path(side).resolve() / str(number) for number, _ in enumerate(texts)]
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_bytes(text.encode())
         listed = "".join(f"{file}\n" for file in files)
         # No filters: what was read is what is in Git, and so is what is written.
-        oids = git(root, "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed).stdout.split()
-    return {one.path: oid for one, oid in zip(edits, oids, strict=True)}
+        words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+        oids = git(root, *words, stdin=listed).stdout.split() if texts else []
+    written = dict(zip(texts, oids, strict=True))
+    return {one.path: written.get(one.path) or (one.entry[1] if one.entry else None) for one in edits}
 
 
 def build_commit(
-    root: Path, folder: Path, *, parent: str, edits: Sequence[FileEdit], contents: dict[str, str], message: str
+    root: Path,
+    folder: Path,
+    *,
+    parent: str,
+    edits: Sequence[FileEdit],
+    contents: Mapping[str, str | None],
+    message: str,
 ) -> str:
     """Write the commit's objects, signed where Git is told to sign, and return the commit's id.
 
@@ -50,7 +61,9 @@ def build_commit(
     """
     tree = f"{parent}^{{tree}}"
     if edits:
-        tree = edited_tree(root, folder, parent, {one.path: (one.mode, contents[one.path]) for one in edits})
+        found = {one.path: (one.mode, contents[one.path]) for one in edits}
+        files = {path: (mode, oid) if oid is not None else None for path, (mode, oid) in found.items()}
+        tree = edited_tree(root, folder, parent, files)
     signed = git(root, "config", "--type=bool", "commit.gpgSign", accept=(0, 1)).stdout.strip() == "true"
     options = ["-S"] if signed else []
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")

@@ -8,7 +8,7 @@ loser says so.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,7 +68,7 @@ class Destination(Protocol):
         commit: str,
         subject: str,
         edits: Sequence[FileEdit],
-        contents: dict[str, str],
+        contents: Mapping[str, str | None],
     ) -> None:
         """Put the commit there. Raises BranchMovedError where the branch is not at ``head`` any more."""
 
@@ -207,13 +207,13 @@ def _attempt(
     plan = make_plan(intent, context)
     _refuse_overtaken(plan, context, race)
     if plan.is_noop:
-        return Result(plan=plan, status="unchanged", attempts=race.attempts)
+        return Result(plan=plan, status="unchanged", waiting=_unreadable(plan), attempts=race.attempts)
     verdicts = judge(plan, context, sources)
-    waiting: tuple[Verdict, ...] = ()
+    waiting = _unreadable(plan)
     if isinstance(intent, Promote) and intent.everything:
         held_back = {one.app for one in verdicts if not permission.passes(one)}
         if len(held_back) < len(plan.changed):
-            waiting = tuple(one for one in verdicts if one.app in held_back and not one.passed)
+            waiting += tuple(one for one in verdicts if one.app in held_back and not one.passed)
             plan = plan.only(move.app for move in plan.moves if move.app not in held_back)
             verdicts = tuple(one for one in verdicts if one.app not in held_back)
     message = _message(plan, verdicts, permission)
@@ -239,6 +239,14 @@ def _attempt(
     race.built.append((commit, result))
     destination.land(folder, head=head, commit=commit, subject=message.subject, edits=plan.edits, contents=contents)
     return result
+
+
+def _unreadable(plan: Plan) -> tuple[Verdict, ...]:
+    """What keeps apps back that can't be read, as a verdict on each."""
+    return tuple(
+        Verdict(gate="release", code="release-unreadable", passed=False, sentence=str(error), app=app)
+        for app, error in plan.unreadable
+    )
 
 
 def _committer(root: Path, *, dry_run: bool) -> str:
@@ -281,6 +289,8 @@ def _refuse_overtaken(plan: Plan, context: Context, race: _Race) -> None:
 
 
 def _content(release: Release) -> frozenset[tuple[str, str | None, str | None]]:
+    if release.tree is not None:
+        return frozenset({("", None, release.tree.id)})
     return frozenset((pin.image, pin.tag, pin.digest) for pin in release.pins)
 
 

@@ -41,8 +41,8 @@ class _File:
     mode: str
     old: str | None
     """Id of its content before; None where the commit makes it."""
-    new: str
-    """Id of its content after."""
+    new: str | None
+    """Id of its content after; None where the commit removes it."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class WorkTree:
         commit: str,
         subject: str,
         edits: Sequence[FileEdit],
-        contents: Mapping[str, str],
+        contents: Mapping[str, str | None],
     ) -> None:
         """Move the branch to the commit, then index and files.
 
@@ -127,7 +127,7 @@ class WorkTree:
             ToolError: git refused for another reason; nothing has happened.
         """
         files = tuple(
-            _File(path=one.path, mode=one.mode, old=one.before.oid if one.before else None, new=contents[one.path])
+            _File(path=one.path, mode=one.mode, old=one.before[1] if one.before else None, new=contents[one.path])
             for one in edits
         )
         journal = _Journal(commit=commit, files=files)
@@ -179,11 +179,17 @@ def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
     staged = _staged(root, paths)
     wanted = [one for one in journal.files if staged.get(one.path) == one.old]
     if wanted:
-        lines = "".join(f"{one.mode} {one.new}\t{one.path}\0" for one in wanted)
+        lines = "".join(
+            f"{one.mode if one.new else 0} {one.new or '0' * len(one.old or '')}\t{one.path}\0" for one in wanted
+        )
         _update_index(root, "-z", "--add", "--index-info", stdin=lines)
     stale = _stale(root, journal.files)
-    if stale:
-        _replace(root, folder, stale)
+    gone = {one.path for one in journal.files if one.new is None}
+    for path in stale:
+        if path in gone:
+            _remove(root, path)
+    if kept := [path for path in stale if path not in gone]:
+        _replace(root, folder, kept)
     _update_index(root, "-q", "--refresh")
 
 
@@ -203,6 +209,18 @@ def _stale(root: Path, files: Sequence[_File]) -> list[str]:
     listed = "".join(f"{one.path}\n" for one in there)
     oids = git(root, "hash-object", "--stdin-paths", stdin=listed).stdout.split() if there else []
     return made + [one.path for one, oid in zip(there, oids, strict=True) if oid == one.old]
+
+
+def _remove(root: Path, path: str) -> None:
+    """Remove a file, and the folders that it leaves empty, as Git does."""
+    (root / path).unlink(missing_ok=True)
+    for parent in (root / path).parents:
+        if parent == root:
+            return
+        try:
+            parent.rmdir()
+        except OSError:
+            return
 
 
 @tenacity.retry(

@@ -48,6 +48,9 @@ def matrix_text(matrix: Matrix) -> RenderableType:
         for cell in cells.values():
             for one in cell.waiting:
                 lines += _waiting(app, cell, one, matrix.now)
+            if cell.behind:
+                commits = ", ".join(commit[:7] for commit in cell.behind)
+                lines.append(Text(f"{app}: main changed its base since {cell.environment} took it: {commits}"))
     waiting = sum(len(cell.waiting) for cells in matrix.apps.values() for cell in cells.values())
     total = f"{count(len(matrix.apps), 'app')} in {count(len(matrix.environments), 'environment')}, {waiting} waiting"
     return Group(table, Text(), *lines, Text(total), *_cut(matrix.cut))
@@ -120,6 +123,7 @@ def _finding_json(one: Finding) -> dict[str, Any]:
         "file": event.file,
         "before": [pin_json(pin) for pin in event.before or ()],
         "after": [pin_json(pin) for pin in event.after or ()],
+        "tree": event.tree,
         "reasons": [{"code": reason.code, "sentence": reason.sentence} for reason in one.reasons],
         "accepted": one.accepted,
     }
@@ -128,7 +132,9 @@ def _finding_json(one: Finding) -> dict[str, Any]:
 def _finding(one: Finding, style: str) -> Iterable[Text]:
     event = one.event
     before, after = named(event.before or ()), named(event.after or ())
-    if before == after:
+    if before == after and event.config != event.before_config:
+        before, after = (f"release {one[:12]}" if one else "none" for one in (event.before_tree, event.tree))
+    elif before == after:
         before, after = _digests(event.before), _digests(event.after)
     committer = f" (committed by {event.note.committer})" if event.note.committer != event.note.author else ""
     landed = f", landed with {event.commit[:7]}" if event.commit != event.note.commit else ""
@@ -205,18 +211,20 @@ def _cell(cell: Cell | None, now: datetime.datetime) -> Text:
         return Text("–", style="dim")
     text = Text(f"{named(cell.running.pins)} · {_age(now - cell.running.since)}")
     for one in cell.waiting:
-        text.append(f"\n← {named(one.pins)}", style="yellow" if one.blocked else "green")
+        text.append(f"\n← {one.name}", style="yellow" if one.blocked else "green")
+    if cell.behind:
+        text.append(f"\nbase {count(len(cell.behind), 'commit')} behind main", style="dim")
     return text
 
 
 def _waiting(app: str, cell: Cell, one: Waiting, now: datetime.datetime) -> Iterable[Text]:
     blocked = one.blocked
     if not blocked:
-        yield Text(f"{app}: {named(one.pins)} may go from {one.source} to {cell.environment} now")
+        yield Text(f"{app}: {one.name} may go from {one.source} to {cell.environment} now")
         return
     when = f", next time {_moment(one.next_time)} UTC" if one.next_time else ""
     age = _age(now - one.since)
-    yield Text(f"{app}: {named(one.pins)} waits in {one.source} since {age} for {cell.environment}{when}")
+    yield Text(f"{app}: {one.name} waits in {one.source} since {age} for {cell.environment}{when}")
     for verdict in blocked:
         yield Text(f"  {verdict.gate}: {verdict.sentence}")
 

@@ -12,19 +12,18 @@ from cartwright.promotion.audit.drift import ABSENT, Difference, Drift
 
 __all__ = ["VERSION", "drift_json", "drift_text"]
 
-VERSION = 1
+VERSION = 2
 """Version of the JSON; a change that breaks a reader raises it."""
-_STYLES = {"drift": "red", "release": "cyan", "promotable": "cyan", "owned": "dim"}
+_STYLES = {"drift": "red", "release": "cyan", "owned": "dim"}
 _NAMES = {
     "release": "of another release",
-    "promotable": "promotable",
     "owned": "declared to belong to the environment",
 }
 _LONGEST = 60
 
 
 def drift_json(found: Drift) -> str:
-    """Version 1: every difference with its kind; a side that lacks a value has null and is named in ``absentIn``."""
+    """Version 2: every difference with its kind; a side that lacks a value has null and is named in ``absentIn``."""
     data = {
         "version": VERSION,
         "from": found.source,
@@ -82,7 +81,7 @@ def drift_text(found: Drift, *, everything: bool = False) -> Text:
         text.append(f"{app}: only in {environment}\n", style="dim")
     text.append(
         f"{total} undeclared {'difference' if total == 1 else 'differences'} from {found.source} to {found.target}"
-        + ("" if not total else ": make them the same, or declare them (environments/owned.yaml, promotable.yaml)")
+        + ("" if not total else ": make them the same, or declare them (environments/owned.yaml)")
     )
     return text
 

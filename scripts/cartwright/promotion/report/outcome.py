@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a promotion without --dry-run renders nothing, and loads no
 
 __all__ = ["VERSION", "as_json", "as_text", "exit_code"]
 
-VERSION = 2
+VERSION = 3
 """Version of the JSON; a change that breaks a reader raises it."""
 _MERGE = {
     "draft": "a draft until the gates let it pass",
@@ -36,7 +36,7 @@ def exit_code(result: Result) -> int:
 
 
 def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> str:
-    """The result as JSON, version 2. ``objects`` is None where nothing was rendered."""
+    """The result as JSON, version 3. ``objects`` is None where nothing was rendered."""
     plan = result.plan
     data: dict[str, Any] = {
         "version": VERSION,
@@ -80,7 +80,8 @@ def _move(move: Move) -> dict[str, Any]:
             for one in move.changes
         ],
         "unmatched": list(move.unmatched),
-        "config": {str(key): value for key, value in move.config},
+        "tree": move.release.tree.id if move.release.tree else None,
+        "parts": sorted(move.parts),
     }
 
 

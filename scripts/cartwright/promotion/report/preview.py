@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.identity import Identity
+from cartwright.promotion.outlook import with_edits
 from cartwright.promotion.plan import Plan
 from cartwright.tree.applications import Application
 from cartwright.tree.render import render
@@ -44,16 +42,8 @@ def preview(plan: Plan) -> tuple[ObjectDiff, ...]:
         return ()
     tree = open_tree(plan.snapshot.root, plan.snapshot.head.commit)
     before, files = _render(tree, applications)
-    with tempfile.TemporaryDirectory(prefix="cartwright-preview-") as folder:
-        root = Path(folder)
-        for path in files:
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(tree.root / path, target)
-        for one in plan.edits:
-            if one.path in files:
-                (root / one.path).write_bytes(one.after.encode())
-        after, _ = _render(FolderTree(root=root), applications)
+    with with_edits(tree, files, plan.edits, repository=plan.snapshot.root) as outlook:
+        after, _ = _render(outlook, applications)
     return compare_objects(before, after)
 
 

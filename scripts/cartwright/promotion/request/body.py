@@ -66,14 +66,14 @@ def render_body(result: Result, objects: Sequence[ObjectDiff]) -> str:
 
 
 def _settings(plan: Plan) -> list[str]:
-    """The promotable keys that change, if any do."""
+    """What changes besides images, if anything does."""
     rows = [
         f"| {_cell(move.app)} | {_cell(one.key)} | {_cell(one.old)} | {_cell(one.new)} |"
         for move in plan.changed
         for one in move.changes
         if not one.image
     ]
-    return ["\n".join(["| app | key | runs with | gets |", "|---|---|---|---|", *rows])] if rows else []
+    return ["\n".join(["| app | what | runs | gets |", "|---|---|---|---|", *rows])] if rows else []
 
 
 def _gates(result: Result) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,14 @@ class RequestBranch:
         return False
 
     def land(
-        self, _folder: Path, /, *, commit: str, edits: Sequence[FileEdit], contents: dict[str, str], **_: object
+        self,
+        _folder: Path,
+        /,
+        *,
+        commit: str,
+        edits: Sequence[FileEdit],
+        contents: Mapping[str, str | None],
+        **_: object,
     ) -> None:
         """Put the commit on the request's branch; one that says the same is left as it is, with its reviews and checks.
 
@@ -82,7 +89,7 @@ class RequestBranch:
         self.commit = commit
 
     def _says_the_same(
-        self, there: Remote, old: str, commit: str, edits: Sequence[FileEdit], contents: dict[str, str]
+        self, there: Remote, old: str, commit: str, edits: Sequence[FileEdit], contents: Mapping[str, str | None]
     ) -> bool:
         """Whether the branch has the same change with the same message, and still applies to what is there now."""
         root = self.base.root
@@ -94,8 +101,8 @@ class RequestBranch:
         if show("show", "--no-patch", "--format=%B", old) != show("show", "--no-patch", "--format=%B", commit):
             return False
         for one in edits:
-            before = one.before.oid if one.before else ""
-            if show("rev-parse", "--verify", "--quiet", f"{old}:{one.path}") != contents[one.path]:
+            before = one.before[1] if one.before else ""
+            if show("rev-parse", "--verify", "--quiet", f"{old}:{one.path}") != (contents[one.path] or ""):
                 return False
             if show("rev-parse", "--verify", "--quiet", f"{old}^:{one.path}") != before:
                 return False
@@ -110,6 +117,6 @@ def branch_name(message: Message) -> str:
         what = f"{message.moved[0].app}-{'-'.join(message.moved[0].tags)}"
     else:
         what = f"{len(message.moved)}-apps"
-    content = sorted((one.app, one.tags, one.digests, one.config) for one in message.moved)
+    content = sorted((one.app, one.tags, one.digests, one.tree or "") for one in message.moved)
     mark = hashlib.sha256(repr((message.operation, message.target, content)).encode()).hexdigest()[:8]
     return f"{PREFIX}{message.target}/{_ODD.sub('-', what)[:80].strip('-')}-{mark}"

@@ -1,0 +1,26 @@
+"""Where the release that an environment runs came from: through its gates, or by hand."""
+
+from __future__ import annotations
+
+from cartwright.history.record import read_record
+from cartwright.history.snapshot import Snapshot
+from cartwright.promotion.audit.verify import Finding, verify
+
+__all__ = ["hand_edit"]
+
+
+def hand_edit(snapshot: Snapshot, environment: str, app: str) -> Finding | None:
+    """Why the release that an environment runs now did not come by a promotion; None where it did.
+
+    Raises:
+        UserError: environments/record.yaml does not fit its schema: file and line.
+    """
+    clusters = {one.cluster: one.name for one in snapshot.environments.values()}
+    record = read_record(snapshot.root, snapshot.head.commit, apps=[app], clusters=clusters)
+    running = next(iter(record.events(environment=environment, app=app)), None)
+    if running is None or running.tree is None:
+        return None
+    for one in verify(snapshot, record).findings:
+        if (one.event.environment, one.event.index) == (environment, running.index):
+            return one if any(reason.code == "hand-edit" for reason in one.reasons) else None
+    return None
