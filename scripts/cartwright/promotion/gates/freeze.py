@@ -26,6 +26,8 @@ __all__ = ["Freezes", "freezes_of", "judge"]
 GATE = "freeze"
 _LONGEST = datetime.timedelta(days=366)
 """A window longer than the time between two openings never closes; a year of it is enough to say."""
+_LONGEST_CHANGE = datetime.timedelta(hours=3)
+"""More than any time zone's clocks are set forward or back at once, and more than a second."""
 
 
 def judge(case: Case) -> Verdict:
@@ -103,13 +105,16 @@ class Freezes:
             hint = "an IANA name such as Europe/Berlin"
             raise self._error(f"'{window['timeZone']}' is not a time zone", number, "timeZone", hint) from error
         try:
-            # Backwards from the moment after: an opening at the moment itself counts.
-            after = moment.astimezone(zone) + datetime.timedelta(seconds=1)
-            last = next(CronSim(window["schedule"], after, reverse=True), None)
+            # Backwards from well after the moment: within the hour that comes twice, cronsim loses openings.
+            after = (moment + _LONGEST_CHANGE).astimezone(zone)
+            openings = (
+                opening.astimezone(datetime.UTC) for opening in CronSim(window["schedule"], after, reverse=True)
+            )
+            last = next((opening for opening in openings if opening <= moment), None)
         except CronSimError as error:
             message = f"'{window['schedule']}' is not a schedule: {error}"
             raise self._error(message, number, "schedule", "five fields of cron") from error
-        return zone, last.astimezone(datetime.UTC) if last else None
+        return zone, last
 
     def _error(self, message: str, number: int, key: str, hint: str) -> UserError:
         file = self.environment.file
