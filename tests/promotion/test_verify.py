@@ -17,8 +17,11 @@ from cartwright.history.record import read_record
 from cartwright.history.snapshot import open_snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import Verification, verify
-from cartwright.promotion.intents import Rollback
-from tests.promotion.engine import Engine
+from cartwright.promotion.evidence import Sources
+from cartwright.promotion.intents import Promote, Rollback
+from cartwright.promotion.land.deliver import deliver
+from cartwright.promotion.land.worktree import WorkTree
+from tests.promotion.engine import Engine, FakeHub, git
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
 pytestmark = pytest.mark.slow
@@ -527,3 +530,47 @@ def test_the_command_ends_with_0_where_all_came_through(tmp_path: Path) -> None:
     done = command(shop.root, "verify")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "2 changes in staging, prod: all came through their gates"
+
+
+def test_a_shallow_clone_is_refused_with_the_command_that_completes_it(tmp_path: Path) -> None:
+    shop = make(tmp_path)
+    shop.edit("prod", "6.6.6", at=minutes(200), author=MALLORY)
+    last = shop.commit({"README.md": "later\n"}, at=minutes(201))
+    commit = shop.write()[last]
+    git(tmp_path, "clone", "--quiet", "--depth", "1", shop.root.as_uri(), "shallow")
+    for form in ("text", "json"):
+        done = command(tmp_path / "shallow", "verify", "--format", form)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert " ".join(done.stderr.split()) == (
+            f"error: this clone is shallow: its history is cut at commit {commit[:7]}, and nothing before it can be "
+            "judged (git fetch --unshallow; in CI fetch all of it (fetch-depth: 0))"
+        )
+
+
+def test_a_promotion_is_dated_at_the_moment_its_gates_were_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = {"reason": "Night", "schedule": "0 9 * * *", "duration": "8h", "timeZone": "UTC"}
+    shop = make(tmp_path, gates={"staging": {"freezes": [window]}})
+    shop.release("1.1.0", at=minutes(10))
+    shop.write()
+    # The gates are asked a second before the freeze, and the commit is written after it began.
+    judged_at = minutes(60) - timedelta(milliseconds=300)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Release Team")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "release@example.com")
+        monkeypatch.setenv(f"GIT_{who}_DATE", f"{int(minutes(61).timestamp())} +0000")
+    result = deliver(
+        shop.root,
+        Promote(source="dev", target="staging", apps=(APP,)),
+        destination=WorkTree(root=shop.root),
+        sources=Sources(health=FakeHub(), signatures=unasked),
+        clock=lambda: judged_at,
+    )
+    assert result.status == "promoted"
+    assert git(shop.root, "log", "-1", "--format=%ct %at").split() == [str(int(judged_at.timestamp()))] * 2
+    assert codes(judged(shop.root)) == []
+
+
+def unasked(image: str, *, key: Path) -> None:
+    raise AssertionError(f"{image} was asked for its signature, {key}")

@@ -88,8 +88,14 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     """Judge every change of the record, and of promotable keys.
 
     Raises:
-        UserError: environments/record.yaml or a promotable.yaml does not fit its schema: file and line.
+        UserError: the clone is shallow, so nobody can tell what came before its cut; or environments/record.yaml or a
+            promotable.yaml does not fit its schema: file and line.
     """
+    if record.cut is not None:
+        raise UserError(
+            f"this clone is shallow: its history is cut at commit {record.cut[:7]}, and nothing before it can be judged",
+            hint="git fetch --unshallow; in CI fetch all of it (fetch-depth: 0)",
+        )
     baseline = _baseline(record)
     accepted = _accepted(snapshot)
     judge = _Judge(snapshot.root, record, Past(record, snapshot.tree))
@@ -247,8 +253,6 @@ def _begin(record: Record, baseline: _Baseline | None) -> str:
         by = f" by {note.author}" if note else ""
         where = f"commit {baseline.commit[:7]}{by}, the baseline of {FILE}"
         return f"what ran at {where}, is taken as it was: {baseline.reason}"
-    if record.cut is not None:
-        return f"this clone is shallow: what ran at commit {first[:7]}, where it is cut, is taken as it was"
     return f"what the history begins with, commit {first[:7]} of {time:%Y-%m-%d}, is taken as it was"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,14 @@ def write_contents(root: Path, folder: Path, edits: Sequence[FileEdit]) -> dict[
 
 
 def build_commit(
-    root: Path, folder: Path, *, parent: str, edits: Sequence[FileEdit], contents: dict[str, str], message: str
+    root: Path,
+    folder: Path,
+    *,
+    parent: str,
+    edits: Sequence[FileEdit],
+    contents: dict[str, str],
+    message: str,
+    at: datetime.datetime,
 ) -> str:
     """Write the commit's objects, signed where Git is told to sign, and return the commit's id.
 
@@ -44,6 +52,7 @@ def build_commit(
         edits: the files that change; none makes a commit of the same tree.
         contents: what :func:`write_contents` gave.
         message: the whole message.
+        at: the commit's date: the moment that the gates were asked about, so that whoever asks them again asks the same.
 
     Raises:
         ToolError: git can't write, or can't sign.
@@ -54,4 +63,7 @@ def build_commit(
     signed = git(root, "config", "--type=bool", "commit.gpgSign", accept=(0, 1)).stdout.strip() == "true"
     options = ["-S"] if signed else []
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")
-    return git(root, *utf8, "commit-tree", *options, "-p", parent, "-F", "-", tree, stdin=message).stdout.strip()
+    date = f"{int(at.timestamp())} +0000"
+    return git(
+        root, *utf8, "commit-tree", *options, "-p", parent, "-F", "-", tree, stdin=message, date=date
+    ).stdout.strip()

@@ -176,7 +176,8 @@ def deliver(
                     sources=sources,
                     permission=permission,
                     dry_run=dry_run,
-                    now=clock(),
+                    # Git keeps whole seconds, and the commit carries this moment.
+                    now=clock().replace(microsecond=0),
                 )
     raise AssertionError
 
@@ -232,7 +233,13 @@ def _attempt(
     destination.require(head, [one.path for one in plan.edits])
     contents = write_contents(root, folder, plan.edits) if plan.edits else {}
     commit = build_commit(
-        root, folder, parent=head.commit, edits=plan.edits, contents=contents, message=message.render()
+        root,
+        folder,
+        parent=head.commit,
+        edits=plan.edits,
+        contents=contents,
+        message=message.render(),
+        at=context.now,
     )
     _prove_own_approval(root, commit, plan, context, verdicts)
     result = replace(result, status="promoted", commit=commit, destination=destination.name(head))
