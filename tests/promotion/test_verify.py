@@ -196,8 +196,11 @@ def test_gates_count_as_they_stood_before_the_commit(tmp_path: Path) -> None:
     shop.commit({settings: shop.environment("staging", soak="30d")}, at=minutes(30))
     shop.write()
     found = judged(shop.root)
-    assert codes(found) == [("soak-short",)], "a soak that is taken away with the same commit still counts"
-    assert notices(found) == ["gates-changed", "gates-changed"]
+    first, second = codes(found)
+    assert first == ("soak-short",), "a soak that is taken away with the same commit still counts"
+    assert second == ("soak-short", "gates-weakened"), "and so it does later: nobody approved that it went"
+    assert [one.code for one in found.undone] == ["gates-weakened"]
+    assert notices(found) == ["gates-changed"]
 
 
 def test_a_freeze_is_read_in_its_own_time_zone(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ class Blob:
 
 
 def git(root: Path, *words: str, accept: tuple[int, ...] = (0,), **options: str) -> Completed:
-    """Run git in the repository. ``index`` names an index file of its own, ``stdin`` is text to feed, ``date`` dates the
-    commit that it writes.
+    """Run git in the repository. ``index`` names an index file of its own, ``stdin`` is text to feed, ``date`` dates
+    the commit that it writes.
 
     Raises:
         ToolError: git ended with a code that is not accepted.

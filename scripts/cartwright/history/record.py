@@ -208,7 +208,7 @@ class Record:
         )
 
     def approvals(self, environment: str, app: str) -> tuple[Note, ...]:
-        """The commits that approve a release of an app for an environment, oldest first."""
+        """The commits that approve a release of an app for an environment, or withdraw approvals, oldest first."""
         return tuple(self._approvals.get((environment, app), ()))
 
     @cached_property
@@ -216,7 +216,7 @@ class Record:
         found: dict[tuple[str, str], list[Note]] = {}
         for note in self.notes():
             message = note.message
-            if message is not None and message.operation == "approve" and message.target is not None:
+            if message is not None and message.operation in {"approve", "withdraw"} and message.target is not None:
                 for moved in message.moved:
                     found.setdefault((message.target, moved.app), []).append(note)
         return found

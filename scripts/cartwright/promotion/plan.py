@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cartwright.history.record import Record, read_record
 from cartwright.history.snapshot import Snapshot
@@ -13,6 +14,9 @@ from cartwright.history.trailers import Message, Moved
 from cartwright.promotion import intents
 from cartwright.promotion.moves import FileEdit, Move
 from cartwright.tree.environments import Environment
+
+if TYPE_CHECKING:
+    from cartwright.promotion.inforce import InForce
 
 __all__ = ["Context", "Plan"]
 
@@ -37,6 +41,13 @@ class Context:
         """
         return read_record(self.snapshot.root, self.snapshot.head.commit, now=self.now)
 
+    @cached_property
+    def in_force(self) -> InForce:
+        """What environments ask for, with what was taken out without leave. Errors as for :attr:`record`."""
+        from cartwright.promotion.inforce import InForce  # it asks the gates' conditions, and their package plans
+
+        return InForce(self.record, self.snapshot.tree, self.snapshot.root)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -57,11 +68,13 @@ class Plan:
     """For a decision: the apps that it is about."""
     reason: str | None = None
     until: datetime.datetime | None = None
+    asked: str | None = None
+    """For an approval of gates: what they are, as the trailer ``Asked`` says it."""
 
     @property
     def is_noop(self) -> bool:
-        """Whether everything is as it is wanted already. An approval is never: it is the commit that counts."""
-        return not self.edits and self.operation != "approve"
+        """Whether everything is as it is wanted already. Of approvals and decisions it is the commit that counts."""
+        return not self.edits and self.operation in {"promote", "set", "rollback"}
 
     @property
     def changed(self) -> tuple[Move, ...]:
@@ -99,10 +112,18 @@ class Plan:
             decision=self.operation if isinstance(self.intent, _DECISIONS) else None,
             reason=self.reason if isinstance(self.intent, _DECISIONS) else None,
             until=self.until,
+            asked=self.asked,
         )
 
 
-_DECISIONS = (intents.Hold, intents.ReleaseHold, intents.Freeze, intents.Unfreeze)
+_DECISIONS = (
+    intents.Hold,
+    intents.ReleaseHold,
+    intents.Freeze,
+    intents.Unfreeze,
+    intents.Withdraw,
+    intents.ApproveGates,
+)
 
 
 def _registry(intent: intents.Intent) -> str | None:
@@ -128,4 +149,6 @@ def _subject(plan: Plan) -> str:
         "release-hold": f"Release the hold on {what} in {target}",
         "freeze": f"Freeze {target}",
         "unfreeze": f"Unfreeze {target}",
+        "approve-gates": f"Approve the gates of {target}",
+        "withdraw": f"Withdraw the approval of {what} for {target}",
     }[plan.operation]

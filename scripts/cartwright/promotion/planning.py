@@ -13,9 +13,11 @@ from cartwright.history.release import Pin, Release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
+from cartwright.promotion.approvers import address_of
 from cartwright.promotion.moves import FileEdit, Source, as_pin, make_move, settings_differ
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.sets import read_set
+from cartwright.promotion.strictness import Gates
 from cartwright.tree import decisions
 from cartwright.tree.environments import Environment, pick_environment
 from cartwright.tree.promotable import declaration_file
@@ -192,10 +194,13 @@ def _release_hold(intent: intents.ReleaseHold, context: Context) -> Plan:
     snapshot = context.snapshot
     target = pick_environment(snapshot.environments, intent.environment)
     apps = _apps(snapshot, intent.apps, target.name)
+    taken = _taken(context, target)
 
     def drop(text: str | None, _: str) -> str:
         for app in apps:
             known = decisions.parse_state(text or "", target.name, snapshot.tree)
+            if any(isinstance(one, decisions.Hold) and one.app == app for one in taken):
+                continue  # the file has lost it already: the commit says that this was meant
             text = decisions.drop_holds(text or "", known, app, now=context.now)
         return text or ""
 
@@ -220,13 +225,18 @@ def _freeze(intent: intents.Freeze, context: Context) -> Plan:
 def _unfreeze(intent: intents.Unfreeze, context: Context) -> Plan:
     target = pick_environment(context.snapshot.environments, intent.environment)
     known = context.snapshot.state(target.name)
-    return _decision(
-        intent,
-        context,
-        target,
-        lambda text, _: decisions.drop_freezes(text or "", known, reason=intent.freeze, now=context.now),
-        operation="unfreeze",
-    )
+    lost = [
+        one
+        for one in _taken(context, target)
+        if isinstance(one, decisions.Freeze) and intent.freeze in {None, one.reason}
+    ]
+
+    def drop(text: str | None, _: str) -> str:
+        if lost and not any(context.now < one.until and intent.freeze in {None, one.reason} for one in known.freezes):
+            return text or ""
+        return decisions.drop_freezes(text or "", known, reason=intent.freeze, now=context.now)
+
+    return _decision(intent, context, target, drop, operation="unfreeze")
 
 
 def _approve(intent: intents.Approve, context: Context) -> Plan:
@@ -241,6 +251,41 @@ def _approve(intent: intents.Approve, context: Context) -> Plan:
     )
 
 
+def _approve_gates(intent: intents.ApproveGates, context: Context) -> Plan:
+    target = pick_environment(context.snapshot.environments, intent.environment)
+    asked = context.in_force.asked(target.name)
+    if asked is None or not any(one.code == "gates-weakened" for one in asked.undone):
+        raise UserError(f"{target.name} asks for what it asked for before, or for more: there is nothing to approve")
+    return Plan(
+        intent=intent,
+        snapshot=context.snapshot,
+        operation="approve-gates",
+        target=target,
+        reason=intent.reason,
+        asked=Gates.of(target.content).digest,
+    )
+
+
+def _taken(context: Context, target: Environment) -> tuple[decisions.Hold | decisions.Freeze, ...]:
+    """The decisions that are in force though the file has lost them."""
+    asked = context.in_force.asked(target.name)
+    return tuple(one for one in asked.taken if context.now < one.until) if asked else ()
+
+
+def _withdraw(intent: intents.Withdraw, context: Context) -> Plan:
+    snapshot = context.snapshot
+    target = pick_environment(snapshot.environments, intent.environment)
+    apps = _apps(snapshot, intent.apps, target.name)
+    for app in apps:
+        notes = context.record.approvals(target.name, app)
+        if not any(address_of(note.committer) == address_of(context.by) for note in notes):
+            raise UserError(
+                f"{context.by} has approved no release of {app} for {target.name}",
+                hint="an approval is withdrawn by whoever gave it",
+            )
+    return Plan(intent=intent, snapshot=snapshot, operation="withdraw", target=target, apps=apps, reason=intent.reason)
+
+
 _PLANNERS: dict[type[Any], Callable[[Any, Context], Plan]] = {
     intents.Promote: _promote,
     intents.SetImage: _set_image,
@@ -250,6 +295,8 @@ _PLANNERS: dict[type[Any], Callable[[Any, Context], Plan]] = {
     intents.Freeze: _freeze,
     intents.Unfreeze: _unfreeze,
     intents.Approve: _approve,
+    intents.ApproveGates: _approve_gates,
+    intents.Withdraw: _withdraw,
 }
 
 
@@ -263,12 +310,13 @@ def _decision(
     apps: tuple[str, ...] = (),
     until: datetime.datetime | None = None,
 ) -> Plan:
+    edit = _state_edit(context.snapshot, target.name, change)
     return Plan(
         intent=intent,
         snapshot=context.snapshot,
         operation=operation,
         target=target,
-        edits=(_state_edit(context.snapshot, target.name, change),),
+        edits=(edit,) if edit.after != (edit.before.text if edit.before else "") else (),
         apps=apps,
         reason=intent.reason,
         until=until,

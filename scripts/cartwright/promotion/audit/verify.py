@@ -13,25 +13,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from cartwright.history.record import Event, Note, Record
 from cartwright.history.snapshot import Snapshot
-from cartwright.history.trailers import PASSED, Message
+from cartwright.history.trailers import NOT_ASKED, PASSED, Message
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.changes import Explained, explain, named, same_content
 from cartwright.promotion.audit.configedits import config_changes
 from cartwright.promotion.audit.past import Past, PastEnvironment
 from cartwright.promotion.audit.pastgates import PastGates, Reason
+from cartwright.promotion.baseline import RECORD_FILE, Baseline, baseline_of
+from cartwright.promotion.inforce import InForce
 from cartwright.yaml.read import load
 from cartwright.yaml.validate import load_valid
 
 __all__ = ["Finding", "Notice", "Reason", "Verification", "verify"]
 
-FILE = "environments/record.yaml"
 SCHEMA = "environments/record.schema.json"
+
+
+_STOPPED_BY = {"hold-ended": {"held"}, "freeze-ended": {"frozen"}, "gates-weakened": set[str]()}
+"""What a change is found to be that would have met a decision; it may be anything that would have met gates."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,9 @@ class Verification:
     findings: tuple[Finding, ...]
     """Oldest first."""
     accepted: tuple[Finding, ...]
+    undone: tuple[Notice, ...]
+    """Commits that took gates, holds or freezes away without leave, oldest first: findings, too."""
     notices: tuple[Notice, ...]
-
-
-@dataclass(frozen=True)
-class _Baseline:
-    index: int
-    commit: str
-    reason: str
 
 
 def verify(snapshot: Snapshot, record: Record) -> Verification:
@@ -93,12 +93,13 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     """
     if record.cut is not None:
         raise UserError(
-            f"this clone is shallow: its history is cut at commit {record.cut[:7]}, and nothing before it can be judged",
+            f"this clone is shallow: its history is cut at commit {record.cut[:7]}, "
+            "and nothing before it can be judged",
             hint="git fetch --unshallow; in CI fetch all of it (fetch-depth: 0)",
         )
-    baseline = _baseline(record)
+    baseline = baseline_of(record)
     accepted = _accepted(snapshot)
-    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree))
+    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree, snapshot.root))
     findings: list[Finding] = []
     notices: list[Notice] = []
     judged = trusted = 0
@@ -113,7 +114,7 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
                 trusted += 1
                 continue
             judged += 1
-            reasons = tuple(judge.reasons(change, past, changes))
+            reasons = tuple(judge.all_reasons(change, past, changes))
             if reasons:
                 who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
                 findings.append(Finding(change=change, reasons=reasons, accepted=who))
@@ -127,7 +128,15 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
                 who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
                 findings.append(Finding(change=change, reasons=reasons, accepted=who))
     findings.sort(key=lambda one: one.event.index)
-    notices += _gate_changes(record, baseline.index if baseline else 0)
+    undone = list(_undone(judge.in_force, record, snapshot))
+    notices += [
+        replace(one, sentence=f"{one.sentence}; accepted by {accepted[one.note.commit]}")
+        for one in undone
+        if one.note.commit in accepted
+    ]
+    found_already = {one.note.commit for one in undone if one.code == "gates-weakened"}
+    changed = _gate_changes(record, baseline.index if baseline else 0)
+    notices += [one for one in changed if one.note.commit not in found_already]
     return Verification(
         head=record.head,
         environments=tuple(name for name in snapshot.environments if name in environments),
@@ -136,6 +145,7 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
         begin=_begin(record, baseline),
         findings=tuple(one for one in findings if one.accepted is None),
         accepted=tuple(one for one in findings if one.accepted is not None),
+        undone=tuple(one for one in undone if one.note.commit not in accepted),
         notices=tuple(sorted(notices, key=lambda one: one.note.landed)),
     )
 
@@ -145,6 +155,7 @@ class _Judge:
 
     def __init__(self, root: Path, record: Record, past: Past) -> None:
         self._past = past
+        self.in_force = past.in_force
         self._gates = PastGates(root, record)
         self._running: dict[tuple[str, str], Event] = {}
 
@@ -158,6 +169,19 @@ class _Judge:
         for one in changes:
             self._running[one.event.environment, one.event.app] = one.event
 
+    def all_reasons(
+        self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]
+    ) -> Iterator[Reason]:
+        """The same, and the commits without whose doing it had been stopped."""
+        reasons = tuple(self.reasons(one, past, beside))
+        yield from reasons
+        if past is not None and past.written is not None:
+            written = tuple(self.reasons(one, past.written, beside))
+            codes = {reason.code for reason in reasons if reason not in written}
+            for undone in past.undone:
+                if codes & _STOPPED_BY[undone.code] or (codes and undone.code == "gates-weakened"):
+                    yield Reason(undone.code, f"commit {undone.commit[:12]} let it pass: {undone.sentence}")
+
     def reasons(self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]) -> Iterator[Reason]:
         """Why a change did not come through the gates; none where it did."""
         event, message = one.event, one.message
@@ -170,8 +194,9 @@ class _Judge:
         elif one.kind in {"start", "move", "remove"} or self._is_introduced(one, past, beside):
             return
         elif one.kind == "edit":
-            if one.returned:
+            if one.returned and not self._gates.was_rolled_back(one):
                 yield from self._gates.freeze(event, past)
+                yield from self._gates.hold(one, past)
             else:
                 yield Reason("hand-edit", f"it was made by hand: {one.doubt}")
                 yield from self._all_gates(one, past, None)
@@ -196,8 +221,9 @@ class _Judge:
         if message is None:
             return
         yield from self._gates.approvals(one, past)
+        yield from self._gates.unproved(one, past)
         for gate, code in message.gates.items():
-            if code != PASSED and not (gate == "hold" and message.override_hold):
+            if code not in {PASSED, NOT_ASKED} and not (gate == "hold" and message.override_hold):
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:
@@ -235,33 +261,30 @@ def _by_commit(found: Sequence[Explained]) -> Iterator[list[Explained]]:
         yield list(group)
 
 
-def _baseline(record: Record) -> _Baseline | None:
-    """The first commit whose record.yaml has a baseline; taking it out and adding it again moves nothing."""
-    for index, _, text in record.files(FILE):
-        data = load(text, FILE) if text else None
-        if isinstance(data, dict) and isinstance(data.get("baseline"), dict):
-            return _Baseline(
-                index=index, commit=record.commit_at(index)[0], reason=str(data["baseline"].get("reason", "no reason"))
-            )
-    return None
-
-
-def _begin(record: Record, baseline: _Baseline | None) -> str:
+def _begin(record: Record, baseline: Baseline | None) -> str:
     first, time = record.commit_at(0)
     if baseline is not None and baseline.index:
         note = next((one for one in record.notes() if one.commit == baseline.commit), None)
         by = f" by {note.author}" if note else ""
-        where = f"commit {baseline.commit[:7]}{by}, the baseline of {FILE}"
+        where = f"commit {baseline.commit[:7]}{by}, the baseline of {RECORD_FILE}"
         return f"what ran at {where}, is taken as it was: {baseline.reason}"
     return f"what the history begins with, commit {first[:7]} of {time:%Y-%m-%d}, is taken as it was"
 
 
 def _accepted(snapshot: Snapshot) -> dict[str, str]:
     """Who answers for which commit, and why."""
-    if not snapshot.tree.is_file(FILE):
+    if not snapshot.tree.is_file(RECORD_FILE):
         return {}
-    data = load_valid(snapshot.tree.text(FILE), FILE, json.loads(snapshot.tree.text(SCHEMA))) or {}
+    data = load_valid(snapshot.tree.text(RECORD_FILE), RECORD_FILE, json.loads(snapshot.tree.text(SCHEMA))) or {}
     return {one["commit"]: f"{one['by']}: {one['reason']}" for one in data.get("accepted", ())}
+
+
+def _undone(in_force: InForce, record: Record, snapshot: Snapshot) -> Iterator[Notice]:
+    """The commits that took something of what environments ask for without leave."""
+    notes = {one.commit: one for one in record.notes()}
+    found = [one for name, each in snapshot.environments.items() if each.upstreams for one in in_force.undone(name)]
+    for one in sorted(found, key=lambda one: one.index):
+        yield Notice(one.code, notes[one.commit], f"{one.file}: {one.sentence}")
 
 
 def _gate_changes(record: Record, after: int) -> Iterator[Notice]:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import parse_duration
 from cartwright.promotion.gates.case import Case
+from cartwright.promotion.plan import Context
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.decisions import Freeze
 from cartwright.tree.environments import Environment
@@ -32,7 +32,7 @@ _LONGEST_CHANGE = datetime.timedelta(hours=3)
 
 def judge(case: Case) -> Verdict:
     """Codes: ``freeze-window`` (environment.yaml), ``freeze-decided`` (promotion.yaml)."""
-    freezes = freezes_of(case.context.snapshot, case.target)
+    freezes = freezes_of(case.context, case.target)
     active = freezes.active(case.now)
     if not active:
         return case.passed(GATE, f"{case.target.name} is not frozen")
@@ -40,9 +40,11 @@ def judge(case: Case) -> Verdict:
     return case.blocked(GATE, last.code, last.sentence, until=freezes.until(case.now))
 
 
-def freezes_of(snapshot: Snapshot, target: Environment) -> Freezes:
-    """The freezes of an environment at a commit."""
-    return Freezes(target, decided=snapshot.state(target.name).freezes, text=snapshot.tree.text(target.file))
+def freezes_of(context: Context, target: Environment) -> Freezes:
+    """The freezes of an environment that are in force at the context's commit."""
+    asked = context.in_force.asked(target.name)
+    decided = asked.state.freezes if asked else context.snapshot.state(target.name).freezes
+    return Freezes(target, decided=decided, text=context.snapshot.tree.text(target.file))
 
 
 @dataclass(frozen=True)

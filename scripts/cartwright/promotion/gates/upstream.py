@@ -16,29 +16,32 @@ def judge(case: Case) -> Verdict:
     """Codes: ``upstream-missing`` (no overlay there), ``upstream-other`` (it runs something else, or with other
     promotable keys)."""
     if case.is_rollback:
-        return case.passed(GATE, f"{case.target.name} ran {case.release} before")
-    if not case.upstreams:
-        return case.passed(GATE, f"{case.target.name} takes releases from their build")
-    for upstream in case.upstreams:
-        pins = case.pins(upstream.name)
-        if pins is None:
-            return case.blocked(GATE, "upstream-missing", f"{upstream.name} has no {case.app}, and must run it first")
-        for pin in not_run(case.move.release.pins, pins):
-            running = ", ".join(map(str, pins)) or "nothing"
-            return case.blocked(
-                GATE,
-                "upstream-other",
-                f"{upstream.name} runs {running} of {case.app}, not {case.release} ({short_digest(pin)}): "
-                f"promote it there first",
-            )
-        settings = case.settings(upstream.name)
-        for key, value in case.move.config:
-            if settings.get(key) != value:
-                return case.blocked(
-                    GATE,
-                    "upstream-other",
-                    f"{upstream.name} sets {key} of {case.app} to '{settings.get(key, '')}', not to '{value}': "
-                    f"promote it there first",
-                )
+        return case.not_asked(GATE, f"{case.target.name} ran {case.release} before")
+    if not case.target.upstreams:
+        return case.not_asked(GATE, f"{case.target.name} takes releases from their build")
+    for upstream in case.target.upstreams:
+        problem = _problem(case, upstream)
+        if problem:
+            return case.blocked(GATE, *problem)
     names = " and ".join(one.name for one in case.upstreams)
     return case.passed(GATE, f"{names} {'runs' if len(case.upstreams) == 1 else 'run'} {case.release}")
+
+
+def _problem(case: Case, upstream: str) -> tuple[str, str] | None:
+    """Why the release can't come from an upstream as it runs there: code and sentence."""
+    if upstream not in case.context.snapshot.environments:
+        leave = f"`cartwright promote approve-gates --env {case.target.name} --reason …` approves it"
+        return "upstream-missing", f"{case.target.name} lost its upstream {upstream} without approval: {leave}"
+    pins = case.pins(upstream)
+    if pins is None:
+        return "upstream-missing", f"{upstream} has no {case.app}, and must run it first"
+    for pin in not_run(case.move.release.pins, pins):
+        running = ", ".join(map(str, pins)) or "nothing"
+        what = f"{upstream} runs {running} of {case.app}, not {case.release} ({short_digest(pin)})"
+        return "upstream-other", f"{what}: promote it there first"
+    settings = case.settings(upstream)
+    for key, value in case.move.config:
+        if settings.get(key) != value:
+            what = f"{upstream} sets {key} of {case.app} to '{settings.get(key, '')}', not to '{value}'"
+            return "upstream-other", f"{what}: promote it there first"
+    return None

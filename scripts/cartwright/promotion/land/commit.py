@@ -52,7 +52,7 @@ def build_commit(
         edits: the files that change; none makes a commit of the same tree.
         contents: what :func:`write_contents` gave.
         message: the whole message.
-        at: the commit's date: the moment that the gates were asked about, so that whoever asks them again asks the same.
+        at: the commit's date: the moment of the gates' verdicts, so that whoever asks them again asks the same.
 
     Raises:
         ToolError: git can't write, or can't sign.

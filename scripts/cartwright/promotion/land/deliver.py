@@ -19,12 +19,12 @@ import tenacity
 from cartwright.history.git import Head, identity
 from cartwright.history.release import Release
 from cartwright.history.snapshot import open_snapshot
-from cartwright.history.trailers import PASSED, Message
+from cartwright.history.trailers import NOT_ASKED, PASSED, Message
 from cartwright.kernel.errors import Blocked, UserError
 from cartwright.kernel.moments import one_line
 from cartwright.promotion.approvers import address_of
 from cartwright.promotion.evidence import Sources
-from cartwright.promotion.gates import judge, next_time
+from cartwright.promotion.gates import in_force, judge, next_time
 from cartwright.promotion.gates.approvals import signer_keys
 from cartwright.promotion.intents import Intent, Promote
 from cartwright.promotion.land.commit import build_commit, write_contents
@@ -294,7 +294,9 @@ def _content(release: Release) -> frozenset[tuple[str, str | None, str | None]]:
 def _message(plan: Plan, verdicts: Sequence[Verdict], permission: Permission) -> Message:
     gates: dict[str, str] = {}
     for verdict in verdicts:
-        if gates.get(verdict.gate, PASSED) == PASSED:
+        # Of several apps the gate says the worst; that it was asked of one is more than that it was not of another.
+        said = gates.get(verdict.gate, NOT_ASKED)
+        if said == NOT_ASKED or (said == PASSED and not verdict.passed):
             gates[verdict.gate] = verdict.code
     passed_over = any(verdict.gate == "hold" and not verdict.passed for verdict in verdicts)
     return replace(
@@ -314,7 +316,7 @@ def _prove_own_approval(root: Path, commit: str, plan: Plan, context: Context, v
     """
     by = address_of(context.by)
     own = any(by == address_of(who) for verdict in verdicts for who in verdict.approved_by)
-    keys = signer_keys(plan.target, context.snapshot.tree) if own and context.approved_by else None
+    keys = signer_keys(in_force(plan, context).target, context.snapshot.tree) if own and context.approved_by else None
     if keys is not None and signer(root, commit, keys=keys) != by:
         raise Blocked(
             f"{plan.target.name} asks for signed approvals, and the commit is not signed with a key of {by}: "
