@@ -16,7 +16,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import Verification, verify
 from cartwright.promotion.intents import ApproveGates, Freeze, Hold, ReleaseHold, Rollback, Unfreeze
 from tests.promotion.engine import Engine, git
-from tests.promotion.histories import APP, Shop, minutes
+from tests.promotion.histories import APP, Shop, minutes, overlay, overlay_path
 
 SETTINGS = "environments/staging/environment.yaml"
 DECISIONS = "environments/staging/promotion.yaml"
@@ -213,9 +213,12 @@ def test_gates_that_were_taken_out_and_put_back_stay_in_force(
 def test_an_upstream_that_was_taken_out_is_still_one(tmp_path: Path) -> None:
     ours = engine(tmp_path)
     weakened = weaken(ours, at=30, upstreams=[])
+    (ours.root / overlay_path("staging")).write_text(overlay("6.6.6"))
+    commit(ours, at=40, message=Shop.message("6.6.6", "staging", apps=[APP]))
     found = judged(ours)
-    assert undone(found) == [], "an environment without upstreams takes releases from their build"
-    assert weakened
+    assert undone(found) == [("gates-weakened", weakened)]
+    assert found.undone[0].sentence.endswith("nobody approved that: upstream dev removed")
+    assert codes(found) == [["upstream-other", "gates-weakened"]]
 
 
 def test_gates_may_be_weaker_once_as_many_approved_that_as_they_wanted(tmp_path: Path) -> None:

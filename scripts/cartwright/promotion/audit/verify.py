@@ -282,7 +282,9 @@ def _accepted(snapshot: Snapshot) -> dict[str, str]:
 def _undone(in_force: InForce, record: Record, snapshot: Snapshot) -> Iterator[Notice]:
     """The commits that took something of what environments ask for without leave."""
     notes = {one.commit: one for one in record.notes()}
-    found = [one for name, each in snapshot.environments.items() if each.upstreams for one in in_force.undone(name)]
+    # Upstreams that were taken away without leave are in force, too.
+    names = [name for name in snapshot.environments if (asked := in_force.asked(name)) and asked.gates.upstreams]
+    found = [one for name in names for one in in_force.undone(name)]
     for one in sorted(found, key=lambda one: one.index):
         yield Notice(one.code, notes[one.commit], f"{one.file}: {one.sentence}")
 
