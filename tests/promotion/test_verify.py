@@ -461,6 +461,36 @@ def test_a_clock_that_was_a_day_ahead_makes_no_honest_promotion_a_finding(tmp_pa
     assert codes(judged(shop.root)) == []
 
 
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [(85, [("soak-short",)]), (30 * 24 * 60, []), (-24 * 60, [])],
+    ids=["a commit that contradicts it", "nothing contradicts it", "a commit whose own clock is a day behind"],
+)
+def test_a_promotion_that_is_dated_hours_ahead_passes_no_soak_by_that(
+    tmp_path: Path, later: float, expected: list[Sequence[str]]
+) -> None:
+    shop = make(tmp_path)
+    shop.release("1.1.0", at=minutes(10))
+    shop.promote("1.1.0", "dev", "staging", at=minutes(30))
+    # Made at minute 80, ten minutes before the soak ends, and dated two hours later.
+    shop.promote("1.1.0", "staging", "prod", at=minutes(200))
+    shop.commit({"README.md": "later\n"}, at=minutes(later))
+    shop.write()
+    assert codes(judged(shop.root)) == expected
+
+
+def test_a_promotion_that_is_dated_after_now_is_judged_by_now(tmp_path: Path) -> None:
+    shop = make(tmp_path)
+    shop.release("1.1.0", at=minutes(10))
+    shop.promote("1.1.0", "dev", "staging", at=minutes(30))
+    shop.promote("1.1.0", "staging", "prod", at=minutes(200))
+    shop.write()
+    head = read_head(shop.root)
+    found = verify(open_snapshot(shop.root, head), read_record(shop.root, head.commit, now=minutes(80)))
+    assert codes(found) == [("soak-short",)]
+    assert sentences(found) == "staging had run it for 50m of the 1h that prod asked for"
+
+
 def test_a_merge_is_judged_when_it_lands_and_the_commit_on_its_side_is_named(tmp_path: Path) -> None:
     shop = make(tmp_path)
     shop.release("1.1.0", at=minutes(10))

@@ -173,7 +173,8 @@ class InForce:
 
     def _is_approved(self, strict: Gates, written: Gates, weakened: Undone, place: int, environment: str) -> bool:
         count, settings = approvals_asked(strict.gates)
-        moment = self._record.commit_at(place)[1]
+        # By the dates alone, not by now: what was approved once stays so.
+        moment = self._record.landed(place, as_of=self._record.written(place))
         notes = [
             note
             for landed in range(weakened.index, place + 1)
@@ -217,8 +218,7 @@ class InForce:
     def _end(self, asked: Asked, state: State | None, notes: Sequence[Note], place: int) -> Asked:
         """The decisions that stand from a commit on: those of the file, and those that it lost without leave."""
         environment = asked.state.environment
-        commit, moment = self._record.commit_at(place)
-        now = min(moment, self._record.now)
+        commit = self._record.commit_at(place)[0]
         file = state or State(environment=environment)
         if state is None:  # the file did not change
             taken = set(asked.taken)
@@ -229,11 +229,11 @@ class InForce:
             )
         there: tuple[Hold | Freeze, ...] = (*file.holds, *file.freezes)
         stood: tuple[Hold | Freeze, ...] = (*asked.state.holds, *asked.state.freezes)
+        # Those that had ended, too: they stop nothing, and no date of this commit decides what the file may lose.
         lost = [
-            one
-            for one in stood
-            if now < one.until and not any(_stands_for(other, one) for other in there) and not _is_ended(one, notes)
+            one for one in stood if not any(_stands_for(other, one) for other in there) and not _is_ended(one, notes)
         ]
+        made = self._record.moment(place)
         new = [
             Undone(
                 code="hold-ended" if isinstance(one, Hold) else "freeze-ended",
@@ -244,7 +244,7 @@ class InForce:
                 sentence=_lost(one, environment),
             )
             for one in lost
-            if one not in asked.taken
+            if one not in asked.taken and made < one.until
         ]
         self._note(environment, new)
         kept = [one for one in asked.undone if one.code == "gates-weakened" or lost]

@@ -68,7 +68,7 @@ class Past:
             return None
         written = self._read(name, content, self._record.file(f"{folder}/promotion.yaml", before=before))
         asked = self.in_force.asked(name, before=before)
-        if written is None or asked is None or not asked.undone:
+        if written is None or asked is None or not (asked.undone or asked.taken):
             return written
         gates = {**written.gates, **asked.gates.gates}
         environment = replace(

@@ -74,7 +74,7 @@ class PastGates:
         except UserError as error:
             yield Reason("gates-unreadable", f"the soak that was asked for can't be read: {error}")
             return
-        moment = self._record.written(change.event.index)
+        moment = self._record.moment(change.event.index)
         for name, upstream in upstreams.items():
             if upstream is None or not_run(change.release, _ran(upstream)):
                 continue
@@ -89,7 +89,7 @@ class PastGates:
     def freeze(self, event: Event, past: PastEnvironment) -> Iterator[Reason]:
         """No freeze stood at that moment. Codes: ``frozen``, ``gates-unreadable``."""
         try:
-            until = past.freezes.until(self._record.written(event.index))
+            until = past.freezes.until(self._record.moment(event.index))
         except UserError as error:
             yield Reason("gates-unreadable", f"the freezes of then can't be read: {error}")
             return
@@ -98,7 +98,7 @@ class PastGates:
 
     def hold(self, change: Explained, past: PastEnvironment) -> Iterator[Reason]:
         """Nothing held the app. Code: ``held``."""
-        hold = standing_hold(past.state.holds, change.event.app, self._record.written(change.event.index))
+        hold = standing_hold(past.state.holds, change.event.app, self._record.moment(change.event.index))
         if hold is not None and not keeps(hold, digests_of(change.release)):
             yield Reason("held", f"it was held until {hold.until:%Y-%m-%d %H:%M} UTC by {hold.by}: {hold.reason}")
 
@@ -132,7 +132,7 @@ class PastGates:
                 event.app,
                 roster=roster,
                 settings=settings,
-                moment=self._record.written(event.index),
+                moment=self._record.moment(event.index),
                 promoters=self._promoters(event, keys),
             )
         except (UserError, UnicodeDecodeError) as error:
@@ -145,7 +145,7 @@ class PastGates:
     def _said(self, change: Explained, keys: bytes | None) -> Iterator[Approval]:
         """What approvers had said of the release, in the order of the history; last what its own commit says."""
         event, record = change.event, self._record
-        moment = record.written(event.index)
+        moment = record.moment(event.index)
         before = [one for one in self._events(event) if one.index < event.index]
         notes = [note for note in record.approvals(event.environment, event.app) if note.landed <= event.index]
         digests = digests_of(change.release)
