@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,13 @@ AHEAD = Facts(
 """No soak is asked for, and the release came to the upstreams by a clock that is a day ahead."""
 
 
+def taken_away(kind: str) -> Facts:
+    """A decision that would stop the release, and the commit that takes it away by hand."""
+    release = Step("both", 0, 0, "staging", ("1.1.0",), PEOPLE[0], 5, names_release=False)
+    decision = replace(release, kind=kind, lasts=120)
+    return replace(AHEAD, steps=[release, decision, replace(release, kind="undo", minutes=10)])
+
+
 class Anything(Permission):
     """Whatever the gates say, the commit lands; its trailers tell of no break-glass."""
 
@@ -269,9 +276,11 @@ def test_the_audit_says_after_a_promotion_what_the_gates_said_before_it(monkeypa
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @settings(max_examples=80, deadline=None, derandomize=True)
     @given(facts=facts(1) | facts(2))
     @example(facts=AHEAD)
+    @example(facts=taken_away("hold"))
+    @example(facts=taken_away("freeze"))
     def holds_for(facts: Facts) -> None:
         compare(facts, monkeypatch, seen)
 
