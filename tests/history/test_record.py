@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -333,3 +336,43 @@ def test_times_are_in_utc(shop: Shop) -> None:
     running = read(shop.root).running("dev", APP)
     assert running is not None
     assert running.since.tzinfo is UTC
+
+
+def chain(dates: Sequence[int], *, now: int) -> Record:
+    """The record of commits with these dates, in seconds, oldest first."""
+    store = sqlite3.connect(":memory:")
+    store.execute("CREATE TABLE all_commits (seq INTEGER, id TEXT, time INTEGER, high INTEGER)")
+    rows = [(seq, str(seq), *pair) for seq, pair in enumerate(zip(dates, accumulate(dates, max), strict=True))]
+    store.executemany("INSERT INTO all_commits VALUES (?, ?, ?, ?)", rows)
+    moment = datetime.fromtimestamp(now, UTC)
+    return Record(store, head="", cut=None, now=moment, environments=None, apps=None)
+
+
+HOUR = 3600
+DATES = st.lists(st.integers(0, 40 * HOUR), min_size=2, max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(dates=DATES, later=DATES, place=st.integers(0, 11), upstream=st.integers(0, 11), now=st.integers(0, 80 * HOUR))
+def test_clocks_ahead_or_behind_lengthen_no_soak(
+    dates: list[int], later: list[int], place: int, upstream: int, now: int
+) -> None:
+    place, upstream = sorted((place % len(dates), upstream % len(dates)))[::-1]
+    first, more = chain(dates, now=now), chain([*dates, *later], now=now)
+    moment = first.moment(place)
+    assert moment.timestamp() <= min(dates[place], now), "never later than it says, nor in the future"
+    assert more.moment(place) <= moment, "commits that follow make it no later"
+    since = first.landed(upstream, as_of=moment).timestamp()
+    possible = [date for date in dates[: upstream + 1] if date <= moment.timestamp()]
+    # From the latest date on the way there that was not in the future; nothing at all if its own date was.
+    expected = dates[upstream] if dates[upstream] > moment.timestamp() else max(possible)
+    assert since == expected
+
+
+def test_a_date_that_commits_after_it_contradict_is_not_believed() -> None:
+    honest = [0, HOUR, 2 * HOUR]
+    now = 99 * HOUR
+    assert chain([*honest, 9 * HOUR, 3 * HOUR], now=now).moment(3).timestamp() == 3 * HOUR
+    assert chain([*honest, 3 * HOUR, 2 * HOUR], now=now).moment(3).timestamp() == 3 * HOUR, "an hour may be a clock's"
+    assert chain([*honest, 9 * HOUR, 0], now=now).moment(3).timestamp() == 9 * HOUR, "that one's own clock is behind"
+    assert chain([*honest, 9 * HOUR], now=4 * HOUR).moment(3).timestamp() == 4 * HOUR

@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from cartwright.history.git import read_head
+from cartwright.history.record import read_record
+from cartwright.history.snapshot import open_snapshot
 from cartwright.kernel.errors import Blocked, UserError
 from cartwright.promotion.approvers import parse_roster
-from cartwright.promotion.intents import Approve
-from tests.promotion.engine import PERSON, Engine
-from tests.promotion.histories import APP, Shop, minutes
+from cartwright.promotion.audit.verify import verify
+from cartwright.promotion.intents import Approve, Rollback, Withdraw
+from tests.promotion.engine import PERSON, Engine, git
+from tests.promotion.histories import APP, WRITER, Shop, minutes
 
 KEYS = "environments/approvers.keys"
 ROSTER = "* release@example.com\n"
@@ -73,7 +77,7 @@ def test_a_commit_approves_only_if_the_key_of_the_approver_signed_it(tmp_path: P
     ours.git("config", "commit.gpgSign", "false")
     result = ours.promote("dev", "staging")
     assert result.status == "promoted"
-    assert result.message is not None and result.message.approved_by == (PERSON,)
+    assert result.message is not None and result.message.approved_by == ("release@example.com (signed)",)
 
 
 def test_who_promotes_with_their_own_approval_signs_the_promotion(tmp_path: Path) -> None:
@@ -119,6 +123,138 @@ def test_a_file_of_keys_that_is_empty_or_missing_is_no_reason_to_take_anyone(tmp
     ours.git("commit", "--quiet", "-m", "Remove the keys")
     with pytest.raises(UserError, match=f"the keys of its approvers, '{KEYS}', are not in the repository"):
         ours.promote("dev", "staging")
+
+
+# --- how long an approval counts --------------------------------------------------------------------
+
+ALICE = "Alice <alice@example.com>"
+MISSING = ["approvals-missing"]
+
+
+def unsigned(tmp_path: Path, **approvals: object) -> Engine:
+    made = Shop(
+        tmp_path / "shop",
+        upstreams={"dev": [], "staging": ["dev"]},
+        gates={"staging": {"approvals": {"count": 1, **approvals}}},
+    )
+    made.release("1.1.0", at=minutes(10))
+    made.write()
+    return Engine(root=made.root, now=minutes(20))
+
+
+def stopped(ours: Engine, at: float) -> list[str]:
+    """The codes of the gates that stop a promotion at a moment."""
+    result = replace(ours, now=minutes(at)).promote("dev", "staging", dry_run=True)
+    return [verdict.code for verdict in result.verdicts if not verdict.passed]
+
+
+def found(ours: Engine) -> list[str]:
+    """The codes that verify finds."""
+    head = read_head(ours.root)
+    record = read_record(ours.root, head.commit, now=minutes(1_000_000))
+    findings = verify(open_snapshot(ours.root, head), record).findings
+    return [reason.code for finding in findings for reason in finding.reasons if reason.code != "gate-not-passed"]
+
+
+def without_trailer(ours: Engine, key: str, *, at: float) -> None:
+    """Write the last commit anew without a trailer."""
+    lines = ours.git("log", "-1", "--format=%B").splitlines()
+    message = "\n".join(line for line in lines if not line.startswith(f"{key}: "))
+    stamp = f"{int(minutes(at).timestamp())} +0000"
+    who = {"GIT_COMMITTER_NAME": "Writer", "GIT_COMMITTER_EMAIL": "writer@example.com", "GIT_COMMITTER_DATE": stamp}
+    git(ours.root, "commit", "--amend", "--quiet", "--message", message, **who)
+
+
+@pytest.mark.parametrize(
+    ("settings", "lasts"), [({"expires": "1h"}, 60), ({}, 7 * 24 * 60)], ids=["as it says", "by default"]
+)
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+def test_an_approval_expires(tmp_path: Path, settings: dict[str, str], lasts: int, late: bool) -> None:
+    ours = unsigned(tmp_path, **settings)
+    replace(ours, by=ALICE).run(APPROVE)
+    end = 20 + lasts if late else 20 + lasts - 1 / 60
+    assert stopped(ours, end) == (MISSING if late else [])
+    # By hand, whatever the gates say: break-glass, without the trailer that says so.
+    replace(ours, now=minutes(end)).promote("dev", "staging", break_glass="Bob: now")
+    without_trailer(ours, "Break-Glass", at=end)
+    assert found(ours) == (MISSING if late else [])
+
+
+def test_an_approval_that_was_withdrawn_counts_no_more(tmp_path: Path) -> None:
+    ours = unsigned(tmp_path)
+    theirs = replace(ours, by=ALICE)
+    theirs.run(APPROVE)
+    withdraw = Withdraw(apps=(APP,), environment="staging", reason="the test run was red")
+    with pytest.raises(UserError, match="has approved no release of shop/app-000 for staging"):
+        replace(ours, by=PERSON).run(withdraw)
+    assert stopped(ours, 25) == []
+    result = theirs.run(withdraw)
+    assert result.message is not None
+    assert result.message.render() == (
+        f"Withdraw the approval of {APP} for staging\n\nDecision: withdraw\nEnvironment: staging\nApp: {APP}\n"
+        "Reason: the test run was red\n"
+    )
+    assert stopped(ours, 25) == MISSING
+    theirs.run(APPROVE)
+    assert stopped(ours, 25) == [], "whoever approves again has approved"
+
+
+def test_somebody_elses_withdrawal_takes_no_approval_back(tmp_path: Path) -> None:
+    ours = unsigned(tmp_path, count=2)
+    for who in (ALICE, PERSON):
+        replace(ours, by=who).run(APPROVE)
+    assert stopped(ours, 25) == []
+    replace(ours, by=PERSON).run(Withdraw(apps=(APP,), environment="staging", reason="not sure"))
+    verdict = ours.verdict(replace(ours, now=minutes(25)).promote("dev", "staging", dry_run=True), "approvals")
+    assert verdict.sentence.startswith(f"1 of 2 approvals ({ALICE} (not signed)): ")
+
+
+def test_an_approval_from_before_a_rollback_counts_no_more(tmp_path: Path) -> None:
+    ours = unsigned(tmp_path)
+    replace(ours, by=ALICE).run(APPROVE)
+    ours.now = minutes(30)
+    assert ours.promote("dev", "staging").status == "promoted"
+    ours.now = minutes(40)
+    ours.run(Rollback(app=APP, environment="staging", reason="errors"))
+    assert stopped(ours, 50) == MISSING
+    ours.now = minutes(50)
+    assert ours.promote("dev", "staging", override_hold="it is fixed", break_glass="Bob: now").status == "promoted"
+    assert found(ours) == []
+    without_trailer(ours, "Break-Glass", at=50)
+    assert found(ours) == MISSING
+    ours.git("reset", "--hard", "--quiet", "HEAD^")
+    replace(ours, by=ALICE).run(APPROVE)
+    assert stopped(ours, 60) == [], "what is approved after the rollback counts"
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_whoever_promotes_may_be_asked_not_to_approve(tmp_path: Path, distinct: bool) -> None:
+    ours = unsigned(tmp_path, distinct=distinct)
+    ours.run(APPROVE)
+    assert stopped(ours, 25) == (MISSING if distinct else [])
+    itself = replace(ours, now=minutes(25)).promote("dev", "staging", dry_run=True, approved_by=(WRITER,))
+    assert itself.status == ("blocked" if distinct else "planned")
+    assert stopped(replace(ours, by=ALICE), 25) == [], "somebody else's promotion may count on it"
+
+
+def test_the_trailer_says_what_proves_an_approval(tmp_path: Path) -> None:
+    ours = unsigned(tmp_path)
+    replace(ours, by=ALICE).run(APPROVE)
+    result = replace(ours, now=minutes(30)).promote("dev", "staging")
+    assert result.message is not None
+    assert f"Approved-By: {ALICE} (not signed)\n" in result.message.render()
+    assert result.message.gates == {
+        "upstream": "passed",
+        "soak": "not-asked",
+        "health": "not-asked",
+        "verification": "not-asked",
+        "approvals": "passed",
+        "registry": "not-asked",
+        "signatures": "not-asked",
+        "hold": "passed",
+        "freeze": "passed",
+    }
+    assert found(ours) == []
 
 
 # --- who may approve --------------------------------------------------------------------------------

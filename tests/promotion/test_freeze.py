@@ -61,6 +61,23 @@ def test_an_opening_in_the_hour_that_comes_twice_counts_once() -> None:
     assert until(first + datetime.timedelta(hours=1), NIGHT) is None, "the second 02:30 opens nothing"
 
 
+HOURLY = {"reason": "On the hour", "schedule": "0 * * * *", "duration": "20m", "timeZone": "Europe/Berlin"}
+
+
+@pytest.mark.parametrize("day", [(2026, 3, 28, 22), (2026, 10, 24, 22)], ids=["forward", "back"])
+def test_an_hourly_window_opens_every_real_hour_over_a_change_of_clocks(day: tuple[int, int, int, int]) -> None:
+    begin = datetime.datetime(*day, tzinfo=datetime.UTC)
+    moments = [begin + datetime.timedelta(minutes=minute) for minute in range(0, 6 * 60, 5)]
+    assert [moment for moment in moments if until(moment, HOURLY)] == [one for one in moments if one.minute < 20]
+
+
+def test_a_window_that_the_second_of_two_equal_hours_ends_in_is_seen_from_there() -> None:
+    first = berlin(2026, 10, 25, 2, 30, fold=0).astimezone(datetime.UTC)
+    long = {**NIGHT, "duration": "2h"}
+    for minute in range(0, 120, 5):
+        assert until(first + datetime.timedelta(minutes=minute), long) == first + datetime.timedelta(hours=2), minute
+
+
 def test_the_same_schedule_means_another_moment_in_another_zone() -> None:
     moment = datetime.datetime(2026, 1, 5, 3, 0, tzinfo=datetime.UTC)
     morning = {"reason": "x", "schedule": "0 9 * * *", "duration": "2h"}

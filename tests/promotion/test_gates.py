@@ -335,7 +335,7 @@ def test_an_approval_is_a_commit_by_someone_who_may(tmp_path: Path) -> None:
     assert ours.promote("dev", "staging", OTHER).status == "blocked", "the last line that fits app-001 is not theirs"
     result = ours.promote("dev", "staging")
     assert result.status == "promoted"
-    assert result.message is not None and result.message.approved_by == (PERSON,)
+    assert result.message is not None and result.message.approved_by == (f"{PERSON} (not signed)",)
 
 
 def test_an_image_that_was_set_is_approved_from_the_upstream_or_by_who_sets_it(tmp_path: Path) -> None:
@@ -392,7 +392,9 @@ def test_two_approvals_are_by_two_people(tmp_path: Path) -> None:
     assert ours.promote("dev", "staging").status == "blocked"
     result = ours.promote("dev", "staging", approved_by=("platform-team@example.com",))
     assert result.status == "promoted", "who promotes may be the second, if they say so"
-    assert result.message is not None and set(result.message.approved_by) == {PERSON, WRITER}
+    assert result.message is not None and set(result.message.approved_by) == {
+        f"{who} (not signed)" for who in (PERSON, WRITER)
+    }
 
 
 def test_nobody_approves_in_the_name_of_another(tmp_path: Path) -> None:
@@ -578,7 +580,7 @@ def test_break_glass_passes_every_gate_and_says_who_why_and_what_it_passed(tmp_p
     message = parse(ours.git("log", "-1", "--format=%B"))
     assert message is not None
     assert message.break_glass == "Platform Team: checkout is down"
-    assert {gate: code for gate, code in message.gates.items() if code != "passed"} == {
+    assert {gate: code for gate, code in message.gates.items() if code not in {"passed", "not-asked"}} == {
         "soak": "soak-short",
         "health": "health-unknown",
         "approvals": "approvals-missing",

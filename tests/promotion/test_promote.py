@@ -59,8 +59,8 @@ def test_one_commit_moves_tag_and_digest_and_leaves_every_other_byte(repository:
         f"App: {APP}",
         "Release: 1.1.0",
         f"Digest: {NEW}",
-        "Gates: upstream=passed soak=passed health=passed verification=passed approvals=passed signatures=passed "
-        "hold=passed freeze=passed",
+        "Gates: upstream=passed soak=not-asked health=not-asked verification=not-asked approvals=not-asked "
+        "registry=not-asked signatures=not-asked hold=passed freeze=passed",
     ]
     assert repository.git("log", "-1", "--format=%s").strip() == f"Promote {APP} 1.1.0 from dev to staging"
 

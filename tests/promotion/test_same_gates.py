@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from cartwright.promotion.evidence import Sources
 from cartwright.promotion.intents import Promote
 from cartwright.promotion.land.deliver import Permission, Result, deliver
 from cartwright.promotion.land.worktree import WorkTree
+from cartwright.promotion.strictness import Gates
 from cartwright.promotion.verdict import Verdict
 from tests.promotion.engine import FakeHub
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path
@@ -39,6 +40,7 @@ EXTRA = {
     SCHEMA: (Path(__file__).parents[2] / SCHEMA).read_text(),
     "environments/approvers": "* alice@example.com bob@example.com\n",
 }
+NO_GATES: dict[str, Any] = {"soak": "0s", "approvals": 0, "freezes": []}
 AUDIT = {
     "upstream": {"upstream-other"},
     "soak": {"soak-short"},
@@ -47,6 +49,8 @@ AUDIT = {
     "approvals": {"approvals-missing"},
 }
 """What the audit says where a gate stops the release."""
+UNDONE = {"gates-weakened", "hold-ended", "freeze-ended"}
+"""What it says besides, where an earlier commit took away what stops it."""
 
 Tags = tuple[str, ...]
 """The tag of each image."""
@@ -88,7 +92,12 @@ def facts(images: int) -> st.SearchStrategy[Facts]:
     window = {"reason": "Night", "schedule": "0 * * * *", "duration": "20m", "timeZone": "Europe/Berlin"}
     step = st.builds(
         Step,
-        kind=st.sampled_from(["both", "both", "release", "follow", "hold", "hold", "freeze", "approve", "approve"]),
+        kind=st.sampled_from(
+            [
+                *("both", "both", "release", "follow", "hold", "hold", "freeze", "approve", "approve", "withdraw"),
+                *("undo", "weaken", "restore", "approve-gates"),
+            ]
+        ),
         minutes=st.sampled_from([0, 1, 10, 29, 30]),
         skew=st.sampled_from([0, 0, 0, -15, 40, 1440]),
         place=st.sampled_from(["staging", "canary"]),
@@ -97,7 +106,12 @@ def facts(images: int) -> st.SearchStrategy[Facts]:
         lasts=st.sampled_from([5, 30, 120]),
         names_release=st.booleans(),
     )
-    approvals = st.sampled_from([0, 0, 1, 2, {"count": 1, "from": "environments/approvers"}])
+    approvals = st.sampled_from(
+        [
+            *(0, 0, 1, 2, {"count": 1, "from": "environments/approvers"}),
+            *({"count": 1, "expires": "30m"}, {"count": 1, "distinct": True}),
+        ]
+    )
     return st.builds(
         Facts,
         images=st.just(images),
@@ -128,6 +142,13 @@ AHEAD = Facts(
     approves_itself=False,
 )
 """No soak is asked for, and the release came to the upstreams by a clock that is a day ahead."""
+
+
+def taken_away(kind: str) -> Facts:
+    """A decision that would stop the release, and the commit that takes it away by hand."""
+    release = Step("both", 0, 0, "staging", ("1.1.0",), PEOPLE[0], 5, names_release=False)
+    decision = replace(release, kind=kind, lasts=120)
+    return replace(AHEAD, steps=[release, decision, replace(release, kind="undo", minutes=10)])
 
 
 class Anything(Permission):
@@ -178,6 +199,17 @@ def write(folder: Path, facts: Facts) -> tuple[Shop, datetime]:
             pairs = zip(tag_lines(last), digests(last), strict=True)
             lines = "".join(f"Release: {tag}\nDigest: {one}\n" for tag, one in pairs)
             message = f"Approve\n\nApproves: prod\nApp: {APP}\n{lines}"
+        elif step.kind == "withdraw":
+            message = f"Withdraw\n\nDecision: withdraw\nEnvironment: prod\nApp: {APP}\nReason: because\n"
+        elif step.kind in {"weaken", "restore"}:
+            written = NO_GATES if step.kind == "weaken" else facts.gates
+            files = {"environments/prod/environment.yaml": shop.environment("prod", **written)}
+        elif step.kind == "approve-gates":
+            asked = Gates.of(json.loads(shop.environment("prod", **NO_GATES))).digest
+            message = f"Approve\n\nDecision: approve-gates\nEnvironment: prod\nAsked: {asked}\nReason: because\n"
+        elif step.kind == "undo":
+            decisions = {"holds": [], "freezes": []}
+            files = {"environments/prod/promotion.yaml": json.dumps(decisions)}
         else:
             if step.kind == "hold":
                 release = {"tag": " ".join(tag_lines(last)), "digest": " ".join(digests(last))}
@@ -225,6 +257,7 @@ def compare(facts: Facts, monkeypatch: pytest.MonkeyPatch, seen: Counter[str]) -
         found = verify(open_snapshot(shop.root, head), read_record(shop.root, head.commit, now=minutes(1_000_000)))
         assert head.commit == result.commit
     after = {one.code for each in found.findings if each.event.commit == head.commit for one in each.reasons}
+    seen.update(after & UNDONE)
     before = {verdict.gate: verdict for verdict in result.verdicts}
     for gate, codes in AUDIT.items():
         verdict = before[gate]
@@ -235,7 +268,7 @@ def compare(facts: Facts, monkeypatch: pytest.MonkeyPatch, seen: Counter[str]) -
         else:
             assert verdict.passed == (not codes & after), (gate, verdict.sentence, after)
     # The engine's own word on each gate stands in the trailers, and is no news here.
-    assert after <= {"gate-not-passed"}.union(*AUDIT.values())
+    assert after <= {"gate-not-passed", *UNDONE}.union(*AUDIT.values())
 
 
 @pytest.mark.slow
@@ -246,10 +279,13 @@ def test_the_audit_says_after_a_promotion_what_the_gates_said_before_it(monkeypa
     @settings(max_examples=80, deadline=None, derandomize=True)
     @given(facts=facts(1) | facts(2))
     @example(facts=AHEAD)
+    @example(facts=taken_away("hold"))
+    @example(facts=taken_away("freeze"))
     def holds_for(facts: Facts) -> None:
         compare(facts, monkeypatch, seen)
 
     holds_for()
-    # It has proved nothing where a gate never stopped anything.
+    # It has proved nothing where a gate never stopped anything, and nothing was taken away.
+    assert set(seen) >= UNDONE, seen
     wanted = {"passed", "upstream-other", "soak-short", "held", "freeze-window", "freeze-decided", "approvals-missing"}
     assert wanted <= set(seen), seen

@@ -17,8 +17,11 @@ from cartwright.history.record import read_record
 from cartwright.history.snapshot import open_snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import Verification, verify
-from cartwright.promotion.intents import Rollback
-from tests.promotion.engine import Engine
+from cartwright.promotion.evidence import Sources
+from cartwright.promotion.intents import Promote, Rollback
+from cartwright.promotion.land.deliver import deliver
+from cartwright.promotion.land.worktree import WorkTree
+from tests.promotion.engine import Engine, FakeHub, git
 from tests.promotion.histories import APP, BEGIN, Shop, digest, minutes, overlay, overlay_path
 
 pytestmark = pytest.mark.slow
@@ -203,8 +206,11 @@ def test_gates_count_as_they_stood_before_the_commit(tmp_path: Path) -> None:
     shop.commit({settings: shop.environment("staging", soak="30d")}, at=minutes(30))
     shop.write()
     found = judged(shop.root)
-    assert codes(found) == [("soak-short",)], "a soak that is taken away with the same commit still counts"
-    assert notices(found) == ["gates-changed", "gates-changed"]
+    first, second = codes(found)
+    assert first == ("soak-short",), "a soak that is taken away with the same commit still counts"
+    assert second == ("soak-short", "gates-weakened"), "and so it does later: nobody approved that it went"
+    assert [one.code for one in found.undone] == ["gates-weakened"]
+    assert notices(found) == ["gates-changed"]
 
 
 def test_a_freeze_is_read_in_its_own_time_zone(tmp_path: Path) -> None:
@@ -467,6 +473,36 @@ def test_a_clock_that_was_a_day_ahead_makes_no_honest_promotion_a_finding(tmp_pa
     assert codes(judged(shop.root)) == []
 
 
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [(85, [("soak-short",)]), (30 * 24 * 60, []), (-24 * 60, [])],
+    ids=["a commit that contradicts it", "nothing contradicts it", "a commit whose own clock is a day behind"],
+)
+def test_a_promotion_that_is_dated_hours_ahead_passes_no_soak_by_that(
+    tmp_path: Path, later: float, expected: list[Sequence[str]]
+) -> None:
+    shop = make(tmp_path)
+    shop.release("1.1.0", at=minutes(10))
+    shop.promote("1.1.0", "dev", "staging", at=minutes(30))
+    # Made at minute 80, ten minutes before the soak ends, and dated two hours later.
+    shop.promote("1.1.0", "staging", "prod", at=minutes(200))
+    shop.commit({"README.md": "later\n"}, at=minutes(later))
+    shop.write()
+    assert codes(judged(shop.root)) == expected
+
+
+def test_a_promotion_that_is_dated_after_now_is_judged_by_now(tmp_path: Path) -> None:
+    shop = make(tmp_path)
+    shop.release("1.1.0", at=minutes(10))
+    shop.promote("1.1.0", "dev", "staging", at=minutes(30))
+    shop.promote("1.1.0", "staging", "prod", at=minutes(200))
+    shop.write()
+    head = read_head(shop.root)
+    found = verify(open_snapshot(shop.root, head), read_record(shop.root, head.commit, now=minutes(80)))
+    assert codes(found) == [("soak-short",)]
+    assert sentences(found) == "staging had run it for 50m of the 1h that prod asked for"
+
+
 def test_a_merge_is_judged_when_it_lands_and_the_commit_on_its_side_is_named(tmp_path: Path) -> None:
     shop = make(tmp_path)
     shop.release("1.1.0", at=minutes(10))
@@ -539,3 +575,47 @@ def test_the_command_ends_with_0_where_all_came_through(tmp_path: Path) -> None:
     done = command(shop.root, "verify")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "2 changes in staging, prod: all came through their gates"
+
+
+def test_a_shallow_clone_is_refused_with_the_command_that_completes_it(tmp_path: Path) -> None:
+    shop = make(tmp_path)
+    shop.edit("prod", "6.6.6", at=minutes(200), author=MALLORY)
+    last = shop.commit({"README.md": "later\n"}, at=minutes(201))
+    commit = shop.write()[last]
+    git(tmp_path, "clone", "--quiet", "--depth", "1", shop.root.as_uri(), "shallow")
+    for form in ("text", "json"):
+        done = command(tmp_path / "shallow", "verify", "--format", form)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert " ".join(done.stderr.split()) == (
+            f"error: this clone is shallow: its history is cut at commit {commit[:7]}, and nothing before it can be "
+            "judged (git fetch --unshallow; in CI fetch all of it (fetch-depth: 0))"
+        )
+
+
+def test_a_promotion_is_dated_at_the_moment_its_gates_were_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = {"reason": "Night", "schedule": "0 9 * * *", "duration": "8h", "timeZone": "UTC"}
+    shop = make(tmp_path, gates={"staging": {"freezes": [window]}})
+    shop.release("1.1.0", at=minutes(10))
+    shop.write()
+    # The gates are asked a second before the freeze, and the commit is written after it began.
+    judged_at = minutes(60) - timedelta(milliseconds=300)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Release Team")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "release@example.com")
+        monkeypatch.setenv(f"GIT_{who}_DATE", f"{int(minutes(61).timestamp())} +0000")
+    result = deliver(
+        shop.root,
+        Promote(source="dev", target="staging", apps=(APP,)),
+        destination=WorkTree(root=shop.root),
+        sources=Sources(health=FakeHub(), signatures=unasked),
+        clock=lambda: judged_at,
+    )
+    assert result.status == "promoted"
+    assert git(shop.root, "log", "-1", "--format=%ct %at").split() == [str(int(judged_at.timestamp()))] * 2
+    assert codes(judged(shop.root)) == []
+
+
+def unasked(image: str, *, key: Path) -> None:
+    raise AssertionError(f"{image} was asked for its signature, {key}")

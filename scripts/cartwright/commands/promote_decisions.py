@@ -1,4 +1,5 @@
-"""``cartwright promote hold``, ``release-hold``, ``freeze`` and ``unfreeze``: what people decide for an environment."""
+"""What people decide for an environment: ``cartwright promote hold``, ``release-hold``, ``freeze``, ``unfreeze``,
+``approve-gates`` and ``withdraw``."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Unti
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the group."""
-    for command in (hold, release_hold, freeze, unfreeze):
+    for command in (hold, release_hold, freeze, unfreeze, approve_gates, withdraw):
         app.command()(spread(command))
 
 
@@ -100,5 +101,42 @@ def unfreeze(
 
     options.run(
         Unfreeze(environment=environment, reason=reason, freeze=which),
+        delivery,
+    )
+
+
+def withdraw(
+    *,
+    apps: Apps,
+    environment: options.Environment,
+    reason: options.Reason,
+    delivery: options.Delivery,
+) -> None:
+    """Withdraw your approvals of apps for an environment: a commit that changes no file and is by you.
+
+    Approve again if a release should go after all. What was promoted already stays.
+    """
+    from cartwright.promotion.intents import Withdraw
+
+    options.run(
+        Withdraw(apps=tuple(apps), environment=environment, reason=reason),
+        delivery,
+    )
+
+
+def approve_gates(
+    *,
+    environment: options.Environment,
+    reason: options.Reason,
+    delivery: options.Delivery,
+) -> None:
+    """Approve what an environment asks for now, where that is less than it was: a commit that changes no file.
+
+    Until as many people have done so as it wanted approvals of (one where it wanted none), the stricter gates stay.
+    """
+    from cartwright.promotion.intents import ApproveGates
+
+    options.run(
+        ApproveGates(environment=environment, reason=reason),
         delivery,
     )

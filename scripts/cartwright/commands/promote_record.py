@@ -132,7 +132,7 @@ def verify(output: Format = TEXT) -> None:
     here = _context()
     found = judge_all(here.snapshot, here.record)
     _print(output, verification_json(found), lambda: verification_text(found))
-    raise typer.Exit(1 if found.findings else 0)
+    raise typer.Exit(1 if found.findings or found.undone else 0)
 
 
 def register(app: typer.Typer) -> None:

@@ -42,7 +42,8 @@ class Blob:
 
 
 def git(root: Path, *words: str, accept: tuple[int, ...] = (0,), **options: str) -> Completed:
-    """Run git in the repository. ``index`` names an index file of its own, ``stdin`` is text to feed.
+    """Run git in the repository. ``index`` names an index file of its own, ``stdin`` is text to feed, ``date`` dates
+    the commit that it writes.
 
     Raises:
         ToolError: git ended with a code that is not accepted.
@@ -50,6 +51,8 @@ def git(root: Path, *words: str, accept: tuple[int, ...] = (0,), **options: str)
     env = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
     if "index" in options:
         env["GIT_INDEX_FILE"] = options["index"]
+    if "date" in options:
+        env |= {"GIT_AUTHOR_DATE": options["date"], "GIT_COMMITTER_DATE": options["date"]}
     return run(["git", *words], cwd=root, env=env, stdin=options.get("stdin"), accept=accept)
 
 

@@ -5,7 +5,8 @@ commits of the branch's first-parent line, which is what Argo CD saw. The messag
 at its own time, and what it brings is explained by the newest commit on its side that changed the same overlay.
 
 Times are committers' times. A commit is not taken to be older than those before it (a slow clock shortens no soak),
-except than those that lie in the future.
+except than those that lie in the future. A promotion's own date is believed unless commits after it contradict it
+(:meth:`Record.moment`).
 
 Reading tens of thousands of commits takes a second or two, so what was read is kept in the cache, by commit id, and the
 next call reads the commits since then. Everything in the cache can be read anew from Git at any time.
@@ -134,6 +135,11 @@ _ROWS = """
     FROM all_changes AS changes JOIN all_commits AS commits ON commits.seq = changes.seq
 """
 
+_WITNESSES = 9
+"""So many commits before one say what time it was."""
+_TOLERANCE = 3600
+"""Seconds by which clocks of honest people differ at most."""
+
 
 class Record:
     """The record up to one commit. Cheap to make: what is asked for is what is read."""
@@ -233,7 +239,7 @@ class Record:
         )
 
     def approvals(self, environment: str, app: str) -> tuple[Note, ...]:
-        """The commits that approve a release of an app for an environment, oldest first."""
+        """The commits that approve a release of an app for an environment, or withdraw approvals, oldest first."""
         return tuple(self._approvals.get((environment, app), ()))
 
     @cached_property
@@ -241,7 +247,7 @@ class Record:
         found: dict[tuple[str, str], list[Note]] = {}
         for note in self.notes():
             message = note.message
-            if message is not None and message.operation == "approve" and message.target is not None:
+            if message is not None and message.operation in {"approve", "withdraw"} and message.target is not None:
                 for moved in message.moved:
                     found.setdefault((message.target, moved.app), []).append(note)
         return found
@@ -280,6 +286,27 @@ class Record:
         """The committer's time, as written, of the commit at a place of the first-parent line."""
         row = self._store.execute("SELECT time FROM all_commits WHERE seq = ?", (index,)).fetchone()
         return datetime.datetime.fromtimestamp(row[0], datetime.UTC)
+
+    def moment(self, index: int) -> datetime.datetime:
+        """When the commit at a place of the first-parent line was made: its own date, unless that can't be true.
+
+        A commit is not made after those that follow it, nor in the future. Where one that follows is dated more than an
+        hour earlier, one of both clocks is wrong: the later one's, where the commits before this one are dated after
+        it, too; else this one's, and the earlier date counts.
+        """
+        time = int(self.written(index).timestamp())
+        rows = self._store.execute(
+            "SELECT time FROM all_commits WHERE seq < ? ORDER BY seq DESC LIMIT ?", (index, _WITNESSES)
+        )
+        before = sorted(row[0] for row in rows)
+        # The one in the middle: a few wrong clocks do not move it.
+        middle = before[len(before) // 2] if before else 0
+        (later,) = self._store.execute(
+            "SELECT min(time) FROM all_commits WHERE seq > ? AND time >= ? AND time < ?",
+            (index, middle, time - _TOLERANCE),
+        ).fetchone()
+        possible = min(time, int(self.now.timestamp()), *([later] if later is not None else []))
+        return datetime.datetime.fromtimestamp(possible, datetime.UTC)
 
     def landed(self, index: int, *, as_of: datetime.datetime) -> datetime.datetime:
         """When the commit at a place of the first-parent line landed, as far as one could say at some moment."""

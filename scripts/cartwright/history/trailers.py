@@ -9,8 +9,8 @@ A message is a subject, an optional body, and a last paragraph of trailers::
     App: shop/catalog
     Release: 1.5.0
     Digest: sha256:…
-    Gates: upstream=passed soak=passed health=passed
-    Approved-By: Platform Team <platform-team@example.com>
+    Gates: upstream=passed soak=passed health=not-asked
+    Approved-By: platform-team@example.com (signed)
 
 ``App`` begins an app; the ``Release`` and ``Digest`` lines that follow belong to it, in pairs, one pair for each image
 (``name:tag`` and ``name@digest`` where there are several). ``Tree`` is the id of its ``release/`` from then on, and
@@ -21,7 +21,7 @@ A message is a subject, an optional body, and a last paragraph of trailers::
 ``set``            ``Promoted-To`` alone: a build's release, or one that a person names
 ``rollback``       ``Promoted-To`` and ``Rollback-Reason``; ``Hold-Until`` where it left a hold
 ``approve``        ``Approves`` names the environment; the commit changes no file
-``hold`` …         ``Decision`` is hold, release-hold, freeze or unfreeze; ``Environment``, ``Reason``, and ``Until``
+``hold`` …         ``Decision`` is one of :data:`DECISIONS`; ``Environment``, ``Reason``, and ``Until``
 =================  ===================================================================
 
 A trailer only says what its writer claims. `cartwright promote verify` recomputes what it can.
@@ -37,12 +37,14 @@ from types import MappingProxyType
 
 from cartwright.kernel.moments import instant, one_line, parse_instant
 
-__all__ = ["DECISIONS", "PASSED", "Message", "Moved", "parse"]
+__all__ = ["DECISIONS", "NOT_ASKED", "PASSED", "Message", "Moved", "parse"]
 
 PASSED = "passed"
 """What ``Gates`` says of a gate that let the promotion through; else it gives the code of the verdict that break-glass
 (or ``--override-hold``) went past."""
-DECISIONS = ("hold", "release-hold", "freeze", "unfreeze")
+NOT_ASKED = "not-asked"
+"""What ``Gates`` says of a gate that the environment does not ask of this operation: nothing was proved."""
+DECISIONS = ("hold", "release-hold", "freeze", "unfreeze", "withdraw", "approve-gates")
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
 _KEYS = frozenset(
     {
@@ -60,7 +62,7 @@ _KEYS = frozenset(
             "Registry",
         ),
         *("Rollback-Reason", "Hold-Until", "Break-Glass", "Override-Hold", "Approves"),
-        *("Decision", "Environment", "Reason", "Until"),
+        *("Decision", "Environment", "Asked", "Reason", "Until"),
     }
 )
 
@@ -96,11 +98,12 @@ class Message:
     moved: tuple[Moved, ...] = ()
     """The apps, in the order of the trailers."""
     gates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """``passed``, or the code of the verdict, by gate."""
+    """``passed``, ``not-asked``, or the code of the verdict, by gate."""
     registry: str | None = None
     """``not-asked`` where a release was set without the registry's word."""
     approved_by: tuple[str, ...] = ()
-    """``Name <address>`` of each person whose approval counted."""
+    """Each person whose approval counted: ``address (signed)`` of the signer whose signature was verified, or
+    ``Name <address> (not signed)`` of the committer, where no signatures are asked for."""
     set_name: str | None = None
     """The named set that moved."""
     rollback_reason: str | None = None
@@ -112,6 +115,8 @@ class Message:
     """Whether the commit is an approval."""
     decision: str | None = None
     """One of :data:`DECISIONS`."""
+    asked: str | None = None
+    """What an approval of gates is for: :attr:`cartwright.promotion.strictness.Gates.digest`."""
     reason: str | None = None
     """Why it was decided."""
     until: datetime.datetime | None = None
@@ -152,7 +157,7 @@ class Message:
         found += [("Set", self.set_name), ("Gates", gates or None), ("Registry", self.registry)]
         found += [("Approved-By", who) for who in self.approved_by]
         found += [("Rollback-Reason", self.rollback_reason), ("Override-Hold", self.override_hold)]
-        found += [("Break-Glass", self.break_glass), ("Reason", self.reason)]
+        found += [("Break-Glass", self.break_glass), ("Asked", self.asked), ("Reason", self.reason)]
         found.append((until, instant(self.until) if self.until else None))
         return [(key, value) for key, value in found if value is not None]
 
@@ -206,6 +211,7 @@ def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Messa
         override_hold=single.get("Override-Hold"),
         approves=approves,
         decision=decision if decision in DECISIONS else None,
+        asked=single.get("Asked"),
         reason=single.get("Reason"),
         until=parse_instant(single.get("Until") or single.get("Hold-Until") or ""),
     )

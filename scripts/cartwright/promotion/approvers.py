@@ -91,9 +91,11 @@ def _members(words: Iterable[str], groups: dict[str, frozenset[str]], file: str,
 
 
 def address_of(who: str) -> str:
-    """The address of ``Name <address>``, in lower case.
+    """The address of ``Name <address>``, or of what an ``Approved-By`` trailer says, in lower case.
 
     >>> address_of("Platform Team <Platform-Team@example.com>")
     'platform-team@example.com'
+    >>> address_of("platform-team@example.com (signed)")
+    'platform-team@example.com'
     """
-    return who.rpartition("<")[2].rstrip("> ").strip().lower()
+    return who.rpartition("<")[2].partition(" (")[0].rstrip("> ").strip().lower()

@@ -12,6 +12,7 @@ from cartwright.registry.reference import Reference
 
 __all__ = [
     "Approve",
+    "ApproveGates",
     "Freeze",
     "Hold",
     "Intent",
@@ -20,6 +21,7 @@ __all__ = [
     "Rollback",
     "SetImage",
     "Unfreeze",
+    "Withdraw",
 ]
 
 
@@ -114,4 +116,21 @@ class Approve:
     target: str
 
 
-Intent = Promote | SetImage | Rollback | Hold | ReleaseHold | Freeze | Unfreeze | Approve
+@dataclass(frozen=True, kw_only=True)
+class Withdraw:
+    """The approvals of who commits end: those of these apps for the environment, of whatever release."""
+
+    apps: tuple[str, ...]
+    environment: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproveGates:
+    """Who commits approves what an environment asks for now, where that is less than it was."""
+
+    environment: str
+    reason: str
+
+
+Intent = Promote | SetImage | Rollback | Hold | ReleaseHold | Freeze | Unfreeze | Approve | Withdraw | ApproveGates

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cartwright.history.record import Record, read_record
 from cartwright.history.snapshot import Snapshot
@@ -14,6 +15,9 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion import intents
 from cartwright.promotion.moves import ALL, FileEdit, Move
 from cartwright.tree.environments import Environment
+
+if TYPE_CHECKING:
+    from cartwright.promotion.inforce import InForce
 
 __all__ = ["Context", "Plan"]
 
@@ -39,6 +43,13 @@ class Context:
         clusters = {one.cluster: one.name for one in self.snapshot.environments.values()}
         return read_record(self.snapshot.root, self.snapshot.head.commit, clusters=clusters, now=self.now)
 
+    @cached_property
+    def in_force(self) -> InForce:
+        """What environments ask for, with what was taken out without leave. Errors as for :attr:`record`."""
+        from cartwright.promotion.inforce import InForce  # it asks the gates' conditions, and their package plans
+
+        return InForce(self.record, self.snapshot.tree, self.snapshot.root)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -61,11 +72,13 @@ class Plan:
     until: datetime.datetime | None = None
     unreadable: tuple[tuple[str, UserError], ...] = ()
     """Apps that can't be promoted, and why; they keep no other app back."""
+    asked: str | None = None
+    """For an approval of gates: what they are, as the trailer ``Asked`` says it."""
 
     @property
     def is_noop(self) -> bool:
-        """Whether everything is as it is wanted already. An approval is never: it is the commit that counts."""
-        return not self.edits and self.operation != "approve"
+        """Whether everything is as it is wanted already. Of approvals and decisions it is the commit that counts."""
+        return not self.edits and self.operation in {"promote", "set", "rollback"}
 
     @property
     def changed(self) -> tuple[Move, ...]:
@@ -105,10 +118,18 @@ class Plan:
             decision=self.operation if isinstance(self.intent, _DECISIONS) else None,
             reason=self.reason if isinstance(self.intent, _DECISIONS) else None,
             until=self.until,
+            asked=self.asked,
         )
 
 
-_DECISIONS = (intents.Hold, intents.ReleaseHold, intents.Freeze, intents.Unfreeze)
+_DECISIONS = (
+    intents.Hold,
+    intents.ReleaseHold,
+    intents.Freeze,
+    intents.Unfreeze,
+    intents.Withdraw,
+    intents.ApproveGates,
+)
 
 
 def _registry(intent: intents.Intent) -> str | None:
@@ -134,4 +155,6 @@ def _subject(plan: Plan) -> str:
         "release-hold": f"Release the hold on {what} in {target}",
         "freeze": f"Freeze {target}",
         "unfreeze": f"Unfreeze {target}",
+        "approve-gates": f"Approve the gates of {target}",
+        "withdraw": f"Withdraw the approval of {what} for {target}",
     }[plan.operation]

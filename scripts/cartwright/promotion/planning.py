@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +13,12 @@ from cartwright.history.release import Pin, Release
 from cartwright.history.snapshot import Snapshot, read_release_tree
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
-from cartwright.promotion.moves import ALL, CONFIG, IMAGES, FileEdit, Move, as_pin, blob_edit, make_move
+from cartwright.promotion.deciding import DECIDERS, hold_of, state_edit
+from cartwright.promotion.moves import ALL, CONFIG, IMAGES, FileEdit, Move, as_pin, make_move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.sets import read_set
 from cartwright.tree import decisions
-from cartwright.tree.environments import Environment, pick_environment
+from cartwright.tree.environments import pick_environment
 from cartwright.tree.upstreams import require_edge
 
 __all__ = ["make_plan"]
@@ -145,8 +145,9 @@ def _rollback(intent: intents.Rollback, context: Context) -> Plan:
     else:
         move, edits = make_move(snapshot, target.name, app, release)
     if intent.hold_until is not None:
-        hold = _hold(app, release, intent.reason, context.by, intent.hold_until)
-        edits.append(_state_edit(snapshot, target.name, lambda text, file: decisions.add_hold(text, hold, file=file)))
+        hold = hold_of(app, release, intent.reason, context.by, intent.hold_until)
+        added = state_edit(snapshot, target.name, lambda text, file: decisions.add_hold(text, hold, file=file))
+        edits += [added] if added else []
     return Plan(
         intent=intent,
         snapshot=snapshot,
@@ -184,63 +185,6 @@ def _named(running: Running) -> str:
     return ", ".join(map(str, running.pins))
 
 
-def _hold_apps(intent: intents.Hold, context: Context) -> Plan:
-    snapshot = context.snapshot
-    target = pick_environment(snapshot.environments, intent.environment)
-    apps = _apps(snapshot, intent.apps, target.name)
-    if intent.until <= context.now:
-        raise UserError("the hold ends before it begins")
-
-    def add(text: str | None, file: str) -> str:
-        for app in apps:
-            hold = _hold(app, snapshot.release(target.name, app), intent.reason, context.by, intent.until)
-            text = decisions.add_hold(text, hold, file=file)
-        return text or ""
-
-    return _decision(intent, context, target, add, operation="hold", apps=apps, until=intent.until)
-
-
-def _release_hold(intent: intents.ReleaseHold, context: Context) -> Plan:
-    snapshot = context.snapshot
-    target = pick_environment(snapshot.environments, intent.environment)
-    apps = _apps(snapshot, intent.apps, target.name)
-
-    def drop(text: str | None, _: str) -> str:
-        for app in apps:
-            known = decisions.parse_state(text or "", target.name, snapshot.tree)
-            text = decisions.drop_holds(text or "", known, app, now=context.now)
-        return text or ""
-
-    return _decision(intent, context, target, drop, operation="release-hold", apps=apps)
-
-
-def _freeze(intent: intents.Freeze, context: Context) -> Plan:
-    target = pick_environment(context.snapshot.environments, intent.environment)
-    if intent.until <= max(intent.begin, context.now):
-        raise UserError("the freeze ends before it begins")
-    freeze = decisions.Freeze(reason=intent.reason, by=context.by, begin=intent.begin, until=intent.until)
-    return _decision(
-        intent,
-        context,
-        target,
-        lambda text, file: decisions.add_freeze(text, freeze, file=file),
-        operation="freeze",
-        until=intent.until,
-    )
-
-
-def _unfreeze(intent: intents.Unfreeze, context: Context) -> Plan:
-    target = pick_environment(context.snapshot.environments, intent.environment)
-    known = context.snapshot.state(target.name)
-    return _decision(
-        intent,
-        context,
-        target,
-        lambda text, _: decisions.drop_freezes(text or "", known, reason=intent.freeze, now=context.now),
-        operation="unfreeze",
-    )
-
-
 def _approve(intent: intents.Approve, context: Context) -> Plan:
     promotion = _promote(intents.Promote(source=intent.source, target=intent.target, apps=intent.apps), context)
     return Plan(
@@ -254,54 +198,9 @@ def _approve(intent: intents.Approve, context: Context) -> Plan:
 
 
 _PLANNERS: dict[type[Any], Callable[[Any, Context], Plan]] = {
+    **DECIDERS,
     intents.Promote: _promote,
     intents.SetImage: _set_image,
     intents.Rollback: _rollback,
-    intents.Hold: _hold_apps,
-    intents.ReleaseHold: _release_hold,
-    intents.Freeze: _freeze,
-    intents.Unfreeze: _unfreeze,
     intents.Approve: _approve,
 }
-
-
-def _decision(
-    intent: intents.Hold | intents.ReleaseHold | intents.Freeze | intents.Unfreeze,
-    context: Context,
-    target: Environment,
-    change: Callable[[str | None, str], str],
-    *,
-    operation: str,
-    apps: tuple[str, ...] = (),
-    until: datetime.datetime | None = None,
-) -> Plan:
-    return Plan(
-        intent=intent,
-        snapshot=context.snapshot,
-        operation=operation,
-        target=target,
-        edits=(_state_edit(context.snapshot, target.name, change),),
-        apps=apps,
-        reason=intent.reason,
-        until=until,
-    )
-
-
-def _state_edit(snapshot: Snapshot, environment: str, change: Callable[[str | None, str], str]) -> FileEdit:
-    """Change an environment's decisions, and prove that they can be read afterwards."""
-    file = decisions.state_file(environment)
-    before = snapshot.tree.blob(file) if snapshot.tree.entry(file) else None
-    if before is not None:
-        snapshot.state(environment)
-    after = change(before.text if before else None, file)
-    decisions.parse_state(after, environment, snapshot.tree)
-    return blob_edit(file, before, after)
-
-
-def _apps(snapshot: Snapshot, words: Iterable[str], environment: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(snapshot.pick_app(word, environments=[environment]) for word in words))
-
-
-def _hold(app: str, release: Release, reason: str, by: str, until: datetime.datetime) -> decisions.Hold:
-    held = decisions.HeldRelease(tag=" ".join(release.tags), digest=" ".join(release.digests)) if release.pins else None
-    return decisions.Hold(app=app, reason=reason, by=by, until=until, release=held)

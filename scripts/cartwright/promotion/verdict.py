@@ -18,7 +18,8 @@ class Verdict:
     gate: str
     """Name of the gate: ``soak``."""
     code: str
-    """What programs read: ``passed``, or why not (``soak-short``). Stable; docs/promotion.md lists them all."""
+    """What programs read: ``passed``, ``not-asked`` where the environment does not ask, or why it does not pass
+    (``soak-short``). Stable; docs/promotion.md lists them all."""
     passed: bool
     """Whether the promotion may go on, as far as this gate is concerned."""
     sentence: str
@@ -28,7 +29,7 @@ class Verdict:
     app: str | None = None
     """The app that it is about; None where it is about the environment."""
     approved_by: tuple[str, ...] = ()
-    """``Name <address>`` of each person whose approval counted."""
+    """Each person whose approval counted, as the trailer ``Approved-By`` says it."""
 
     def to_json(self) -> dict[str, Any]:
         """As every command writes it."""

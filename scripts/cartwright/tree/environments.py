@@ -46,16 +46,19 @@ def load_environments(tree: Tree) -> dict[str, Environment]:
 
     Raises:
         UserError: a file is missing or does not fit the schema (a typo names the nearest key), a name that is not its
-            folder's, an upstream that is none or that does not come before, or upstreams in a circle; or the holds,
-            freezes and sets of promotion can't be read.
+            folder's, an upstream that is none or that does not come before, or upstreams in a circle; a freeze window
+            that Argo CD would not read; or the holds, freezes and sets of promotion can't be read.
     """
     from cartwright.tree.upstreams import check_order
+    from cartwright.tree.windows import check_windows
 
     schema = json.loads(tree.text(SCHEMA))
     found = []
     for folder in tree.folders("environments"):
         file = f"environments/{folder}/environment.yaml"
-        data = load_valid(tree.text(file), file, schema)
+        text = tree.text(file)
+        data = load_valid(text, file, schema)
+        check_windows(text, file, data["gates"])
         if data["name"] != folder:
             raise UserError(f"name is '{data['name']}', its folder is '{folder}'", file=file, hint="make them the same")
         found.append(

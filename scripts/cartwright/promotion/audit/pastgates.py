@@ -21,16 +21,19 @@ from cartwright.promotion.approvers import address_of, parse_roster
 from cartwright.promotion.audit.changes import Explained, named
 from cartwright.promotion.audit.past import PastEnvironment
 from cartwright.promotion.gates.conditions import (
+    Approval,
     approvals_asked,
     approvers,
-    approves,
     approves_itself,
+    approving,
     is_soaked,
     keeps,
     not_run,
     other_config,
+    rolled_back,
     soak_asked,
     standing_hold,
+    unproved,
 )
 from cartwright.promotion.signers import signer
 
@@ -52,6 +55,7 @@ class PastGates:
     def __init__(self, root: Path, record: Record) -> None:
         self._root = root
         self._record = record
+        self._timelines: dict[tuple[str, str], tuple[Event, ...]] = {}
         self._signers: dict[tuple[str, bytes], str | None] = {}
         self._configurations = Configurations(root, record)
 
@@ -85,7 +89,7 @@ class PastGates:
         except UserError as error:
             yield Reason("gates-unreadable", f"the soak that was asked for can't be read: {error}")
             return
-        moment = self._record.written(change.event.index)
+        moment = self._record.moment(change.event.index)
         for name, upstream in upstreams.items():
             if upstream is None or not_run(change.release, _ran(upstream)):
                 continue
@@ -117,7 +121,7 @@ class PastGates:
     def freeze(self, event: Event, past: PastEnvironment) -> Iterator[Reason]:
         """No freeze stood at that moment. Codes: ``frozen``, ``gates-unreadable``."""
         try:
-            until = past.freezes.until(self._record.written(event.index))
+            until = past.freezes.until(self._record.moment(event.index))
         except UserError as error:
             yield Reason("gates-unreadable", f"the freezes of then can't be read: {error}")
             return
@@ -126,9 +130,31 @@ class PastGates:
 
     def hold(self, change: Explained, past: PastEnvironment) -> Iterator[Reason]:
         """Nothing held the app. Code: ``held``."""
-        hold = standing_hold(past.state.holds, change.event.app, self._record.written(change.event.index))
+        hold = standing_hold(past.state.holds, change.event.app, self._record.moment(change.event.index))
         if hold is not None and not keeps(hold, digests_of(change.release)):
             yield Reason("held", f"it was held until {hold.until:%Y-%m-%d %H:%M} UTC by {hold.by}: {hold.reason}")
+
+    def was_rolled_back(self, change: Explained) -> bool:
+        """Whether a release comes back that a rollback took away the last time that it ran there."""
+        event = change.event
+        before = [one for one in self._events(event) if one.index < event.index]
+        left = [
+            one.index
+            for one in before
+            if (one.before or one.before_tree)
+            and not not_run(change.release, one.before or ())
+            and not (one.before_config and other_config(event.config, one.before_config))
+        ]
+        return bool(left) and rolled_back(before, change.release, event.config) == max(left)
+
+    @staticmethod
+    def unproved(change: Explained, past: PastEnvironment) -> Iterator[Reason]:
+        """Its trailers tell of every gate that was asked and that Git can't answer. Code: ``gate-not-asked``."""
+        event, message = change.event, change.message
+        for gate in unproved(past.gates, event.app, message.gates if message else {}):
+            yield Reason(
+                "gate-not-asked", f"{event.environment} asked for the gate '{gate}', and no trailer says that it passed"
+            )
 
     def approvals(self, change: Explained, past: PastEnvironment) -> Iterator[Reason]:
         """Enough people who might approve had done so. Codes: ``approvals-missing``, ``gates-unreadable``."""
@@ -139,8 +165,14 @@ class PastGates:
         keys, text = (self._then(event, settings.get(name)) for name in ("signers", "from"))
         try:
             roster = None if text is None else parse_roster(text.decode(), str(settings["from"]))
-            proved = ((note.committer, self._proved(note, keys)) for note in self._approving(change))
-            found = approvers(proved, event.app, roster=roster, group=settings.get("group"))
+            found = approvers(
+                self._said(change, keys),
+                event.app,
+                roster=roster,
+                settings=settings,
+                moment=self._record.moment(event.index),
+                promoters=self._promoters(event, keys),
+            )
         except (UserError, UnicodeDecodeError) as error:
             yield Reason("gates-unreadable", f"who might approve can't be read: {error}")
             return
@@ -148,14 +180,32 @@ class PastGates:
             who = f" ({', '.join(sorted(found))})" if found else ""
             yield Reason("approvals-missing", f"{len(found)} of the {count} approvals that were asked for{who}")
 
-    def _approving(self, change: Explained) -> Iterator[Note]:
-        """The commits that approve the change: those before it, and its own where its committer names themself."""
-        event, digests = change.event, digests_of(change.event.after or () if change.event.tree else change.release)
-        for note in self._record.approvals(event.environment, event.app):
-            if note.landed <= event.index and approves(note, event.app, digests, event.tree):
-                yield note
+    def _said(self, change: Explained, keys: bytes | None) -> Iterator[Approval]:
+        """What approvers had said of the release, in the order of the history; last what its own commit says."""
+        event, record = change.event, self._record
+        moment = record.moment(event.index)
+        before = [one for one in self._events(event) if one.index < event.index]
+        notes = [note for note in record.approvals(event.environment, event.app) if note.landed <= event.index]
+        whole = event.tree is not None
+        pins = (event.after or ()) if whole else change.release
+        after = rolled_back(before, pins, event.config)
+        for note in approving(notes, event.app, digests_of(pins), tree=event.tree, after=after):
+            at = record.landed(note.landed, as_of=moment)
+            yield Approval.of(note, self._proved(note, keys), signed=keys is not None, at=at)
         if change.message is not None and approves_itself(event.note.committer, change.message.approved_by):
-            yield event.note
+            yield Approval.of(event.note, self._proved(event.note, keys), signed=keys is not None, at=moment)
+
+    def _events(self, event: Event) -> tuple[Event, ...]:
+        """All changes of an app in an environment, newest first."""
+        key = (event.environment, event.app)
+        if key not in self._timelines:
+            self._timelines[key] = self._record.events(environment=event.environment, app=event.app)
+        return self._timelines[key]
+
+    def _promoters(self, event: Event, keys: bytes | None) -> set[str]:
+        """The addresses of whoever promoted: a forge that squashes commits names itself as the committer."""
+        note = event.note
+        return {address_of(note.author), address_of(note.committer), self._proved(note, keys) or ""}
 
     def _then(self, event: Event, path: object) -> bytes | None:
         """A file as it was before the commit that landed an event."""

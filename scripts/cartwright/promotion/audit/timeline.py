@@ -92,7 +92,7 @@ def read_history(record: Record, app: str, *, environments: Sequence[str]) -> Hi
         if (message := note.message) is not None
         and message.target in wanted
         and (message.decision or message.approves)
-        and (app in {one.app for one in message.moved} or message.decision in {"freeze", "unfreeze"})
+        and (app in {one.app for one in message.moved} or message.decision in {"freeze", "unfreeze", "approve-gates"})
     ]
     entries.sort(key=lambda one: one.time, reverse=True)
     return History(app=app, entries=tuple(entries), cut=record.cut)

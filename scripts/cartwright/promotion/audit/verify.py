@@ -13,21 +13,26 @@ What the history begins with is trusted, and what ran at the baseline of ``envir
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from cartwright.history.baseline import FILE, Baseline, read_accepted, read_baseline
 from cartwright.history.record import Event, Note, Record
 from cartwright.history.snapshot import Snapshot
-from cartwright.history.trailers import PASSED, Message
+from cartwright.history.trailers import NOT_ASKED, PASSED, Message
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.changes import Explained, explain, named, same_content
 from cartwright.promotion.audit.past import Past, PastEnvironment
 from cartwright.promotion.audit.pastgates import PastGates, Reason
+from cartwright.promotion.inforce import InForce
 from cartwright.yaml.read import load
 
 __all__ = ["Finding", "Notice", "Reason", "Verification", "verify"]
+
+
+_STOPPED_BY = {"hold-ended": {"held"}, "freeze-ended": {"frozen"}, "gates-weakened": set[str]()}
+"""What a change is found to be that would have met a decision; it may be anything that would have met gates."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ class Verification:
     findings: tuple[Finding, ...]
     """Oldest first."""
     accepted: tuple[Finding, ...]
+    undone: tuple[Notice, ...]
+    """Commits that took gates, holds or freezes away without leave, oldest first: findings, too."""
     notices: tuple[Notice, ...]
 
 
@@ -77,11 +84,18 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     """Judge every change of the record.
 
     Raises:
-        UserError: environments/record.yaml does not fit its schema: file and line.
+        UserError: the clone is shallow, so nobody can tell what came before its cut; or environments/record.yaml does
+            not fit its schema: file and line.
     """
+    if record.cut is not None:
+        raise UserError(
+            f"this clone is shallow: its history is cut at commit {record.cut[:7]}, "
+            "and nothing before it can be judged",
+            hint="git fetch --unshallow; in CI fetch all of it (fetch-depth: 0)",
+        )
     baseline = read_baseline(record)
     accepted = read_accepted(snapshot.tree)
-    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree))
+    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree, snapshot.root))
     findings: list[Finding] = []
     notices: list[Notice] = []
     judged = trusted = 0
@@ -98,7 +112,7 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
                 trusted += 1
                 continue
             judged += 1
-            reasons = tuple(judge.reasons(change, past, changes))
+            reasons = tuple(judge.all_reasons(change, past, changes))
             if reasons:
                 who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
                 findings.append(Finding(change=change, reasons=reasons, accepted=who))
@@ -106,7 +120,15 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
                 notices += notices_of(change)
         judge.land(changes)
     findings.sort(key=lambda one: one.event.index)
-    notices += _gate_changes(record, baseline.index if baseline else 0)
+    undone = list(_undone(judge.in_force, record, snapshot))
+    notices += [
+        replace(one, sentence=f"{one.sentence}; accepted by {accepted[one.note.commit]}")
+        for one in undone
+        if one.note.commit in accepted
+    ]
+    found_already = {one.note.commit for one in undone if one.code == "gates-weakened"}
+    changed = _gate_changes(record, baseline.index if baseline else 0)
+    notices += [one for one in changed if one.note.commit not in found_already]
     return Verification(
         head=record.head,
         environments=tuple(name for name in snapshot.environments if name in environments),
@@ -115,6 +137,7 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
         begin=_begin(record, baseline),
         findings=tuple(one for one in findings if one.accepted is None),
         accepted=tuple(one for one in findings if one.accepted is not None),
+        undone=tuple(one for one in undone if one.note.commit not in accepted),
         notices=tuple(sorted(notices, key=lambda one: one.note.landed)),
     )
 
@@ -124,6 +147,7 @@ class _Judge:
 
     def __init__(self, root: Path, record: Record, past: Past) -> None:
         self._past = past
+        self.in_force = past.in_force
         self._gates = PastGates(root, record)
         self._running: dict[tuple[str, str], Event] = {}
 
@@ -136,6 +160,19 @@ class _Judge:
         """All changes of a commit have landed."""
         for one in changes:
             self._running[one.event.environment, one.event.app] = one.event
+
+    def all_reasons(
+        self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]
+    ) -> Iterator[Reason]:
+        """The same, and the commits without whose doing it had been stopped."""
+        reasons = tuple(self.reasons(one, past, beside))
+        yield from reasons
+        if past is not None and past.written is not None:
+            written = tuple(self.reasons(one, past.written, beside))
+            codes = {reason.code for reason in reasons if reason not in written}
+            for undone in past.undone:
+                if codes & _STOPPED_BY[undone.code] or (codes and undone.code == "gates-weakened"):
+                    yield Reason(undone.code, f"commit {undone.commit[:12]} let it pass: {undone.sentence}")
 
     def reasons(self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]) -> Iterator[Reason]:
         """Why a change did not come through the gates; none where it did."""
@@ -151,8 +188,9 @@ class _Judge:
         elif one.adopts:
             yield from self._gates.content(one, {event.environment: self._running.get((event.environment, event.app))})
         elif one.kind == "edit":
-            if one.returned:
+            if one.returned and not self._gates.was_rolled_back(one):
                 yield from self._gates.freeze(event, past)
+                yield from self._gates.hold(one, past)
                 return
             found = list(self._all_gates(one, past, None))
             if event.tree is None or found:  # the same tree as upstream is a promotion, whatever its message says
@@ -179,8 +217,9 @@ class _Judge:
         if message is None and one.event.tree is None:
             return
         yield from self._gates.approvals(one, past)
+        yield from self._gates.unproved(one, past)
         for gate, code in (message.gates if message else {}).items():
-            if code != PASSED and not (gate == "hold" and message and message.override_hold):
+            if code not in {PASSED, NOT_ASKED} and not (gate == "hold" and message and message.override_hold):
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:
@@ -236,9 +275,17 @@ def _begin(record: Record, baseline: Baseline | None) -> str:
         by = f" by {note.author}" if note else ""
         where = f"commit {baseline.commit[:7]}{by}, the baseline of {FILE}"
         return f"what ran at {where}, is taken as it was: {baseline.reason}"
-    if record.cut is not None:
-        return f"this clone is shallow: what ran at commit {first[:7]}, where it is cut, is taken as it was"
     return f"what the history begins with, commit {first[:7]} of {time:%Y-%m-%d}, is taken as it was"
+
+
+def _undone(in_force: InForce, record: Record, snapshot: Snapshot) -> Iterator[Notice]:
+    """The commits that took something of what environments ask for without leave."""
+    notes = {one.commit: one for one in record.notes()}
+    # Upstreams that were taken away without leave are in force, too.
+    names = [name for name in snapshot.environments if (asked := in_force.asked(name)) and asked.gates.upstreams]
+    found = [one for name in names for one in in_force.undone(name)]
+    for one in sorted(found, key=lambda one: one.index):
+        yield Notice(one.code, notes[one.commit], f"{one.file}: {one.sentence}")
 
 
 def _gate_changes(record: Record, after: int) -> Iterator[Notice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from cartwright.promotion.evidence import Evidence, Sources
@@ -23,7 +24,7 @@ from cartwright.promotion.gates.freeze import freezes_of
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
 
-__all__ = ["GATES", "judge", "next_time"]
+__all__ = ["GATES", "in_force", "judge", "next_time"]
 
 GATES: Mapping[str, Callable[[Case], Verdict]] = MappingProxyType(
     {
@@ -39,8 +40,6 @@ GATES: Mapping[str, Callable[[Case], Verdict]] = MappingProxyType(
     }
 )
 """What each gate asks, in the order in which a release meets them."""
-_WHERE_ASKED = (registry.GATE,)
-"""Gates that an environment without a word of them does not have: they ask others, over the network."""
 _GATED = ("promote", "set", "rollback")
 
 
@@ -55,6 +54,7 @@ def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection
     """
     if plan.operation not in _GATED:
         return ()
+    plan = in_force(plan, context)
     evidence = Evidence(sources=sources)
     cases = [Case(plan=plan, move=move, context=context, evidence=evidence) for move in plan.changed]
     gates = plan.target.content["gates"]
@@ -67,8 +67,16 @@ def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection
                 if (application := context.snapshot.find(one.name, case.app)) is not None
             ]
         )
-    left_out = {*without, *(name for name in _WHERE_ASKED if not gates.get(name))}
-    return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in left_out)
+    return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)
+
+
+def in_force(plan: Plan, context: Context) -> Plan:
+    """The plan with all that its target asks for: gates that were taken out without approval stay."""
+    asked = context.in_force.asked(plan.target.name)
+    if asked is None or not asked.undone:
+        return plan
+    content = {**plan.target.content, "gates": {**plan.target.content["gates"], **asked.gates.gates}}
+    return replace(plan, target=replace(plan.target, upstreams=asked.gates.upstreams, content=content))
 
 
 def next_time(plan: Plan, context: Context, verdicts: Iterable[Verdict]) -> datetime.datetime | None:
@@ -80,4 +88,4 @@ def next_time(plan: Plan, context: Context, verdicts: Iterable[Verdict]) -> date
     if not blocked or any(one.until is None for one in blocked):
         return None
     last = max(one.until for one in blocked if one.until is not None)
-    return freezes_of(context.snapshot, plan.target).until(last) or last
+    return freezes_of(context, in_force(plan, context).target).until(last) or last

@@ -3,7 +3,8 @@
 Anyone can write a trailer, so one counts only in a commit that is by the approver: a commit of
 `cartwright promote approve` (which changes no file), or the promotion itself where its committer names themself with
 ``--approved-by``. Where environment.yaml names ``signers``, that commit's signature says who it is by. Where it does
-not, the committer's address does, and that is only as good as the rules about who may push.
+not, the committer's address does, and that is only as good as the rules about who may push. An approval ends with its
+time, with a commit of `cartwright promote withdraw`, and with a rollback of the release.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import Any
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.approvers import Roster, address_of, parse_roster
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.conditions import approvals_asked, approvers, approves, approves_itself
+from cartwright.promotion.gates.conditions import (
+    Approval,
+    approvals_asked,
+    approvers,
+    approves_itself,
+    approving,
+    rolled_back,
+)
 from cartwright.promotion.signers import signer
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.environments import Environment
@@ -29,12 +37,19 @@ def judge(case: Case) -> Verdict:
     """Code: ``approvals-missing``."""
     count, settings = approvals_asked(case.gates)
     if case.is_rollback:
-        return case.passed(GATE, f"{case.release} was approved when it came to {case.target.name} the first time")
+        return case.not_asked(GATE, f"{case.release} was approved when it came to {case.target.name} the first time")
     if not count:
-        return case.passed(GATE, f"{case.target.name} asks for no approval")
+        return case.not_asked(GATE, f"{case.target.name} asks for no approval")
     roster = _roster(case, settings)
     keys = signer_keys(case.target, case.context.snapshot.tree)
-    found = approvers(_proved(case, keys), case.app, roster=roster, group=settings.get("group"))
+    found = approvers(
+        _said(case, keys),
+        case.app,
+        roster=roster,
+        settings=settings,
+        moment=case.now,
+        promoters={address_of(case.context.by)},
+    )
     people = tuple(found.values())
     named = f" ({', '.join(people)})" if people else ""
     if len(found) >= count:
@@ -69,23 +84,31 @@ def _roster(case: Case, settings: Mapping[str, Any]) -> Roster | None:
     return parse_roster(tree.text(file), file)
 
 
-def _proved(case: Case, keys: bytes | None) -> Iterator[tuple[str, str | None]]:
-    """``Name <address>`` and proved address of each commit that approves the release."""
-    root = case.context.snapshot.root
-    for note in case.context.record.approvals(case.target.name, case.app):
-        tree = case.move.release.tree
-        if approves(note, case.app, case.move.release.digests, tree.id if tree else None):
-            yield note.committer, address_of(note.committer) if keys is None else signer(root, note.commit, keys=keys)
+def _said(case: Case, keys: bytes | None) -> Iterator[Approval]:
+    """What approvers have said of the release, in the order of the history."""
+    context = case.context
+    record, root = context.record, context.snapshot.root
+    release = case.move.release
+    tree = release.tree.id if release.tree else None
+    after = rolled_back(record.events(environment=case.target.name, app=case.app), release.pins, release.config)
+    notes = record.approvals(case.target.name, case.app)
+    for note in approving(notes, case.app, release.digests, tree=tree, after=after):
+        address = address_of(note.committer) if keys is None else signer(root, note.commit, keys=keys)
+        at = record.landed(note.landed, as_of=case.now)
+        yield Approval.of(note, address, signed=keys is not None, at=at)
     # The promotion's own commit is not made yet: deliver.py proves its signature before anyone gets to see it.
-    by = case.context.by
-    if approves_itself(by, case.context.approved_by):
-        yield by, address_of(by)
+    by = context.by
+    if approves_itself(by, context.approved_by):
+        who = f"{by} (not signed)" if keys is None else f"{address_of(by)} (signed)"
+        yield Approval(who=who, address=address_of(by), at=case.now)
 
 
 def _how(case: Case, roster: Roster | None, settings: Mapping[str, Any]) -> str:
     who = "somebody else"
     if roster is not None:
         may = roster.approvers(case.app, group=settings.get("group"))
+        if settings.get("distinct"):
+            may -= {address_of(case.context.by)}
         who = ", ".join(sorted(may)) or f"nobody (no line of {roster.file} fits {case.app})"
     source = case.plan.source or next(iter(case.target.upstreams), None)
     if source is None:

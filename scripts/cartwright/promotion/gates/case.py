@@ -14,6 +14,7 @@ from cartwright.history.pinned import Pinned
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
 from cartwright.history.snapshot import Snapshot
+from cartwright.history.trailers import NOT_ASKED, PASSED
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.evidence import Evidence
 from cartwright.promotion.gates.conditions import not_run, other_config
@@ -21,6 +22,7 @@ from cartwright.promotion.intents import Promote
 from cartwright.promotion.moves import Move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
+from cartwright.tree.decisions import State
 from cartwright.tree.environments import Environment
 from cartwright.yaml.read import line_of, nodes
 
@@ -60,7 +62,14 @@ class Case:
     @cached_property
     def upstreams(self) -> tuple[Environment, ...]:
         """Every environment that the order names above the target."""
-        return tuple(self.context.snapshot.environments[name] for name in self.target.upstreams)
+        known = self.context.snapshot.environments
+        return tuple(known[name] for name in self.target.upstreams if name in known)
+
+    @cached_property
+    def decisions(self) -> State:
+        """The holds and freezes that are in force: those that were taken out without leave, too."""
+        asked = self.context.in_force.asked(self.target.name)
+        return asked.state if asked else self.context.snapshot.state(self.target.name)
 
     @property
     def is_rollback(self) -> bool:
@@ -132,7 +141,11 @@ class Case:
 
     def passed(self, gate: str, sentence: str) -> Verdict:
         """The verdict that lets the app through."""
-        return Verdict(gate=gate, code="passed", passed=True, sentence=sentence, app=self.app)
+        return Verdict(gate=gate, code=PASSED, passed=True, sentence=sentence, app=self.app)
+
+    def not_asked(self, gate: str, sentence: str) -> Verdict:
+        """The verdict where the environment does not ask this of the app: it goes on, and nothing is proved."""
+        return Verdict(gate=gate, code=NOT_ASKED, passed=True, sentence=sentence, app=self.app)
 
     def blocked(self, gate: str, code: str, sentence: str, *, until: datetime.datetime | None = None) -> Verdict:
         """The verdict that stops it."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import parse_duration
 from cartwright.promotion.gates.case import Case
+from cartwright.promotion.plan import Context
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.decisions import Freeze
 from cartwright.tree.environments import Environment
@@ -26,11 +26,13 @@ __all__ = ["Freezes", "freezes_of", "judge"]
 GATE = "freeze"
 _LONGEST = datetime.timedelta(days=366)
 """A window longer than the time between two openings never closes; a year of it is enough to say."""
+_LONGEST_CHANGE = datetime.timedelta(hours=3)
+"""More than any time zone's clocks are set forward or back at once, and more than a second."""
 
 
 def judge(case: Case) -> Verdict:
     """Codes: ``freeze-window`` (environment.yaml), ``freeze-decided`` (promotion.yaml)."""
-    freezes = freezes_of(case.context.snapshot, case.target)
+    freezes = freezes_of(case.context, case.target)
     active = freezes.active(case.now)
     if not active:
         return case.passed(GATE, f"{case.target.name} is not frozen")
@@ -38,9 +40,11 @@ def judge(case: Case) -> Verdict:
     return case.blocked(GATE, last.code, last.sentence, until=freezes.until(case.now))
 
 
-def freezes_of(snapshot: Snapshot, target: Environment) -> Freezes:
-    """The freezes of an environment at a commit."""
-    return Freezes(target, decided=snapshot.state(target.name).freezes, text=snapshot.tree.text(target.file))
+def freezes_of(context: Context, target: Environment) -> Freezes:
+    """The freezes of an environment that are in force at the context's commit."""
+    asked = context.in_force.asked(target.name)
+    decided = asked.state.freezes if asked else context.snapshot.state(target.name).freezes
+    return Freezes(target, decided=decided, text=context.snapshot.tree.text(target.file))
 
 
 @dataclass(frozen=True)
@@ -103,13 +107,16 @@ class Freezes:
             hint = "an IANA name such as Europe/Berlin"
             raise self._error(f"'{window['timeZone']}' is not a time zone", number, "timeZone", hint) from error
         try:
-            # Backwards from the moment after: an opening at the moment itself counts.
-            after = moment.astimezone(zone) + datetime.timedelta(seconds=1)
-            last = next(CronSim(window["schedule"], after, reverse=True), None)
+            # Backwards from well after the moment: within the hour that comes twice, cronsim loses openings.
+            after = (moment + _LONGEST_CHANGE).astimezone(zone)
+            openings = (
+                opening.astimezone(datetime.UTC) for opening in CronSim(window["schedule"], after, reverse=True)
+            )
+            last = next((opening for opening in openings if opening <= moment), None)
         except CronSimError as error:
             message = f"'{window['schedule']}' is not a schedule: {error}"
             raise self._error(message, number, "schedule", "five fields of cron") from error
-        return zone, last.astimezone(datetime.UTC) if last else None
+        return zone, last
 
     def _error(self, message: str, number: int, key: str, hint: str) -> UserError:
         file = self.environment.file

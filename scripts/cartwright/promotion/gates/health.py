@@ -25,9 +25,9 @@ def judge(case: Case) -> Verdict:
     ``health-sync-failed``, ``health-out-of-sync``, ``health-not-healthy``, ``health-other-digest``.
     """
     if case.is_rollback:
-        return case.passed(GATE, f"{case.release} was healthy before it came to {case.target.name} the first time")
+        return case.not_asked(GATE, f"{case.release} was healthy before it came to {case.target.name} the first time")
     if not case.gates["health"] or not case.upstreams:
-        return case.passed(GATE, f"{case.target.name} asks for no word from Argo CD")
+        return case.not_asked(GATE, f"{case.target.name} asks for no word from Argo CD")
     verdicts = [_healthy(case, upstream.name) for upstream in case.upstreams]
     return next((one for one in verdicts if not one.passed), None) or case.passed(
         GATE, "; ".join(one.sentence for one in verdicts)

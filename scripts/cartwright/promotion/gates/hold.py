@@ -14,7 +14,7 @@ GATE = "hold"
 
 def judge(case: Case) -> Verdict:
     """Code: ``held``. A rollback is a person's and goes past holds; so does ``--override-hold`` with its reason."""
-    hold = standing_hold(case.context.snapshot.state(case.target.name).holds, case.app, case.now)
+    hold = standing_hold(case.decisions.holds, case.app, case.now)
     if hold is None:
         return case.passed(GATE, f"nothing holds {case.app} in {case.target.name}")
     held = f"{case.app} is held in {case.target.name} until {instant(hold.until)} by {hold.by}: {hold.reason}"

@@ -22,9 +22,9 @@ def judge(case: Case) -> Verdict:
     """Codes: ``soak-short``, ``soak-future`` (the commit is dated after now), ``soak-unknown`` (nothing ran there)."""
     wanted = soak_asked(case.gates)
     if case.is_rollback:
-        return case.passed(GATE, f"{case.release} has soaked before")
+        return case.not_asked(GATE, f"{case.release} has soaked before")
     if not wanted or not case.upstreams:
-        return case.passed(GATE, f"{case.target.name} asks for no soak")
+        return case.not_asked(GATE, f"{case.target.name} asks for no soak")
     verdicts = [_soaked(case, upstream.name, wanted) for upstream in case.upstreams]
     blocked = [one for one in verdicts if not one.passed]
     if blocked:

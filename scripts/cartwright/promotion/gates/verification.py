@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-from typing import Any
-
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.gates.case import Case
+from cartwright.promotion.gates.conditions import jobs_asked
 from cartwright.promotion.gates.health import has_release
 from cartwright.promotion.verdict import Verdict
 
@@ -19,22 +17,16 @@ def judge(case: Case) -> Verdict:
     """Codes: ``verification-unknown`` (Argo CD can't be asked), ``verification-early`` (its last sync was of another
     release), ``verification-missing`` (that sync ran no such Job), ``verification-running``, ``verification-failed``.
     """
-    wanted = case.gates.get("verification", ())
-    jobs = [one if isinstance(one, str) else one["job"] for one in wanted if _is_asked_of(one, case.app)]
-    names = tuple(dict.fromkeys(jobs))
+    names = jobs_asked(case.gates, case.app)
     if case.is_rollback or not names or not case.upstreams:
         nothing = f"{case.target.name} names no Job of {case.app}"
         why = f"{case.release} was verified before" if case.is_rollback else nothing
-        return case.passed(GATE, why)
+        return case.not_asked(GATE, why)
     for upstream in case.upstreams:
         problem = _verified(case, upstream.name, names)
         if problem:
             return problem
     return case.passed(GATE, f"{', '.join(names)} succeeded at {case.release}")
-
-
-def _is_asked_of(entry: Any, app: str) -> bool:
-    return isinstance(entry, str) or fnmatchcase(app, entry["apps"])
 
 
 def _verified(case: Case, upstream: str, names: tuple[str, ...]) -> Verdict | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ def build_commit(
     edits: Sequence[FileEdit],
     contents: Mapping[str, str | None],
     message: str,
+    at: datetime.datetime,
 ) -> str:
     """Write the commit's objects, signed where Git is told to sign, and return the commit's id.
 
@@ -55,6 +57,7 @@ def build_commit(
         edits: the files that change; none makes a commit of the same tree.
         contents: what :func:`write_contents` gave.
         message: the whole message.
+        at: the commit's date: the moment of the gates' verdicts, so that whoever asks them again asks the same.
 
     Raises:
         ToolError: git can't write, or can't sign.
@@ -67,4 +70,7 @@ def build_commit(
     signed = git(root, "config", "--type=bool", "commit.gpgSign", accept=(0, 1)).stdout.strip() == "true"
     options = ["-S"] if signed else []
     utf8 = ("-c", "i18n.commitEncoding=UTF-8")
-    return git(root, *utf8, "commit-tree", *options, "-p", parent, "-F", "-", tree, stdin=message).stdout.strip()
+    date = f"{int(at.timestamp())} +0000"
+    return git(
+        root, *utf8, "commit-tree", *options, "-p", parent, "-F", "-", tree, stdin=message, date=date
+    ).stdout.strip()

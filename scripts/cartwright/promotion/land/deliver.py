@@ -19,12 +19,12 @@ import tenacity
 from cartwright.history.git import Head, identity
 from cartwright.history.release import Release
 from cartwright.history.snapshot import open_snapshot
-from cartwright.history.trailers import PASSED, Message
+from cartwright.history.trailers import NOT_ASKED, PASSED, Message
 from cartwright.kernel.errors import Blocked, UserError
 from cartwright.kernel.moments import one_line
 from cartwright.promotion.approvers import address_of
 from cartwright.promotion.evidence import Sources
-from cartwright.promotion.gates import judge, next_time
+from cartwright.promotion.gates import in_force, judge, next_time
 from cartwright.promotion.gates.approvals import signer_keys
 from cartwright.promotion.intents import Intent, Promote
 from cartwright.promotion.land.commit import build_commit, write_contents
@@ -176,7 +176,8 @@ def deliver(
                     sources=sources,
                     permission=permission,
                     dry_run=dry_run,
-                    now=clock(),
+                    # Git keeps whole seconds, and the commit carries this moment.
+                    now=clock().replace(microsecond=0),
                 )
     raise AssertionError
 
@@ -232,7 +233,13 @@ def _attempt(
     destination.require(head, [one.path for one in plan.edits])
     contents = write_contents(root, folder, plan.edits) if plan.edits else {}
     commit = build_commit(
-        root, folder, parent=head.commit, edits=plan.edits, contents=contents, message=message.render()
+        root,
+        folder,
+        parent=head.commit,
+        edits=plan.edits,
+        contents=contents,
+        message=message.render(),
+        at=context.now,
     )
     _prove_own_approval(root, commit, plan, context, verdicts)
     result = replace(result, status="promoted", commit=commit, destination=destination.name(head))
@@ -297,7 +304,9 @@ def _content(release: Release) -> frozenset[tuple[str, str | None, str | None]]:
 def _message(plan: Plan, verdicts: Sequence[Verdict], permission: Permission) -> Message:
     gates: dict[str, str] = {}
     for verdict in verdicts:
-        if gates.get(verdict.gate, PASSED) == PASSED:
+        # Of several apps the gate says the worst; that it was asked of one is more than that it was not of another.
+        said = gates.get(verdict.gate, NOT_ASKED)
+        if said == NOT_ASKED or (said == PASSED and not verdict.passed):
             gates[verdict.gate] = verdict.code
     passed_over = any(verdict.gate == "hold" and not verdict.passed for verdict in verdicts)
     return replace(
@@ -317,7 +326,7 @@ def _prove_own_approval(root: Path, commit: str, plan: Plan, context: Context, v
     """
     by = address_of(context.by)
     own = any(by == address_of(who) for verdict in verdicts for who in verdict.approved_by)
-    keys = signer_keys(plan.target, context.snapshot.tree) if own and context.approved_by else None
+    keys = signer_keys(in_force(plan, context).target, context.snapshot.tree) if own and context.approved_by else None
     if keys is not None and signer(root, commit, keys=keys) != by:
         raise Blocked(
             f"{plan.target.name} asks for signed approvals, and the commit is not signed with a key of {by}: "

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cartwright.history.trailers import PASSED
+from cartwright.history.trailers import NOT_ASKED, PASSED
 from cartwright.kernel.moments import instant, say_duration
 from cartwright.kernel.output import count
 from cartwright.promotion.audit.changes import named
@@ -74,6 +74,9 @@ def metrics_text(metrics: Metrics, *, apps: bool) -> RenderableType:
 def verification_text(found: Verification) -> RenderableType:
     """The findings, each with commit, author, file and what it changed; then notices and the sum."""
     lines: list[Text] = []
+    for one in found.undone:
+        who = f"commit {one.note.commit[:12]} by {one.note.author}, {_moment(one.note.time)} UTC"
+        lines += [Text(who, style="red"), Text(f"  {one.code}: {one.sentence}")]
     for finding in found.findings:
         lines += _finding(finding, "red")
     for finding in found.accepted:
@@ -87,7 +90,9 @@ def verification_text(found: Verification) -> RenderableType:
     else:
         sum_ = f"{count(found.judged, 'change')} in {where}: all came through their gates"
     accepted = f"; {len(found.accepted)} that did not are accepted" if found.accepted else ""
-    lines.append(Text(sum_ + accepted, style="bold red" if found.findings else "bold green"))
+    undone = f"; {count(len(found.undone), 'commit')} took gates, holds or freezes away" if found.undone else ""
+    style = "bold red" if found.findings or found.undone else "bold green"
+    lines.append(Text(sum_ + accepted + undone, style=style))
     return Group(*lines)
 
 
@@ -100,13 +105,15 @@ def verification_json(found: Verification) -> dict[str, Any]:
         "judged": found.judged,
         "trusted": found.trusted,
         "begin": found.begin,
+        "undone": [_notice_json(one) for one in found.undone],
         "findings": [_finding_json(one) for one in found.findings],
         "accepted": [_finding_json(one) for one in found.accepted],
-        "notices": [
-            {"code": one.code, "commit": one.note.commit, "author": one.note.author, "sentence": one.sentence}
-            for one in found.notices
-        ],
+        "notices": [_notice_json(one) for one in found.notices],
     }
+
+
+def _notice_json(one: Notice) -> dict[str, Any]:
+    return {"code": one.code, "commit": one.note.commit, "author": one.note.author, "sentence": one.sentence}
 
 
 def _finding_json(one: Finding) -> dict[str, Any]:
@@ -169,6 +176,8 @@ def _what(one: Entry) -> Text:
         "freeze": f"environment frozen until {_moment(one.until)}" if one.until else "environment frozen",
         "unfreeze": "environment unfrozen",
         "approve": "approved",
+        "withdraw": "approval withdrawn",
+        "approve-gates": "gates approved",
     }[one.kind]
     style = {"edit": "yellow", "rollback": "magenta", "remove": "red"}.get(one.kind, "")
     if one.kind == "rollback" and one.until:
@@ -189,13 +198,15 @@ def _release(one: Entry) -> str:
 
 def _why(one: Entry) -> str:
     passed = [gate for gate, code in one.gates.items() if code == PASSED]
+    skipped = [gate for gate, code in one.gates.items() if code == NOT_ASKED]
     parts = [
         f"set {one.set_name}" if one.set_name else "",
         f"break-glass: {one.break_glass}" if one.break_glass else "",
         one.reason or "",
         f"passed {', '.join(passed)}" if passed else "",
-        *(f"{gate}: {code}" for gate, code in one.gates.items() if code != PASSED),
-        f"approved by {', '.join(map(_name, one.approved_by))}" if one.approved_by else "",
+        f"not asked: {', '.join(skipped)}" if skipped else "",
+        *(f"{gate}: {code}" for gate, code in one.gates.items() if code not in {PASSED, NOT_ASKED}),
+        f"approved by {', '.join(map(_approver, one.approved_by))}" if one.approved_by else "",
         one.remark or "",
     ]
     return "; ".join(part for part in parts if part)
@@ -204,6 +215,13 @@ def _why(one: Entry) -> str:
 def _name(who: str) -> str:
     """A person without the address, which JSON has."""
     return who.partition(" <")[0]
+
+
+def _approver(who: str) -> str:
+    """The same of an ``Approved-By`` trailer, which says what proves it."""
+    name, _, rest = who.partition(" <")
+    proof = rest.partition("> ")[2]
+    return f"{name} {proof}" if proof else name
 
 
 def _cell(cell: Cell | None, now: datetime.datetime) -> Text:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from cartwright.history.trailers import NOT_ASKED, PASSED
 from cartwright.kernel.moments import instant
 
 if TYPE_CHECKING:  # a promotion without --dry-run renders nothing, and loads nothing that renders
@@ -27,6 +28,7 @@ _MERGE = {
     "merged": "merged",
     "by-hand": "ready to be merged",
 }
+_MARKS = {PASSED: ("✓", "green"), NOT_ASKED: ("–", "dim")}
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -158,7 +160,7 @@ def _say_gates(text: Text, result: Result, *, everything: bool) -> None:
         text.append("\n")
     several = len({one.app for one in shown}) > 1
     for one in shown:
-        mark, style = ("✓", "green") if one.passed else ("✗", "red")
+        mark, style = _MARKS.get(one.code, ("✗", "red"))
         app = f"{one.app}: " if several else ""
         until = f" (until {instant(one.until)})" if one.until and not one.passed else ""
         over = " (passed over)" if not one.passed and overruled and one in result.verdicts else ""

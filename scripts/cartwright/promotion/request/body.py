@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cartwright.history.trailers import NOT_ASKED, PASSED
 from cartwright.kernel.moments import instant
 from cartwright.promotion.land.deliver import Result
 from cartwright.promotion.plan import Plan
@@ -16,6 +17,7 @@ from cartwright.promotion.report.preview import ObjectDiff
 __all__ = ["Mark", "read_mark", "render_body"]
 
 _MARK = re.compile(r"<!-- cartwright-promotion (\{.*?\}) -->")
+_MARKS = {PASSED: "✅", NOT_ASKED: "–"}
 _LONGEST = 60_000
 """Characters; GitHub takes 65,536."""
 
@@ -82,7 +84,7 @@ def _gates(result: Result) -> str:
     for one in result.verdicts:
         until = f" (until {instant(one.until)})" if one.until and not one.passed else ""
         app = f"{one.app}: " if several and one.app else ""
-        lines.append(f"| {'✅' if one.passed else '⛔'} | {one.gate} | {_cell(app + one.sentence + until)} |")
+        lines.append(f"| {_MARKS.get(one.code, '⛔')} | {one.gate} | {_cell(app + one.sentence + until)} |")
     if not lines:
         return "No gate is asked."
     stopped = sum(not one.passed for one in result.verdicts)
