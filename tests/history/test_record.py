@@ -102,8 +102,9 @@ def test_a_file_that_is_renamed_in_its_folder_is_the_same_overlay(shop: Shop) ->
 
 def test_a_component_beside_an_overlay_is_no_app_unless_it_pins_images(shop: Shop) -> None:
     inner = f"{APP}/parameters"
+    path = f"environments/staging/{inner}/kustomization.yaml"
     component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
-    shop.commit({overlay_path("staging", inner): f"{component}patches: []\n"}, at=minutes(5))
+    shop.commit({path: f"{component}patches: []\n"}, at=minutes(5))
     shop.commit({overlay_path("dev", inner): f"{component}images: [{{name: app-000, newTag: '9'}}]\n"}, at=minutes(6))
     shop.write()
     found = [(one.environment, [str(pin) for pin in one.after or ()]) for one in read(shop.root).events(app=inner)]

@@ -213,7 +213,7 @@ def test_gates_that_were_taken_out_and_put_back_stay_in_force(
 def test_an_upstream_that_was_taken_out_is_still_one(tmp_path: Path) -> None:
     ours = engine(tmp_path)
     weakened = weaken(ours, at=30, upstreams=[])
-    (ours.root / overlay_path("staging")).write_text(overlay("6.6.6"))
+    (ours.root / overlay_path("staging")).write_text(overlay("6.6.6", environment="staging"))
     commit(ours, at=40, message=Shop.message("6.6.6", "staging", apps=[APP]))
     found = judged(ours)
     assert undone(found) == [("gates-weakened", weakened)]

@@ -166,7 +166,7 @@ def kustomization(tags: Tags, *, alone: bool = False) -> str:
         {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "resources": [f"../../../../apps/{APP}"],
+            "resources": [f"apps/{APP}"],
             "images": entries,
         },
         indent=2,

@@ -153,7 +153,7 @@ class Record:
         now: datetime.datetime,
         environments: Collection[str] | None,
         apps: Collection[str] | None,
-        clusters: Mapping[str, str],
+        clusters: Mapping[str, str] | None = None,
     ) -> None:
         self.head = head
         """The newest commit that was read."""
@@ -163,7 +163,7 @@ class Record:
         self._store = store
         self._environments = None if environments is None else frozenset(environments)
         self._apps = None if apps is None else frozenset(apps)
-        self._clusters = clusters
+        self._clusters = clusters or {}
 
     def running(self, environment: str, app: str) -> Running | None:
         """What the environment runs now; None where it has no overlay of the app."""
@@ -426,7 +426,7 @@ def read_record(
         now=now or datetime.datetime.now(datetime.UTC),
         environments=environments,
         apps=apps,
-        clusters=clusters or {},
+        clusters=clusters,
     )
 
 
