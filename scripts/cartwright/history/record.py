@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,9 +65,14 @@ class Note:
     """The whole message."""
 
     @cached_property
+    def messages(self) -> tuple[trailers.Message, ...]:
+        """What the trailers say; several where a forge squashed several commits; none where promotion wrote none."""
+        return trailers.parse_all(self.text)
+
+    @property
     def message(self) -> trailers.Message | None:
-        """What the trailers say; None where promotion did not write the message."""
-        return trailers.parse(self.text)
+        """What the trailers say last; None where promotion did not write the message."""
+        return next(reversed(self.messages), None)
 
     @property
     def subject(self) -> str:
@@ -97,6 +102,23 @@ class Event:
     """The overlay's kustomization."""
     problem: str | None
     """Why the overlay can't be read from then on."""
+    merge: Note | None = None
+    """The merge that landed it, where that has trailers, too: a forge writes into it who approved."""
+
+    @cached_property
+    def message(self) -> trailers.Message | None:
+        """The trailers that tell of this change; where none do, the last ones of the commit."""
+        told = [
+            (message, claim)
+            for note in (self.note, self.merge)
+            if note is not None
+            for message in note.messages
+            for claim in message.moved
+            if message.target == self.environment and claim.app == self.app and message.operation in trailers.RELEASES
+        ]
+        after = {pin.digest for pin in self.after or ()}
+        fitting = [one for one in told if {digest.rpartition("@")[2] for digest in one[1].digests} <= after]
+        return next((message for message, _ in reversed(fitting or told)), self.note.message)
 
 
 @dataclass(frozen=True)
@@ -173,6 +195,7 @@ class Record:
             *(value for _, value in given),
         )
         notes = {note.commit: note for note in self.notes()} if len(rows) > 50 else None
+        landing: Callable[[str], Note | None] = self._note_or_none if notes is None else notes.get
         before: dict[tuple[str, str], tuple[Pinned, ...] | None] = {}
         found = []
         for row in rows:
@@ -189,6 +212,7 @@ class Record:
                     after=after,
                     file=row.file,
                     problem=row.problem,
+                    merge=None if row.commit == row.origin else landing(row.commit),
                 )
             )
             before[row.environment, row.app] = after
@@ -215,10 +239,14 @@ class Record:
     def _approvals(self) -> dict[tuple[str, str], list[Note]]:
         found: dict[tuple[str, str], list[Note]] = {}
         for note in self.notes():
-            message = note.message
-            if message is not None and message.operation == "approve" and message.target is not None:
-                for moved in message.moved:
-                    found.setdefault((message.target, moved.app), []).append(note)
+            places = {
+                (message.target, moved.app)
+                for message in note.messages
+                if message.operation == "approve" and message.target is not None
+                for moved in message.moved
+            }
+            for target, app in places:
+                found.setdefault((target, app), []).append(note)
         return found
 
     def index(self, commit: str) -> int | None:
@@ -287,11 +315,16 @@ class Record:
         )
 
     def _note(self, commit: str) -> Note:
-        return _as_note(
-            self._store.execute(
-                "SELECT id, seq, time, author, committer, text FROM all_messages WHERE id = ?", (commit,)
-            ).fetchone()
-        )
+        found = self._note_or_none(commit)
+        if found is None:
+            raise KeyError(commit)
+        return found
+
+    def _note_or_none(self, commit: str) -> Note | None:
+        row = self._store.execute(
+            "SELECT id, seq, time, author, committer, text FROM all_messages WHERE id = ?", (commit,)
+        ).fetchone()
+        return _as_note(row) if row else None
 
     def _landed(self, row: _Row) -> datetime.datetime:
         return self._time(row.index, row.time, row.high, self.now)

@@ -83,7 +83,7 @@ def _event(
 
 
 def _reasons(snapshot: Snapshot, event: Event, before: dict[Key, str], changed: dict[Key, str]) -> Iterator[Reason]:
-    message = event.note.message
+    message = event.message
     if message is not None and message.break_glass:
         return
     told = _told(message, event)

@@ -71,7 +71,7 @@ def approvals_asked(gates: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
 
 def approves(note: Note, app: str, digests: Collection[str]) -> bool:
     """Approvals: whether a commit that approves something approves these digests of an app."""
-    moved = note.message.moved if note.message else ()
+    moved = (one for message in note.messages if message.approves for one in message.moved)
     return any(one.app == app and set(one.digests) == set(digests) for one in moved)
 
 
