@@ -311,7 +311,7 @@ def test_build_takes_a_registry_that_refuses_for_no_missing_version(
 def test_a_failure_that_is_no_gate_is_a_failure(shop: Repository) -> None:
     shop.git("remote", "set-url", "origin", str(shop.root / "nowhere"))
     done = release(shop, "promote", "dev", "staging")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "can't be reached" in done.stderr
 
 
