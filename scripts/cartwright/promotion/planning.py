@@ -13,6 +13,7 @@ from cartwright.history.release import Pin, Release
 from cartwright.history.snapshot import Snapshot
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
+from cartwright.promotion.gates.conditions import approvals_asked, asks_forge
 from cartwright.promotion.moves import FileEdit, Source, as_pin, make_move, settings_differ
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.sets import read_set
@@ -231,6 +232,11 @@ def _unfreeze(intent: intents.Unfreeze, context: Context) -> Plan:
 
 def _approve(intent: intents.Approve, context: Context) -> Plan:
     promotion = _promote(intents.Promote(source=intent.source, target=intent.target, apps=intent.apps), context)
+    if asks_forge(approvals_asked(promotion.target.content["gates"])[1]):
+        raise UserError(
+            f"{intent.target} takes approvals from the forge alone",
+            hint="review the pull or merge request that `cartwright promote … --pr` opened",
+        )
     return Plan(
         intent=intent,
         snapshot=context.snapshot,

@@ -14,7 +14,7 @@ from cartwright.history.record import Event, Note, Record
 from cartwright.history.snapshot import Snapshot
 from cartwright.history.trailers import Message
 from cartwright.promotion.audit.changes import Explained
-from cartwright.promotion.audit.pastgates import Reason
+from cartwright.promotion.audit.reviewed import Reason
 from cartwright.tree.promotable import Key, declaration_file, read_keys, read_values
 
 __all__ = ["config_changes"]

@@ -24,7 +24,10 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.changes import Explained, explain, named, same_content
 from cartwright.promotion.audit.configedits import config_changes
 from cartwright.promotion.audit.past import Past, PastEnvironment
-from cartwright.promotion.audit.pastgates import PastGates, Reason
+from cartwright.promotion.audit.pastgates import PastGates
+from cartwright.promotion.audit.reviewed import Reason, Reviewed
+from cartwright.promotion.gates.conditions import FORGE_REVIEWS
+from cartwright.promotion.reviews import MergedReviews
 from cartwright.yaml.read import load
 from cartwright.yaml.validate import load_valid
 
@@ -84,15 +87,19 @@ class _Baseline:
     reason: str
 
 
-def verify(snapshot: Snapshot, record: Record) -> Verification:
+def verify(snapshot: Snapshot, record: Record, *, reviewed: Reviewed | None = None) -> Verification:
     """Judge every change of the record, and of promotable keys.
+
+    Args:
+        reviewed: where reviews are looked up that count as approvals; by default nowhere, and a notice says so.
 
     Raises:
         UserError: environments/record.yaml or a promotable.yaml does not fit its schema: file and line.
     """
     baseline = _baseline(record)
     accepted = _accepted(snapshot)
-    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree))
+    reviewed = reviewed or Reviewed(_no_forge)
+    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree), reviewed)
     findings: list[Finding] = []
     notices: list[Notice] = []
     judged = trusted = 0
@@ -121,6 +128,7 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
                 who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
                 findings.append(Finding(change=change, reasons=reasons, accepted=who))
     findings.sort(key=lambda one: one.event.index)
+    notices += [Notice("reviews-unverified", one.event.note, words) for one, words in reviewed.unverified]
     notices += _gate_changes(record, baseline.index if baseline else 0)
     return Verification(
         head=record.head,
@@ -134,12 +142,16 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     )
 
 
+def _no_forge() -> tuple[MergedReviews, str]:
+    raise UserError("no forge was named")
+
+
 class _Judge:
     """Walks the history from its beginning and knows what ran where at each step."""
 
-    def __init__(self, root: Path, record: Record, past: Past) -> None:
+    def __init__(self, root: Path, record: Record, past: Past, reviewed: Reviewed) -> None:
         self._past = past
-        self._gates = PastGates(root, record)
+        self._gates = PastGates(root, record, reviewed)
         self._running: dict[tuple[str, str], Event] = {}
 
     def past(self, event: Event) -> PastEnvironment | None:
@@ -191,7 +203,8 @@ class _Judge:
             return
         yield from self._gates.approvals(one, past)
         for gate, code in message.gates.items():
-            if code != PASSED and not (gate == "hold" and message.override_hold):
+            # What the forge's reviews came to is asked above, of the forge.
+            if code not in {PASSED, FORGE_REVIEWS} and not (gate == "hold" and message.override_hold):
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:

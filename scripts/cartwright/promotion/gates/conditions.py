@@ -15,19 +15,31 @@ from cartwright.history.record import Note
 from cartwright.history.release import Pinned
 from cartwright.kernel.moments import parse_duration
 from cartwright.promotion.approvers import Roster, address_of
+from cartwright.promotion.reviews import Reviews
 from cartwright.tree.decisions import Hold
 
 __all__ = [
+    "FORGE",
+    "FORGE_REVIEWS",
     "approvals_asked",
     "approvers",
     "approves",
     "approves_itself",
+    "asks_forge",
     "is_soaked",
     "keeps",
     "not_run",
+    "reviewers",
     "soak_asked",
     "standing_hold",
 ]
+
+
+FORGE = "forge"
+"""What ``approvals.from`` says where the forge's reviews count."""
+FORGE_REVIEWS = "forge-reviews"
+"""Code of a promotion whose approvals are the reviews of its request. It stands in the commit, so it must not change
+when a review comes: each new commit would make the reviews of the one before it stale."""
 
 
 def not_run(release: Iterable[Pinned], running: Iterable[Pinned]) -> tuple[Pinned, ...]:
@@ -65,8 +77,30 @@ def approvals_asked(gates: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
     """Approvals: how many an environment asks for, and what else it says of them: ``from``, ``group``, ``signers``."""
     asked = gates.get("approvals", 0)
     settings: Mapping[str, Any] = asked if isinstance(asked, dict) else {"count": asked}
-    count = settings.get("count", 0)
+    count = settings.get("count", 1 if asks_forge(settings) else 0)
     return (count if isinstance(count, int) else 0), settings
+
+
+def asks_forge(settings: Mapping[str, Any]) -> bool:
+    """Approvals: whether the reviews of the request are what counts, in place of commits."""
+    return settings.get("from") == FORGE
+
+
+def reviewers(reviews: Reviews, settings: Mapping[str, Any], *, known: Collection[str] = ()) -> dict[str, str]:
+    """Approvals: those whose reviews of a request count, each once: ``Name <address>`` by login.
+
+    Not counted are a review of an older commit, one that came after the merge, one by somebody who may not write to the
+    repository, and with ``distinct`` one by an author of the request.
+
+    Args:
+        known: ``Name <address>`` of people who were found entitled at the merge, and may have left since.
+    """
+    own = reviews.authors if settings.get("distinct") else frozenset()
+    return {
+        one.login: one.who
+        for one in reviews.approving
+        if one.commit == reviews.head and not one.late and (one.entitled or one.who in known) and one.login not in own
+    }
 
 
 def approves(note: Note, app: str, digests: Collection[str]) -> bool:
