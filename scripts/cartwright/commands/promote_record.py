@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cartwright.promotion.plan import Context
-    from cartwright.promotion.reviews import MergedReviews
 
 __all__ = ["history", "matrix", "metrics", "register", "verify"]
 
@@ -131,17 +130,18 @@ def verify(*, where: ForgeOptions, output: Format = TEXT) -> None:
 
     Exit codes: 0 all came through, 1 some did not, 2 the history can't be read.
     """
-    from cartwright.promotion.audit.reviewed import Reviewed
+    from cartwright.promotion.audit.reviewed import Merged, Reviewed
     from cartwright.promotion.audit.verify import verify as judge_all
     from cartwright.promotion.report.audit import verification_json, verification_text
 
     here = _context()
 
-    def find_forge() -> tuple[MergedReviews, str]:
+    def find() -> Merged:
         base = where.base(here.snapshot.root)
-        return where.connect(base), base.branch.removeprefix("refs/heads/")
+        forge, head = where.connect(base), base.head()
+        return Merged(forge, head.short_branch, contains=lambda commit: base.contains(head, commit))
 
-    found = judge_all(here.snapshot, here.record, reviewed=Reviewed(find_forge))
+    found = judge_all(here.snapshot, here.record, reviewed=Reviewed(find))
     _print(output, verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings else 0)
 

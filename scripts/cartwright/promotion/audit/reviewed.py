@@ -11,7 +11,18 @@ from cartwright.promotion.audit.changes import Explained, named
 from cartwright.promotion.gates.conditions import reviewers
 from cartwright.promotion.reviews import MergedReviews
 
-__all__ = ["Reason", "Reviewed"]
+__all__ = ["Merged", "Reason", "Reviewed"]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Where the reviews of merged requests are looked up."""
+
+    forge: MergedReviews
+    base: str
+    """Short name of the branch that requests are for."""
+    contains: Callable[[str], bool]
+    """Whether that branch of the remote has a commit: the check of a request sees some that it does not have yet."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +37,14 @@ class Reason:
 class Reviewed:
     """The reviews that stand for approvals, with what could not be verified."""
 
-    def __init__(self, find: Callable[[], tuple[MergedReviews, str]]) -> None:
+    def __init__(self, find: Callable[[], Merged]) -> None:
         """Say where reviews are looked up.
 
         Args:
-            find: gives the forge, and the short name of the branch that requests are for. It is called when a review is
-                first asked for, and may raise what says why there is none.
+            find: called when a review is first asked for. It may raise what says why none can be looked up.
         """
         self._find = find
-        self._found: tuple[MergedReviews, str] | None = None
+        self._merged: Merged | None = None
         self._problem: CartwrightError | None = None
         self.unverified: list[tuple[Explained, str]] = []
         """Each change whose reviews nobody could look up, and a sentence that says so and what to run."""
@@ -45,23 +55,18 @@ class Reviewed:
         try:
             if self._problem is not None:
                 raise self._problem
-            self._found = self._found or self._find()
-            forge, base = self._found
+            merged = self._merged = self._merged or self._find()
+            if not merged.contains(event.commit):
+                self._leave(change, f"it is not on {merged.base} yet", "after the merge")
+                return
             for commit in dict.fromkeys((event.commit, event.note.commit)):
-                found = found or forge.merged_reviews(commit, base)
+                found = found or merged.forge.merged_reviews(commit, merged.base)
         except CartwrightError as error:
             self._problem = error  # the others need not wait for the same answer
-            what = f"{named(change.release)} of {event.app} in {event.environment}"
-            self.unverified.append(
-                (
-                    change,
-                    f"the reviews of {what} were not verified ({error}): "
-                    "run `cartwright promote verify` where the forge answers, with a token for it",
-                )
-            )
+            self._leave(change, str(error), "where the forge answers, with a token for it")
             return
         if found is None:
-            yield Reason("approvals-missing", f"no request brought it to {base}, so nobody reviewed it")
+            yield Reason("approvals-missing", f"no request brought it to {merged.base}, so nobody reviewed it")
             return
         people = reviewers(found, settings, known=change.message.approved_by if change.message else ())
         if len(people) < count:
@@ -69,3 +74,8 @@ class Reviewed:
             yield Reason(
                 "approvals-missing", f"{len(people)} of the {count} reviews that were asked for{who}: {found.url}"
             )
+
+    def _leave(self, change: Explained, why: str, when: str) -> None:
+        what = f"{named(change.release)} of {change.event.app} in {change.event.environment}"
+        words = f"the reviews of {what} were not verified ({why}): run `cartwright promote verify` {when}"
+        self.unverified.append((change, words))

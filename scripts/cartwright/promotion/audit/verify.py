@@ -25,9 +25,8 @@ from cartwright.promotion.audit.changes import Explained, explain, named, same_c
 from cartwright.promotion.audit.configedits import config_changes
 from cartwright.promotion.audit.past import Past, PastEnvironment
 from cartwright.promotion.audit.pastgates import PastGates
-from cartwright.promotion.audit.reviewed import Reason, Reviewed
+from cartwright.promotion.audit.reviewed import Merged, Reason, Reviewed
 from cartwright.promotion.gates.conditions import FORGE_REVIEWS
-from cartwright.promotion.reviews import MergedReviews
 from cartwright.yaml.read import load
 from cartwright.yaml.validate import load_valid
 
@@ -142,7 +141,7 @@ def verify(snapshot: Snapshot, record: Record, *, reviewed: Reviewed | None = No
     )
 
 
-def _no_forge() -> tuple[MergedReviews, str]:
+def _no_forge() -> Merged:
     raise UserError("no forge was named")
 
 
