@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import cartwright.kernel.run
-from cartwright.kernel.errors import Blocked, UserError
+from cartwright.kernel.errors import CartwrightError, ToolError, UserError
 from cartwright.promotion.intents import Freeze, Rollback
 from cartwright.promotion.land.deliver import Result
 from cartwright.promotion.land.remote import Remote, pick_remote
@@ -223,10 +223,12 @@ def test_a_connection_that_is_lost_before_the_push_is_said(
 ) -> None:
     for name, value in faulty(tmp_path / "bin", "push", "before", fault="hangup").items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(Blocked, match="can't be pushed to, nothing was promoted: the remote end hung up unexpectedly"):
+    with pytest.raises(
+        ToolError, match="can't be pushed to, nothing was promoted: the remote end hung up unexpectedly"
+    ):
         clone.promote("dev", "staging")
     assert count(bare(clone)) == 2
-    note("remote", "connection lost before the push", "none, blocked with git's words")
+    note("remote", "connection lost before the push", "none, failed with git's words")
 
 
 def test_a_remote_that_stumbles_once_is_asked_again(
@@ -241,20 +243,22 @@ def test_a_remote_that_stumbles_once_is_asked_again(
 def test_an_unreachable_remote_is_one_clear_line(clone: Engine) -> None:
     bare(clone).rename(bare(clone).with_name("elsewhere.git"))
     with pytest.raises(
-        Blocked, match=r"^origin: can't be reached, nothing was promoted: .*does not appear to be a git"
+        ToolError, match=r"^origin: can't be reached, nothing was promoted: .*does not appear to be a git"
     ):
         clone.promote("dev", "staging")
-    note("remote", "unreachable", "none, blocked with git's words")
+    note("remote", "unreachable", "none, failed with git's words")
 
 
 def test_a_hook_that_refuses_is_quoted(clone: Engine) -> None:
     hook = bare(clone) / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho 'main takes signed commits only' >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(Blocked, match=r"^origin: refuses the push, .*main takes signed commits only.*pre-receive hook"):
+    with pytest.raises(
+        ToolError, match=r"^origin: refuses the push, .*main takes signed commits only.*pre-receive hook"
+    ):
         clone.promote("dev", "staging")
     assert count(bare(clone)) == 2
-    note("remote", "a hook refuses", "none, blocked with the hook's words")
+    note("remote", "a hook refuses", "none, failed with the hook's words")
 
 
 def test_a_branch_that_is_not_there_is_named(clone: Engine) -> None:
@@ -334,7 +338,7 @@ def refused_to_nobody(tmp_path: Path, clone: Engine, *owned: Path) -> str:
         os.environ["HOME"] = str(tmp_path)
         try:
             clone.promote("dev", "staging")
-        except Blocked as error:
+        except CartwrightError as error:
             words.write_text(str(error))
 
     assert in_a_process(promote, user=NOBODY if root else None) == 0
@@ -347,7 +351,7 @@ def test_a_remote_without_write_permission_is_said(clone: Engine, tmp_path: Path
     assert said.startswith("origin: refuses the push, nothing was promoted: ")
     assert "unpacker error" in said
     assert count(bare(clone)) == 2
-    note("remote", "no write permission", "none, blocked with git's words")
+    note("remote", "no write permission", "none, failed with git's words")
 
 
 def test_a_clone_without_write_permission_is_said(clone: Engine, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cartwright.commands.promote_request import RequestOptions
+from cartwright.commands.promote_request import ForgeOptions
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import show, write
 from cartwright.options.formats import TEXT, Format
@@ -49,35 +49,37 @@ BreakGlass = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(ForgeOptions):
     """How an intent is delivered: where its commit goes, and how it is told."""
 
+    push: Annotated[
+        bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")
+    ] = False
+    pr: Annotated[
+        bool, typer.Option("--pr", help="Open a pull or merge request in place of a push; a draft while a gate blocks.")
+    ] = False
+    auto_merge: Annotated[
+        bool, typer.Option("--auto-merge/--no-auto-merge", help="With --pr: the forge merges it once all gates pass.")
+    ] = True
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
     ] = False
     output: Format = TEXT
-    push: Annotated[
-        bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")
-    ] = False
-    remote: Annotated[
-        str | None,
-        typer.Option("--remote", metavar="NAME|URL", help="With --push or --pr; the branch's own, or origin."),
-    ] = None
-    branch: Annotated[
-        str | None, typer.Option("--branch", metavar="NAME", help="With --push or --pr; the current one's.")
-    ] = None
 
     def destination(self, root: Path) -> Destination:
-        """The destination that is meant.
+        """The branch that the plan is made for.
 
         Raises:
-            UserError: a remote or branch without ``--push``, or one that there is not.
+            UserError: options that do not fit together, or a remote or branch that there is not.
         """
-        from cartwright.promotion.land.remote import pick_remote
         from cartwright.promotion.land.worktree import WorkTree
 
-        if self.push:
-            return pick_remote(root, name=self.remote, branch=self.branch)
+        if self.pr and self.push:
+            raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
+        if not self.pr:
+            self.require_unused("add --pr")
+        if self.push or self.pr:
+            return self.base(root)
         if self.remote or self.branch:
             raise UserError("--remote and --branch say where to push", hint="add --push, or --pr")
         return WorkTree(root=root)
@@ -129,34 +131,36 @@ def run(
     *,
     overrides: Overrides | None = None,
     hub: HubOptions | None = None,
-    request: RequestOptions | None = None,
 ) -> None:
-    """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
+    """Deliver an intent, print what came of it, and end with 1 where a gate blocks.
+
+    Raises:
+        CartwrightError: it was not delivered, or a request was opened and a later step failed.
+    """
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.land.deliver import deliver
     from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
     root = find_root()
-    request = request or RequestOptions()
     permission = (overrides or Overrides()).permission()
     sources = Sources(health=(hub or HubOptions()).find(root), signatures=verify_signature)
+    destination = delivery.destination(root)
     proposed = None
-    if request.pr and delivery.push:
-        raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
-    if request.pr and not delivery.dry_run:
-        result, proposed = request.deliver(
+    if delivery.pr and not delivery.dry_run:
+        from cartwright.promotion.request.proposal import deliver_request
+
+        base = delivery.base(root)
+        result, proposed = deliver_request(
             root,
             intent,
-            remote=delivery.remote,
-            branch=delivery.branch,
+            base=base,
+            forge=delivery.connect(base),
             sources=sources,
             permission=permission,
+            auto_merge=delivery.auto_merge,
         )
     else:
-        if not request.pr:
-            request.require_unused()
-        destination = replace(delivery, push=delivery.push or request.pr).destination(root)
         result = deliver(
             root, intent, destination=destination, sources=sources, permission=permission, dry_run=delivery.dry_run
         )
@@ -169,8 +173,10 @@ def run(
         write(as_json(result, objects, proposed))
     else:
         show(as_text(result, objects, proposed))
-    if exit_code(result):
-        raise typer.Exit(exit_code(result))
+    if proposed is not None and proposed.failure is not None:
+        raise proposed.failure
+    if exit_code(result, proposed):
+        raise typer.Exit(exit_code(result, proposed))
 
 
 def resolve_images(

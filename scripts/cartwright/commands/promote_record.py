@@ -11,6 +11,7 @@ import typer
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import NAMES
+from cartwright.commands.promote_request import ForgeOptions
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import stdout, write
 from cartwright.options.formats import TEXT, Format
@@ -119,18 +120,28 @@ def metrics(
     _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
 
 
-def verify(output: Format = TEXT) -> None:
+def verify(*, where: ForgeOptions, output: Format = TEXT) -> None:
     """Prove from Git that what every environment ran came through its gates; name each commit that went past them.
+
+    Where the forge's reviews count as approvals, they are looked up there again. Without a token, or where the forge
+    does not answer, a notice says that these were not verified.
 
     Examples: `cartwright promote verify`, `cartwright promote verify --format json`.
 
     Exit codes: 0 all came through, 1 some did not, 2 the history can't be read.
     """
+    from cartwright.promotion.audit.reviewed import Merged, Reviewed
     from cartwright.promotion.audit.verify import verify as judge_all
     from cartwright.promotion.report.audit import verification_json, verification_text
 
     here = _context()
-    found = judge_all(here.snapshot, here.record)
+
+    def find() -> Merged:
+        base = where.base(here.snapshot.root)
+        forge, head = where.connect(base), base.head()
+        return Merged(forge, head.short_branch, contains=lambda commit: base.contains(head, commit))
+
+    found = judge_all(here.snapshot, here.record, reviewed=Reviewed(find))
     _print(output, verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings or found.undone else 0)
 

@@ -107,7 +107,7 @@ def _repository(pin: Pinned) -> str:
 
 def _origin(event: Event, pin: Pinned) -> str:
     """What the commit's message says of this digest; trailers about another app, place or digest say nothing."""
-    message = event.note.message
+    message = event.message
     if message is None or message.target != event.environment or message.decision or message.approves:
         return "hand"
     named = {digest.rpartition("@")[2] for moved in message.moved if moved.app == event.app for digest in moved.digests}

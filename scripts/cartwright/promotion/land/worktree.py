@@ -71,14 +71,14 @@ class WorkTree:
             A folder within the Git folder, for files that are made on the way.
 
         Raises:
-            Blocked: the Git folder can't be written to.
+            UserError: the Git folder can't be written to.
         """
         folder = git_file(self.root, _FOLDER)
         try:
             folder.mkdir(exist_ok=True)
             lock = (folder / "lock").open("w")
         except OSError as error:
-            raise Blocked(f"{folder}: {error.strerror}; nothing was promoted") from error
+            raise UserError(f"{error.strerror}; nothing was promoted", file=folder) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for left in (one for kind in ("index", "contents", "file") for one in folder.glob(f"{kind}-*")):
@@ -98,10 +98,13 @@ class WorkTree:
         """Prove that a commit may be put on the branch here.
 
         Raises:
-            Blocked: HEAD is on no branch, a merge is under way, or one of the files has uncommitted changes.
+            UserError: HEAD is on no branch.
+            Blocked: a merge is under way, or one of the files has uncommitted changes.
         """
         if head.branch is None:
-            raise Blocked(f"HEAD is detached at {head.commit[:7]}: switch to the branch that should get the commit")
+            raise UserError(
+                f"HEAD is detached at {head.commit[:7]}", hint="switch to the branch that should get the commit"
+            )
         operation = in_progress(self.root)
         if operation:
             raise Blocked(f"{operation} is under way: end it first")
