@@ -21,6 +21,7 @@ import tenacity
 from cartwright.history.git import Head, git, git_file, has_commit
 from cartwright.kernel.errors import Blocked, ToolError, UserError
 from cartwright.kernel.run import Completed, run
+from cartwright.promotion.land.locks import LockedError, find_lock, wait_for_lock
 from cartwright.promotion.land.worktree import BranchMovedError
 
 __all__ = ["Remote", "pick_remote"]
@@ -94,8 +95,12 @@ class Remote:
 
         Raises:
             BranchMovedError: the branch is not at ``head`` any more; nothing has happened.
+            LockedError: a lock file of the remote's Git does not go.
             Blocked: the remote refuses, with its words; or can't be reached.
         """
+        wait_for_lock(lambda: self._push(head, commit))
+
+    def _push(self, head: Head, commit: str) -> None:
         done = self._git(
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
             *(f"--force-with-lease={self.branch}:{head.commit}", "--", self.remote, f"{commit}:{self.branch}"),
@@ -109,6 +114,10 @@ class Remote:
             if self._newest() != head.commit:
                 raise BranchMovedError
             raise Blocked(f"{self.remote}: can't be pushed to, nothing was promoted: {said}")
+        lock = find_lock(done.stderr)
+        # A push that holds the lock moves the branch: then the plan is old.
+        if lock and self.newest_or_none() == (head.commit or None):
+            raise LockedError(f"locks {self.name(head)}; nothing was promoted", file=lock, there=" there")
         if _STALE.search(rejected) or ("remote rejected" not in rejected and _STALE.search(said)):
             raise BranchMovedError
         raise Blocked(f"{self.remote}: refuses the push, nothing was promoted: {said}")
