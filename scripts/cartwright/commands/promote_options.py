@@ -185,12 +185,12 @@ def resolve_images(
         mirror: ``host:port`` of the registry to ask in place of the one that the name says.
 
     Raises:
-        UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
+        UserError: a reference is none, names no version, or offline no digest; or no such environment.
         RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
     """
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.registry import platforms_of
-    from cartwright.registry.reference import parse_reference
+    from cartwright.registry.reference import parse_reference, require_version
     from cartwright.tree.environments import pick_environment
 
     root = find_root()
@@ -199,8 +199,7 @@ def resolve_images(
     images = []
     for text in references:
         reference = parse_reference(text)
-        if reference.tag is None:
-            raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
+        require_version(reference)
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
         asked = replace(reference, name=f"{mirror}/{reference.repository}") if mirror else reference
