@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from cartwright.history.trailers import parse
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import verify
 from cartwright.promotion.intents import Promote, Rollback, SetImage
-from cartwright.promotion.report.outcome import as_json, as_text
+from cartwright.promotion.report.outcome import as_data, as_text
 from cartwright.promotion.request.body import render_body
 from cartwright.registry.reference import Reference
 from cartwright.tree.promotable import Key, read_keys
@@ -76,7 +75,7 @@ def test_a_dry_run_shows_the_key_as_text_and_json(tmp_path: Path) -> None:
     result = engine.promote("dev", "prod", dry_run=True)
     line = read(engine, "prod").splitlines().index("  - SEARCH=old  # search") + 1
     assert f"{overlay_path('prod')}:{line}  app-000/SEARCH  old → new" in as_text(result, None).plain
-    (app,) = json.loads(as_json(result, None))["apps"]
+    (app,) = as_data(result, None)["apps"]
     assert app["changes"][-1] == {"image": "", "key": "app-000/SEARCH", "line": line, "old": "old", "new": "new"}
     assert app["config"] == {"app-000/SEARCH": "new"}
     assert "| shop/app-000 | app-000/SEARCH | old | new |" in render_body(result, ())

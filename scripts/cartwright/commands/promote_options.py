@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +18,13 @@ from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from cartwright.promotion.argo import HealthSource
     from cartwright.promotion.intents import Intent
-    from cartwright.promotion.land.deliver import Destination, Permission
+    from cartwright.promotion.land.deliver import Destination, Permission, Result
+    from cartwright.promotion.report.preview import ObjectDiff
+    from cartwright.promotion.request.forge import Proposed
     from cartwright.registry.reference import Reference
 
 __all__ = [
@@ -28,8 +33,10 @@ __all__ = [
     "Environment",
     "HubOptions",
     "OnlyApps",
+    "Outcome",
     "Overrides",
     "Reason",
+    "carry_out",
     "end_of",
     "moment",
     "moment_after",
@@ -123,6 +130,35 @@ class Overrides:
         )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an intent, ready to be told."""
+
+    result: Result
+    objects: Sequence[ObjectDiff] | None
+    """The objects that change; None where nothing was rendered."""
+    request: Proposed | None
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a gate blocks, else 0."""
+        from cartwright.promotion.report.outcome import exit_code
+
+        return exit_code(self.result)
+
+    def data(self) -> dict[str, Any]:
+        """The outcome for programs."""
+        from cartwright.promotion.report.outcome import as_data
+
+        return as_data(self.result, self.objects, self.request)
+
+    def text(self) -> Text:
+        """The outcome for people."""
+        from cartwright.promotion.report.outcome import as_text
+
+        return as_text(self.result, self.objects, self.request)
+
+
 def run(
     intent: Intent,
     delivery: Delivery,
@@ -132,9 +168,30 @@ def run(
     request: RequestOptions | None = None,
 ) -> None:
     """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
+    outcome = carry_out(intent, delivery, overrides=overrides, hub=hub, request=request)
+    if delivery.output == "json":
+        write(json.dumps(outcome.data(), indent=2))
+    else:
+        show(outcome.text())
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+
+
+def carry_out(
+    intent: Intent,
+    delivery: Delivery,
+    *,
+    overrides: Overrides | None = None,
+    hub: HubOptions | None = None,
+    request: RequestOptions | None = None,
+) -> Outcome:
+    """Deliver an intent as the options say.
+
+    Raises:
+        UserError, Blocked: see :func:`cartwright.promotion.land.deliver.deliver`; or options do not fit together.
+    """
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.land.deliver import deliver
-    from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
     root = find_root()
@@ -165,12 +222,7 @@ def run(
         from cartwright.promotion.report.preview import preview
 
         objects = preview(result.plan)
-    if delivery.output == "json":
-        write(as_json(result, objects, proposed))
-    else:
-        show(as_text(result, objects, proposed))
-    if exit_code(result):
-        raise typer.Exit(exit_code(result))
+    return Outcome(result, objects, proposed)
 
 
 def resolve_images(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:  # a promotion without --dry-run renders nothing, and loads no
     from cartwright.promotion.request.forge import Proposed
     from cartwright.promotion.verdict import Verdict
 
-__all__ = ["VERSION", "as_json", "as_text", "exit_code"]
+__all__ = ["VERSION", "as_data", "as_text", "exit_code"]
 
 VERSION = 2
 """Version of the JSON; a change that breaks a reader raises it."""
@@ -35,10 +34,10 @@ def exit_code(result: Result) -> int:
     return 1 if result.status == "blocked" else 0
 
 
-def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> str:
-    """The result as JSON, version 2. ``objects`` is None where nothing was rendered."""
+def as_data(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> dict[str, Any]:
+    """The result for JSON, version 2. ``objects`` is None where nothing was rendered."""
     plan = result.plan
-    data: dict[str, Any] = {
+    return {
         "version": VERSION,
         "operation": plan.operation,
         "status": result.status,
@@ -57,7 +56,6 @@ def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Propo
         "objects": None if objects is None else [_object(one) for one in objects],
         "request": None if request is None else _request(request),
     }
-    return json.dumps(data, indent=2)
 
 
 def _request(request: Proposed) -> dict[str, Any]:
