@@ -305,6 +305,27 @@ def test_an_answer_that_is_lost_after_the_push_landed_is_no_second_commit(
     note("remote", "connection lost after the push landed", "one commit, found again")
 
 
+def test_an_answer_that_was_asked_for_ahead_and_is_old_loses_the_race(clone: Engine, tmp_path: Path) -> None:
+    remote = clone.destination
+    assert isinstance(remote, Remote)
+    remote.ask_ahead()
+    remote._asked[0].result()
+    freeze = Freeze(environment="dev", reason="audit", begin=minutes(0), until=minutes(120))
+    write_elsewhere(clone, tmp_path, lambda other: other.run(freeze))
+    result = clone.promote("dev", "staging")
+    assert (result.status, result.attempts) == ("promoted", 2)
+    assert count(bare(clone)) == 4
+
+
+def test_a_remote_that_was_asked_ahead_and_is_unreachable_is_one_clear_line(clone: Engine) -> None:
+    bare(clone).rename(bare(clone).with_name("elsewhere.git"))
+    remote = clone.destination
+    assert isinstance(remote, Remote)
+    remote.ask_ahead()
+    with pytest.raises(Blocked, match=r"^origin: can't be reached, nothing was promoted: "):
+        clone.promote("dev", "staging")
+
+
 def test_a_connection_that_is_lost_before_the_push_is_said(
     clone: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

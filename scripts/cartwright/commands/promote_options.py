@@ -80,13 +80,16 @@ class Delivery:
         Raises:
             UserError: a remote or branch without ``--push``, or one that there is not.
         """
-        from cartwright.promotion.land.remote import pick_remote
-        from cartwright.promotion.land.worktree import WorkTree
-
         if self.push:
-            return pick_remote(root, name=self.remote, branch=self.branch)
+            from cartwright.promotion.land.remote import pick_remote
+
+            remote = pick_remote(root, name=self.remote, branch=self.branch)
+            remote.ask_ahead()
+            return remote
         if self.remote or self.branch:
             raise UserError("--remote and --branch say where to push", hint="add --push, or --pr")
+        from cartwright.promotion.land.worktree import WorkTree
+
         return WorkTree(root=root)
 
 
@@ -190,18 +193,23 @@ def carry_out(
     Raises:
         UserError, Blocked: see :func:`cartwright.promotion.land.deliver.deliver`; or options do not fit together.
     """
+    root = find_root()
+    request = request or RequestOptions()
+    if request.pr and delivery.push:
+        raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
+    if not request.pr:
+        request.require_unused()
+    is_request = request.pr and not delivery.dry_run
+    # First of all, as a remote answers while the rest is loaded.
+    destination = None if is_request else replace(delivery, push=delivery.push or request.pr).destination(root)
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.land.deliver import deliver
     from cartwright.promotion.signatures import verify as verify_signature
 
-    root = find_root()
-    request = request or RequestOptions()
     permission = (overrides or Overrides()).permission()
     sources = Sources(health=(hub or HubOptions()).find(root), signatures=verify_signature)
     proposed = None
-    if request.pr and delivery.push:
-        raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
-    if request.pr and not delivery.dry_run:
+    if destination is None:
         result, proposed = request.deliver(
             root,
             intent,
@@ -211,9 +219,6 @@ def carry_out(
             permission=permission,
         )
     else:
-        if not request.pr:
-            request.require_unused()
-        destination = replace(delivery, push=delivery.push or request.pr).destination(root)
         result = deliver(
             root, intent, destination=destination, sources=sources, permission=permission, dry_run=delivery.dry_run
         )

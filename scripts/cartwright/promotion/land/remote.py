@@ -12,8 +12,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tenacity
@@ -22,7 +23,7 @@ from cartwright.history.git import Head, git, git_file, has_commit
 from cartwright.kernel.errors import Blocked, ToolError, UserError
 from cartwright.kernel.run import Completed, run
 from cartwright.promotion.land.locks import LockedError, find_lock, wait_for_lock
-from cartwright.promotion.land.worktree import BranchMovedError
+from cartwright.promotion.land.moved import BranchMovedError
 
 __all__ = ["Remote", "pick_remote"]
 
@@ -46,6 +47,8 @@ class Remote:
     """The remote's name or URL."""
     branch: str
     """Full name: ``refs/heads/main``."""
+    _asked: list[Future[str]] = field(default_factory=list, repr=False, compare=False)
+    """The answer that :meth:`ask_ahead` waits for, until it is taken."""
 
     def name(self, head: Head) -> str:
         """``main of origin``."""
@@ -70,6 +73,15 @@ class Remote:
         finally:
             shutil.rmtree(side, ignore_errors=True)
 
+    def ask_ahead(self) -> None:
+        """Ask for the newest commit while this process loads what it needs next; :meth:`head` takes the answer.
+
+        A connection takes as long as loading the rest. An answer that is old by then loses the race like any other.
+        """
+        pool = ThreadPoolExecutor(max_workers=1)
+        self._asked.append(pool.submit(self._newest))
+        pool.shutdown(wait=False)
+
     def head(self) -> Head:
         """The branch's newest commit, with its history.
 
@@ -77,7 +89,7 @@ class Remote:
             UserError: no such remote or branch.
             Blocked: the remote can't be reached.
         """
-        commit = self._newest()
+        commit = self._asked.pop().result() if self._asked else self._newest()
         shallow = git_file(self.root, "shallow").exists()
         known = has_commit(self.root, commit)
         if shallow or not known:

@@ -21,16 +21,13 @@ from pathlib import Path
 from cartwright.history.git import Head, git, git_file, in_progress, read_blob, read_head
 from cartwright.kernel.errors import Blocked, CartwrightError, ToolError, UserError
 from cartwright.promotion.land.locks import LockedError, await_index, find_lock, wait_for_lock
+from cartwright.promotion.land.moved import BranchMovedError
 from cartwright.promotion.moves import FileEdit
 
-__all__ = ["BranchMovedError", "WorkTree"]
+__all__ = ["WorkTree"]
 
 _FOLDER = "cartwright"
 """Folder within the Git folder: lock, journal, and files on their way to the work tree."""
-
-
-class BranchMovedError(Exception):
-    """Someone else committed since the plan was made."""
 
 
 @dataclass(frozen=True)
