@@ -22,7 +22,7 @@ import pytest
 
 import cartwright.kernel.run
 from cartwright.kernel.errors import CartwrightError, ToolError, UserError
-from cartwright.promotion.intents import Freeze, Rollback
+from cartwright.promotion.intents import Approve, Freeze, Rollback
 from cartwright.promotion.land.deliver import Result
 from cartwright.promotion.land.remote import Remote, pick_remote
 from tests.promotion.engine import Engine, git
@@ -202,6 +202,93 @@ def test_a_kill_on_the_way_to_a_remote_leaves_one_commit_or_none(
     note("remote", f"kill -9 {moment} {step} ({call})", f"{'one commit' if landed else 'none'}, then one")
 
 
+# --- locks that a killed git left ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is there counts as left behind at once."""
+    monkeypatch.setattr("cartwright.promotion.land.locks._SECONDS", 0)
+
+
+def state(root: Path) -> tuple[str, str, str]:
+    """Branch, index and files."""
+    return git(root, "rev-parse", "main"), git(root, "ls-files", "--stage"), (root / STAGING).read_text()
+
+
+@pytest.mark.parametrize(
+    ("lock", "what"),
+    [
+        pytest.param("index.lock", "the index", id="index"),
+        pytest.param("refs/heads/main.lock", "main", id="branch"),
+        pytest.param("HEAD.lock", "main", id="head"),
+    ],
+)
+def test_a_lock_that_was_left_in_the_clone_is_named(ours: Engine, impatient: None, lock: str, what: str) -> None:
+    before = state(ours.root)
+    file = ours.root / ".git" / lock
+    file.touch()
+    with pytest.raises(UserError) as caught:
+        ours.promote("dev", "staging")
+    shown = f".git/{lock}" if lock == "index.lock" else str(file)
+    assert str(caught.value) == (f"{shown}: locks {what}; nothing was promoted (remove that file if no git is at work)")
+    assert state(ours.root) == before
+    file.unlink()
+    assert ours.promote("dev", "staging").status == "promoted"
+    note("work tree", f"a stale {lock}", "none, the lock is named")
+
+
+def test_a_lock_on_the_index_does_not_matter_to_an_approval(ours: Engine, impatient: None) -> None:
+    (ours.root / ".git/index.lock").touch()
+    assert ours.run(Approve(apps=(APP,), source="dev", target="staging")).status == "promoted"
+
+
+def test_a_lock_on_the_index_that_comes_after_the_commit_is_told_with_the_state(ours: Engine, impatient: None) -> None:
+    hook = ours.root / ".git/hooks/reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n[ $1 = committed ] && touch .git/index.lock\nexit 0\n")
+    hook.chmod(0o755)
+    with pytest.raises(UserError) as caught:
+        ours.promote("dev", "staging")
+    commit = ours.git("rev-parse", "main")[:7]
+    lock = ours.root / ".git/index.lock"
+    assert str(caught.value) == (
+        f"{lock}: main has the commit {commit}, but the index does not: a commit now would undo it (remove that file "
+        "if no git is at work, then run the same command again, which brings index and files up to date)"
+    )
+    assert count(ours.root) == 3
+    hook.unlink()
+    lock.unlink()
+    assert ours.promote("dev", "staging").status == "unchanged"
+    assert ours.git("status", "--porcelain") == ""
+    assert digest("1.1.0") in (ours.root / STAGING).read_text()
+    note("work tree", "index.lock comes after the commit", "one commit, the state is told, the next run ends it")
+
+
+def test_a_lock_that_was_left_in_the_remote_is_named(clone: Engine, impatient: None) -> None:
+    lock = bare(clone) / "refs/heads/main.lock"
+    lock.touch()
+    with pytest.raises(UserError) as caught:
+        clone.promote("dev", "staging")
+    assert str(caught.value) == (
+        f"{lock}: locks main of origin; nothing was promoted (remove that file there if no git is at work)"
+    )
+    assert count(bare(clone)) == 2
+    lock.unlink()
+    assert clone.promote("dev", "staging").status == "promoted"
+    note("remote", "a stale lock on the branch", "none, the lock is named")
+
+
+def test_a_lock_in_the_remote_that_goes_is_waited_for(clone: Engine, tmp_path: Path) -> None:
+    (bare(clone) / "refs/heads/main.lock").touch()
+    hook = bare(clone) / "hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\n[ -e {tmp_path}/once ] && rm -f refs/heads/main.lock\ntouch {tmp_path}/once\n")
+    hook.chmod(0o755)
+    result = clone.promote("dev", "staging")
+    assert (result.status, result.attempts) == ("promoted", 1)
+    note("remote", "a lock that goes", "one commit")
+
+
 # --- the remote -------------------------------------------------------------------------------------
 
 
@@ -216,6 +303,27 @@ def test_an_answer_that_is_lost_after_the_push_landed_is_no_second_commit(
     assert git(bare(clone), "rev-parse", "main").strip() == result.commit
     assert count(bare(clone)) == 3
     note("remote", "connection lost after the push landed", "one commit, found again")
+
+
+def test_an_answer_that_was_asked_for_ahead_and_is_old_loses_the_race(clone: Engine, tmp_path: Path) -> None:
+    remote = clone.destination
+    assert isinstance(remote, Remote)
+    remote.ask_ahead()
+    remote._asked[0].result()
+    freeze = Freeze(environment="dev", reason="audit", begin=minutes(0), until=minutes(120))
+    write_elsewhere(clone, tmp_path, lambda other: other.run(freeze))
+    result = clone.promote("dev", "staging")
+    assert (result.status, result.attempts) == ("promoted", 2)
+    assert count(bare(clone)) == 4
+
+
+def test_a_remote_that_was_asked_ahead_and_is_unreachable_is_one_clear_line(clone: Engine) -> None:
+    bare(clone).rename(bare(clone).with_name("elsewhere.git"))
+    remote = clone.destination
+    assert isinstance(remote, Remote)
+    remote.ask_ahead()
+    with pytest.raises(ToolError, match=r"^origin: can't be reached, nothing was promoted: "):
+        clone.promote("dev", "staging")
 
 
 def test_a_connection_that_is_lost_before_the_push_is_said(

@@ -19,8 +19,9 @@ from cartwright.history.record import read_record
 from cartwright.history.trailers import parse
 from cartwright.kernel.errors import Blocked
 from cartwright.promotion.intents import Promote, SetImage
+from cartwright.promotion.land.moved import BranchMovedError
 from cartwright.promotion.land.remote import pick_remote
-from cartwright.promotion.land.worktree import BranchMovedError, WorkTree
+from cartwright.promotion.land.worktree import WorkTree
 from cartwright.registry.reference import Reference
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay, overlay_path

@@ -2,7 +2,7 @@
 # title: Images are pinned by tag and digest
 # description: >-
 #   A tag can be moved to other content after review, so the checked content may not be what runs. A digest can't move,
-#   but tells a reader nothing: the tag beside it names the version.
+#   but tells a reader nothing: the tag beside it names the version. `latest` names none.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 #     description: Kubernetes on image names and digests
@@ -39,13 +39,17 @@ _fault(reference) := sprintf("image %v is not a valid reference; write name:tag@
 _fault(reference) := sprintf("image %s has no digest; pin it as name:tag@sha256:digest", [reference]) if {
 	parts := image.parse(reference)
 	parts.digest == ""
-	parts.tag != ""
+	not parts.tag in {"", "latest"}
 }
 
 _fault(reference) := sprintf("image %s has neither tag nor digest; pin it as name:tag@sha256:digest", [reference]) if {
 	parts := image.parse(reference)
 	parts.digest == ""
 	parts.tag == ""
+}
+
+_fault(reference) := sprintf("image %s is tagged latest, which names no version; give it the tag of its version", [reference]) if {
+	image.parse(reference).tag == "latest"
 }
 
 _fault(reference) := sprintf("image %s has a digest but no tag that names its version", [reference]) if {

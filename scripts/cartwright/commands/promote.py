@@ -217,9 +217,10 @@ def approve(
 
 def _register() -> None:
     """The commands of other modules, which stand in the same group."""
-    from cartwright.commands import promote_decisions, promote_drift, promote_record
+    from cartwright.commands import promote_decisions, promote_discover, promote_drift, promote_record
 
     promote_decisions.register(app)
+    promote_discover.register(app)
     promote_record.register(app)
     promote_drift.register(app)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +18,13 @@ from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from cartwright.promotion.argo import HealthSource
     from cartwright.promotion.intents import Intent
-    from cartwright.promotion.land.deliver import Destination, Permission
+    from cartwright.promotion.land.deliver import Destination, Permission, Result
+    from cartwright.promotion.report.preview import ObjectDiff
+    from cartwright.promotion.request.forge import Proposed
     from cartwright.registry.reference import Reference
 
 __all__ = [
@@ -28,8 +33,10 @@ __all__ = [
     "Environment",
     "HubOptions",
     "OnlyApps",
+    "Outcome",
     "Overrides",
     "Reason",
+    "carry_out",
     "end_of",
     "moment",
     "moment_after",
@@ -79,7 +86,9 @@ class Delivery(ForgeOptions):
         if not self.pr:
             self.require_unused("add --pr")
         if self.push or self.pr:
-            return self.base(root)
+            remote = self.base(root)
+            remote.ask_ahead()
+            return remote
         if self.remote or self.branch:
             raise UserError("--remote and --branch say where to push", hint="add --push, or --pr")
         return WorkTree(root=root)
@@ -125,6 +134,47 @@ class Overrides:
         )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an intent, ready to be told."""
+
+    result: Result
+    objects: Sequence[ObjectDiff] | None
+    """The objects that change; None where nothing was rendered."""
+    request: Proposed | None
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a gate blocks, else 0."""
+        from cartwright.promotion.report.outcome import exit_code
+
+        return exit_code(self.result, self.request)
+
+    def end(self) -> None:
+        """End as the outcome asks.
+
+        Raises:
+            CartwrightError: a request was opened, and a later step failed.
+            Exit: a gate blocks.
+        """
+        if self.request is not None and self.request.failure is not None:
+            raise self.request.failure
+        if self.exit_code:
+            raise typer.Exit(self.exit_code)
+
+    def data(self) -> dict[str, Any]:
+        """The outcome for programs."""
+        from cartwright.promotion.report.outcome import as_data
+
+        return as_data(self.result, self.objects, self.request)
+
+    def text(self) -> Text:
+        """The outcome for people."""
+        from cartwright.promotion.report.outcome import as_text
+
+        return as_text(self.result, self.objects, self.request)
+
+
 def run(
     intent: Intent,
     delivery: Delivery,
@@ -137,15 +187,35 @@ def run(
     Raises:
         CartwrightError: it was not delivered, or a request was opened and a later step failed.
     """
+    outcome = carry_out(intent, delivery, overrides=overrides, hub=hub)
+    if delivery.output == "json":
+        write(json.dumps(outcome.data(), indent=2))
+    else:
+        show(outcome.text())
+    outcome.end()
+
+
+def carry_out(
+    intent: Intent,
+    delivery: Delivery,
+    *,
+    overrides: Overrides | None = None,
+    hub: HubOptions | None = None,
+) -> Outcome:
+    """Deliver an intent as the options say.
+
+    Raises:
+        UserError, Blocked: see :func:`cartwright.promotion.land.deliver.deliver`; or options do not fit together.
+    """
+    root = find_root()
+    # First of all, as a remote answers while the rest is loaded.
+    destination = delivery.destination(root)
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.land.deliver import deliver
-    from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
-    root = find_root()
     permission = (overrides or Overrides()).permission()
     sources = Sources(health=(hub or HubOptions()).find(root), signatures=verify_signature)
-    destination = delivery.destination(root)
     proposed = None
     if delivery.pr and not delivery.dry_run:
         from cartwright.promotion.request.proposal import deliver_request
@@ -169,14 +239,7 @@ def run(
         from cartwright.promotion.report.preview import preview
 
         objects = preview(result.plan)
-    if delivery.output == "json":
-        write(as_json(result, objects, proposed))
-    else:
-        show(as_text(result, objects, proposed))
-    if proposed is not None and proposed.failure is not None:
-        raise proposed.failure
-    if exit_code(result, proposed):
-        raise typer.Exit(exit_code(result, proposed))
+    return Outcome(result, objects, proposed)
 
 
 def resolve_images(
@@ -191,12 +254,12 @@ def resolve_images(
         mirror: ``host:port`` of the registry to ask in place of the one that the name says.
 
     Raises:
-        UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
+        UserError: a reference is none, names no version, or offline no digest; or no such environment.
         RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
     """
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.registry import platforms_of
-    from cartwright.registry.reference import parse_reference
+    from cartwright.registry.reference import parse_reference, require_version
     from cartwright.tree.environments import pick_environment
 
     root = find_root()
@@ -205,8 +268,7 @@ def resolve_images(
     images = []
     for text in references:
         reference = parse_reference(text)
-        if reference.tag is None:
-            raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
+        require_version(reference)
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
         asked = replace(reference, name=f"{mirror}/{reference.repository}") if mirror else reference

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import NAMES
 from cartwright.commands.promote_request import ForgeOptions
 from cartwright.kernel.errors import UserError
-from cartwright.kernel.output import stdout, write
+from cartwright.kernel.output import show, stdout, write
 from cartwright.options.formats import TEXT, Format
 from cartwright.options.spread import spread
 from cartwright.tree.repository import find_root
@@ -48,7 +49,7 @@ def history(
     name = here.snapshot.pick_app(app, environments=environments)
     found = read_history(here.record, name, environments=environments)
     found = History(app=found.app, entries=found.entries[:limit], cut=found.cut)
-    _print(output, found.to_json(), lambda: history_text(found))
+    _print(output, found.to_json, lambda: history_text(found))
 
 
 def matrix(
@@ -77,7 +78,7 @@ def matrix(
     found = read_matrix(here, sources, environments=environments, apps=names)
     if waiting:
         found = found.only_waiting()
-    _print(output, found.to_json(), lambda: matrix_text(found))
+    _print(output, found.to_json, lambda: matrix_text(found))
 
 
 def metrics(
@@ -117,7 +118,7 @@ def metrics(
         apps=names,
         syncs=syncs,
     )
-    _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
+    _print(output, found.to_json, lambda: metrics_text(found, apps=per_app))
 
 
 def verify(*, where: ForgeOptions, output: Format = TEXT) -> None:
@@ -142,7 +143,7 @@ def verify(*, where: ForgeOptions, output: Format = TEXT) -> None:
         return Merged(forge, head.short_branch, contains=lambda commit: base.contains(head, commit))
 
     found = judge_all(here.snapshot, here.record, reviewed=Reviewed(find))
-    _print(output, verification_json(found), lambda: verification_text(found))
+    _print(output, lambda: verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings or found.undone else 0)
 
 
@@ -187,9 +188,14 @@ def _no_signatures(image: str, *, key: Path) -> None:
     raise UserError(f"signatures are not asked for here ({image}, {key})")
 
 
-def _print(output: str, data: dict[str, Any], text: Any) -> None:
+def _print(output: str, data: Callable[[], dict[str, Any]], text: Callable[[], RenderableType]) -> None:
     if output == "json":
-        write(json.dumps(data, indent=2, ensure_ascii=False))
+        write(json.dumps(data(), indent=2, ensure_ascii=False))
     else:
-        rendered: RenderableType = text()
-        stdout().print(rendered)
+        from rich.text import Text
+
+        rendered = text()
+        if isinstance(rendered, Text):
+            show(rendered)
+        else:
+            stdout().print(rendered)

@@ -12,8 +12,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tenacity
@@ -21,7 +22,8 @@ import tenacity
 from cartwright.history.git import Head, git, git_file, has_commit
 from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.run import Completed, run
-from cartwright.promotion.land.worktree import BranchMovedError
+from cartwright.promotion.land.locks import LockedError, find_lock, wait_for_lock
+from cartwright.promotion.land.moved import BranchMovedError
 
 __all__ = ["Remote", "pick_remote"]
 
@@ -50,6 +52,8 @@ class Remote:
     """The remote's name or URL."""
     branch: str
     """Full name: ``refs/heads/main``."""
+    _asked: list[Future[str]] = field(default_factory=list, repr=False, compare=False)
+    """The answer that :meth:`ask_ahead` waits for, until it is taken."""
 
     def name(self, head: Head) -> str:
         """``main of origin``."""
@@ -74,6 +78,15 @@ class Remote:
         finally:
             shutil.rmtree(side, ignore_errors=True)
 
+    def ask_ahead(self) -> None:
+        """Ask for the newest commit while this process loads what it needs next; :meth:`head` takes the answer.
+
+        A connection takes as long as loading the rest. An answer that is old by then loses the race like any other.
+        """
+        pool = ThreadPoolExecutor(max_workers=1)
+        self._asked.append(pool.submit(self._newest))
+        pool.shutdown(wait=False)
+
     def head(self) -> Head:
         """The branch's newest commit, with its history.
 
@@ -81,7 +94,7 @@ class Remote:
             UserError: no such remote or branch.
             ToolError: the remote can't be reached.
         """
-        commit = self._newest()
+        commit = self._asked.pop().result() if self._asked else self._newest()
         shallow = git_file(self.root, "shallow").exists()
         known = has_commit(self.root, commit)
         if shallow or not known:
@@ -99,10 +112,11 @@ class Remote:
 
         Raises:
             BranchMovedError: the branch is not at ``head`` any more; nothing has happened.
+            LockedError: a lock file of the remote's Git does not go.
             UserError: the branch is protected, and takes requests only.
             ToolError: the remote refuses, with its words; or can't be reached.
         """
-        said = self._push(commit, expected=head.commit)
+        said = self._push(head, commit, expected=head.commit)
         if said is None:
             return
         protected = _PROTECTED.search(said)
@@ -113,8 +127,11 @@ class Remote:
             )
         raise ToolError(f"{self.remote}: refuses the push, nothing was promoted: {said}")
 
-    def _push(self, commit: str, *, expected: str) -> str | None:
-        """Push a commit, and return why the remote refuses it; None where it took it."""
+    def _push(self, head: Head, commit: str, *, expected: str) -> str | None:
+        """Push a commit, and return why the remote refuses it; None where it took it. A lock is waited for."""
+        return wait_for_lock(lambda: self._push_once(head, commit, expected=expected))
+
+    def _push_once(self, head: Head, commit: str, *, expected: str) -> str | None:
         done = self._git(
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
             *(f"--force-with-lease={self.branch}:{expected}", "--", self.remote, f"{commit}:{self.branch}"),
@@ -128,6 +145,10 @@ class Remote:
             if (self.newest_or_none() or "") != expected:
                 raise BranchMovedError
             raise ToolError(f"{self.remote}: can't be pushed to, nothing was promoted: {said}")
+        lock = find_lock(done.stderr)
+        # A push that holds the lock moves the branch: then the plan is old.
+        if lock and (self.newest_or_none() or "") == expected:
+            raise LockedError(f"locks {self.name(head)}; nothing was promoted", file=lock, there=" there")
         if _STALE.search(rejected) or ("remote rejected" not in rejected and _STALE.search(said)):
             raise BranchMovedError
         return said
@@ -151,7 +172,8 @@ class Remote:
             BranchMovedError: the branch is not at ``expected`` any more.
             ToolError: the remote refuses, with its words; or can't be reached.
         """
-        said = self._push(commit, expected=expected or "")
+        head = Head(branch=self.branch, commit=expected or "")
+        said = self._push(head, commit, expected=head.commit)
         if said is not None:
             branch = self.branch.removeprefix("refs/heads/")
             raise ToolError(f"{self.remote}: refuses the branch {branch}, nothing was promoted: {said}")

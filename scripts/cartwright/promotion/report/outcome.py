@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:  # a promotion without --dry-run renders nothing, and loads no
     from cartwright.promotion.request.forge import Proposed
     from cartwright.promotion.verdict import Verdict
 
-__all__ = ["VERSION", "as_json", "as_text", "exit_code"]
+__all__ = ["VERSION", "as_data", "as_text", "exit_code"]
 
 VERSION = 3
 """Version of the JSON; a change that breaks a reader raises it."""
@@ -39,10 +38,10 @@ def exit_code(result: Result, request: Proposed | None = None) -> int:
     return 1 if result.status == "blocked" or (request is not None and request.is_blocked) else 0
 
 
-def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> str:
-    """The result as JSON, version 3. ``objects`` is None where nothing was rendered."""
+def as_data(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> dict[str, Any]:
+    """The result for JSON, version 3. ``objects`` is None where nothing was rendered."""
     plan = result.plan
-    data: dict[str, Any] = {
+    return {
         "version": VERSION,
         "operation": plan.operation,
         "status": result.status,
@@ -61,7 +60,6 @@ def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Propo
         "objects": None if objects is None else [_object(one) for one in objects],
         "request": None if request is None else _request(request),
     }
-    return json.dumps(data, indent=2)
 
 
 def _request(request: Proposed) -> dict[str, Any]:
