@@ -357,7 +357,7 @@ def _write_network(root: Path, names: Sequence[str]) -> None:
     text = (
         "version: 1\n"
         "dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}\n"
-        "outside: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}\n"
+        "outside: {cidrs: [0.0.0.0/0], except: [169.254.169.254/32]}\n"
         "apiServer: {ports: [443, 6443]}\n"
         f"scraper: shop/{names[0]}\n"
         f"apps:\n{apps}"
