@@ -112,19 +112,31 @@ def test_a_constraint_is_about_the_kinds_of_its_rule_in_our_namespaces(
         assert match["namespaces"] == ["data", "monitoring", "platform", "shop"]
 
 
-def test_waivers_are_those_of_the_environment(files: dict[str, str], tree: Tree) -> None:
-    for name in ("dev", "staging", "prod"):
-        wanted = {
-            (one.rule, one.resource.kind, one.resource.namespace, one.resource.name)
-            for one in load_waivers(tree.root)
-            if name in one.environments
-        }
-        found = {
-            (rule, waiver["kind"], waiver["namespace"], waiver["name"])
-            for rule, one in constraints(files, name).items()
-            for waiver in one["spec"]["parameters"]["cartwright"].get("waivers", ())
-        }
-        assert found == wanted != set()
+_WAIVERS = """\
+waivers:
+  - rule: pinned-image
+    object: {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: gateway}
+    environments: [staging, prod]
+    owner: shop-team
+    reason: Its image is being moved.
+    expires: "2030-01-31"
+"""
+
+
+def test_waivers_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch, tree: Tree, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "waivers.yaml").write_text(_WAIVERS, encoding="utf-8")
+    (folder / "waivers.schema.json").write_text(tree.text("policies/waivers.schema.json"), encoding="utf-8")
+    monkeypatch.setattr("cartwright.policy.constraints.load_waivers", lambda _: load_waivers(tmp_path))
+    files = generate(open_tree(_ROOT))
+    found = {
+        (name, rule, waiver["kind"], waiver["namespace"], waiver["name"])
+        for name in ("dev", "staging", "prod")
+        for rule, one in constraints(files, name).items()
+        for waiver in one["spec"]["parameters"]["cartwright"].get("waivers", ())
+    }
+    assert found == {(name, "pinned-image", "Deployment", "shop", "gateway") for name in ("staging", "prod")}
 
 
 def test_the_template_holds_every_rule_once_and_no_library_that_none_needs(
@@ -223,8 +235,8 @@ def test_kinds_are_named_as_the_api_does(kind: Kind, resource: str, version: str
 
 
 def test_a_constraint_without_settings_says_nothing_of_a_cluster(rules: dict[str, Rule]) -> None:
-    one = constraint(rules["pinned-image"], {}, {"enforcementAction": "deny"}, Settings())
-    assert one["spec"]["parameters"] == {"cartwright": {"rule": "pinned-image"}}
+    one = constraint(rules["no-service-links"], {}, {"enforcementAction": "deny"}, Settings())
+    assert one["spec"]["parameters"] == {"cartwright": {"rule": "no-service-links"}}
     assert "namespaces" not in one["spec"]["match"]
 
 

@@ -166,6 +166,19 @@ def test_an_edge_that_leaves_the_map_is_found_at_both_ends(tree: Tree, prod: Env
     }
 
 
+def test_a_tag_alone_may_name_only_the_repositories_that_an_environment_lists(judge: Judge) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "shop"},
+        "spec": {"containers": [{"name": name, "image": f"quay.io/{name}/tool:1.0.0"} for name in ("a", "b")]},
+    }
+    told = judge([pod], parameters={"pinned-image": {"tagOnly": ["quay.io/a/tool"]}}, only=["pinned-image"]).findings
+    assert [one.message for one in told] == [
+        "Pod/a, container b: image quay.io/b/tool:1.0.0 has no digest; pin it as name:tag@sha256:digest"
+    ]
+
+
 def test_resolvers_are_those_of_the_map(tree: Tree, prod: Environment) -> None:
     assert parameters_of(tree, prod)["dns-egress-allowed"] == {
         "resolvers": {"namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}, "port": 53}
