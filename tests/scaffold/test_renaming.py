@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.measure import cache_with_tools
@@ -129,6 +129,7 @@ words = st.sampled_from(
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(words, max_size=12).map("".join))
+@example(f"{FIRST.repository}@first/")
 def test_there_and_back_is_the_same_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     root = put(tmp_path_factory.mktemp("any"), {"any.md": text})
     for names in (SECOND, FIRST):
