@@ -327,7 +327,7 @@ def _write_base(root: Path, name: str) -> None:
                   type: RuntimeDefault
               containers:
                 - name: app
-                  image: ghcr.io/example-org/cartwright/{name}
+                  image: ghcr.io/example/cartwright/{name}
                   envFrom:
                     - configMapRef:
                         name: {name}
@@ -378,5 +378,5 @@ def _write_overlay(root: Path, environment: str, name: str, *, largest: bool) ->
         f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: shop\n"
         f"resources:\n  - ../../../../apps/shop/{name}\ncomponents:\n{listed}"
         f"replicas:\n  - name: {name}\n    count: {3 if largest else 1}\n"
-        f"images:\n  - name: ghcr.io/example-org/cartwright/{name}\n    newTag: 1.0.0\n    digest: sha256:{digest}\n",
+        f"images:\n  - name: ghcr.io/example/cartwright/{name}\n    newTag: 1.0.0\n    digest: sha256:{digest}\n",
     )

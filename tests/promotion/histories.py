@@ -40,7 +40,7 @@ def overlay(tag: str, app: str = APP, *, pinned: str | None = None) -> str:
     return (
         f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
         f"resources:\n  - ../../../../apps/{app}\n"
-        f"images:\n  - name: ghcr.io/example-org/cartwright/{name}\n    newTag: {tag}\n"
+        f"images:\n  - name: ghcr.io/example/cartwright/{name}\n    newTag: {tag}\n"
         f"    digest: {pinned or digest(tag)}\n"
     )
 

@@ -126,7 +126,7 @@ def test_a_rollback_brings_back_the_keys_that_the_release_ran_with_last(tmp_path
 def test_a_build_sets_the_image_and_leaves_the_keys(tmp_path: Path) -> None:
     shop, engine = write(tmp_path)
     shop.write()
-    images = (Reference("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0")),)
+    images = (Reference("ghcr.io/example/cartwright/app-000", "1.2.0", digest("1.2.0")),)
     result = engine.run(SetImage(app=APP, environment="dev", images=images))
     assert [one.key for one in result.plan.moves[0].changes] == ["newTag", "digest"]
 
