@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Render, validate and check every environment.",
         "promote": "Move a version from one environment to the next.",
         "policy": "List, explain, prove and document the policy rules.",
+        "init": "Give a fork the names of its owner: organisation, repository, registry.",
         "new": "Create a new service: code, base, overlays and tests.",
         "networkpolicies": "Generate the NetworkPolicies from apps/dependencies.yaml.",
         "images": "Build the services' images without Docker.",

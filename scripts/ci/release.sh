@@ -40,7 +40,7 @@ in_registry() { # in_registry IMAGE:TAG: prints the digest; 1 where there is non
 
 build() {
   local file=$1 main service version registry image digest
-  registry=${RELEASE_REGISTRY:-$("$python" -c 'from cartwright.images.build import REGISTRY; print(REGISTRY)')}
+  registry=${RELEASE_REGISTRY:-$("$python" -c 'from pathlib import Path; from cartwright.tree import names, repository; print(names.read_names(repository.open_tree(Path())).registry)')}
   mkdir -p "$(dirname "$file")"
   : > "$file.new"
   for main in services/*/src/*/__main__.py; do

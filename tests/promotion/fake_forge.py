@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "of-the-tests-only"
-PROJECT = "example-org/shop"
+PROJECT = "example/shop"
 
 _CREATE_PULL = {"title": str, "head": str, "base": str, "body": str, "draft": bool, "maintainer_can_modify": bool}
 _EDIT_PULL = {"title": str, "body": str, "state": str, "base": str, "maintainer_can_modify": bool}
@@ -245,7 +245,7 @@ def github(  # noqa: PLR0911, PLR0912 - one case for each operation
         case ("POST", "pulls"):
             require(data, _CREATE_PULL, ("head", "base"))
             if any((one.branch, one.base) == (data["head"], data["base"]) for one in forge.open()):
-                message = f"A pull request already exists for example-org:{data['head']}."
+                message = f"A pull request already exists for example:{data['head']}."
                 error = {"resource": "PullRequest", "code": "custom", "message": message}
                 raise Refused(422, {"message": "Validation Failed", "errors": [error]})
             if forge.commit_of(data["head"]) is None or forge.commit_of(data["base"]) is None:

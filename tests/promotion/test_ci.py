@@ -222,7 +222,7 @@ def test_promote_on_green_then_prod_waits_for_an_approval_of_exactly_that(shop: 
 def test_set_gives_dev_what_the_build_wrote(shop: Repository, tmp_path: Path, registry: Any) -> None:
     digest = registry.push("ci/app", "3.0.0")
     overlay = shop.overlay("dev")
-    name = "name: ghcr.io/example-org/cartwright/app-000\n"
+    name = "name: ghcr.io/example/cartwright/app-000\n"
     overlay.write_text(overlay.read_text().replace(name, f"{name}    newName: {registry.host}/ci/app\n"))
     shop.commit("Pull from the registry")
     shop.git("push", "--quiet", "origin", "main")

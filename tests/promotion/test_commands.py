@@ -85,7 +85,7 @@ def test_argo_cd_is_asked_through_kubectl_with_the_given_kubeconfig(repository: 
         "health": {"status": "Healthy"},
         "reconciledAt": "2099-01-01T00:00:00Z",
         "operationState": {"phase": "Succeeded", "syncResult": {"revision": commit}},
-        "summary": {"images": [f"ghcr.io/example-org/cartwright/app-000:1.1.0@{NEW}"]},
+        "summary": {"images": [f"ghcr.io/example/cartwright/app-000:1.1.0@{NEW}"]},
     }
     application = {
         "metadata": {"name": "dev-shop-app-000"},

@@ -391,7 +391,7 @@ def test_the_rate_limit_of_github_says_when_it_ends(remote: Path) -> None:
 
 def test_a_wrong_token_and_a_wrong_project_are_told_apart(fake: FakeForge) -> None:
     codes = []
-    for forge in (client(fake, token="wrong"), client(fake, path="example-org/other")):
+    for forge in (client(fake, token="wrong"), client(fake, path="example/other")):
         with pytest.raises(ForgeError) as caught:
             propose(forge, wanted(fake))
         codes.append(caught.value.code)
@@ -421,10 +421,10 @@ _ENV = {"GITHUB_TOKEN": "a", "GITLAB_TOKEN": "b"}
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://github.com/example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
-        ("https://github.com/example-org/shop/", ("github", "https://api.github.com", "example-org/shop")),
-        ("git@github.com:example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
-        ("ssh://git@ssh.github.com:443/example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
+        ("https://github.com/example/shop.git", ("github", "https://api.github.com", "example/shop")),
+        ("https://github.com/example/shop/", ("github", "https://api.github.com", "example/shop")),
+        ("git@github.com:example/shop.git", ("github", "https://api.github.com", "example/shop")),
+        ("ssh://git@ssh.github.com:443/example/shop.git", ("github", "https://api.github.com", "example/shop")),
         ("https://user:secret@github.example.com/a/b", ("github", "https://github.example.com/api/v3", "a/b")),
         ("https://gitlab.com/group/sub/shop.git", ("gitlab", "https://gitlab.com", "group/sub/shop")),
         ("https://gitlab.example.com:8443/a/b.git", ("gitlab", "https://gitlab.example.com:8443", "a/b")),

@@ -105,8 +105,8 @@ def test_the_text_shows_gates_and_objects(repository: Repository, fake: FakeForg
     assert f"| {APP} | 1.0.0 | 1.1.0 | `{NEW[:19]}` |" in body
     assert "Every gate lets it pass." in body
     assert "| ✅ | soak |" in body
-    assert f"-        image: ghcr.io/example-org/cartwright/app-000:1.0.0@{OLD}" in body
-    assert f"+        image: ghcr.io/example-org/cartwright/app-000:1.1.0@{NEW}" in body
+    assert f"-        image: ghcr.io/example/cartwright/app-000:1.0.0@{OLD}" in body
+    assert f"+        image: ghcr.io/example/cartwright/app-000:1.1.0@{NEW}" in body
     assert read_mark(body) == Mark("staging", (APP,))
     assert parse(f"A title\n\n{body}") == replace(
         parse(git(fake, "show", "--no-patch", "--format=%B", fake.open()[0].branch)), subject="A title", body=ANY

@@ -11,6 +11,14 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
+#   parameters:
+#     tagOnly:
+#       description: >-
+#         Image repositories, written out (`quay.io/prometheus/prometheus`), that a tag alone may name, because nobody
+#         here can read their digests.
+#       type: array
+#       items: {type: string}
+#       default: []
 #   example: {bad: tag-only, good: tag-and-digest}
 #   remedy: Write the image as name:tag@sha256:digest. An overlay's `images` entry holds both, `newTag` and `digest`.
 package cartwright.rules.pinned_image
@@ -40,6 +48,7 @@ _fault(reference) := sprintf("image %s has no digest; pin it as name:tag@sha256:
 	parts := image.parse(reference)
 	parts.digest == ""
 	not parts.tag in {"", "latest"}
+	not sprintf("%s/%s", [parts.registry, parts.repository]) in input.parameters.tagOnly
 }
 
 _fault(reference) := sprintf("image %s has neither tag nor digest; pin it as name:tag@sha256:digest", [reference]) if {

@@ -128,7 +128,7 @@ def set_image(
 ) -> None:
     """Give an app the image that a build pushed. The registry says its digest; a tag that moved is refused.
 
-    Example: `cartwright promote set catalog --env dev --image ghcr.io/example-org/cartwright/catalog:1.5.0 --push`.
+    Example: `cartwright promote set catalog --env dev --image registry.example.com/shop/catalog:1.5.0 --push`.
     """
     from cartwright.promotion.intents import SetImage
 
