@@ -310,3 +310,40 @@ def _bytes(shop: Shop, path: str) -> bytes:
 
 
 assert BEGIN
+
+
+def test_a_new_name_in_every_environment_at_once_is_a_release_like_any_other(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    renamed = {
+        path: text
+        for name in ("dev", "staging", "prod")
+        for path, text in shop.folder_moved(f"environments/{name}/{APP}", f"environments/{name}/shop/web").items()
+    }
+    pins = {
+        f"environments/{name}/shop/web/{'' if name == 'dev' else 'release/'}kustomization.yaml": overlay(
+            "6.6.6", environment=name
+        )
+        for name in ("dev", "staging", "prod")
+    }
+    shop.commit({**renamed, **pins}, at=minutes(10))
+    ours = engine(shop, at=60)
+    assert findings(ours) == [("hand-edit", "upstream-other"), ("hand-edit", "upstream-other")]
+
+
+def test_a_folder_that_is_renamed_as_it_was_is_no_finding(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    renamed = {
+        path: text
+        for name in ("dev", "staging", "prod")
+        for path, text in shop.folder_moved(f"environments/{name}/{APP}", f"environments/{name}/shop/web").items()
+    }
+    shop.commit(renamed, at=minutes(10))
+    assert findings(engine(shop, at=60)) == []
+
+
+def test_a_link_in_place_of_an_overlay_is_a_finding(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    folder = f"environments/prod/{APP}"
+    shop.commit({folder: None, f"{folder}@": f"../../staging/{APP}"}, at=minutes(10))
+    ours = engine(shop, at=60)
+    assert findings(ours) == [("unreadable",)]

@@ -35,6 +35,10 @@ def leading_out(
         folder = one.application.path
         if not environments[one.application.environment].upstreams:
             continue
+        link = _link_above(tree, folder)
+        if link is not None:
+            message = f"is a symbolic link, so what it leads to decides what {one.application.environment} runs"
+            yield Finding(link, 1, "release-leads-out", "error", f"{message}; make it a folder"), one.application
         for kustomization in one.closure.kustomizations:
             if not kustomization.path.startswith(f"{folder}/"):
                 continue
@@ -54,6 +58,13 @@ def leading_out(
                     ),
                     one.application,
                 )
+
+
+def _link_above(tree: FolderTree, folder: str) -> str | None:
+    """The overlay's folder, or one above it, that is a symbolic link."""
+    parts = folder.split("/")
+    names = ("/".join(parts[:number]) for number in range(1, len(parts) + 1))
+    return next((name for name in names if (tree.root / name).is_symlink()), None)
 
 
 def edited_releases(

@@ -287,7 +287,7 @@ def _overlays(changes: Iterable[FileChange]) -> dict[tuple[str, str], _Touched]:
     """What is changed of overlays, by environment and app."""
     found: dict[tuple[str, str], _Touched] = {}
     for change in changes:
-        place = _overlay_of(change.path)
+        place = _overlay_of(change.path) or _replaced(change)
         if place is None:
             continue
         key, folder, is_release = place
@@ -297,6 +297,14 @@ def _overlays(changes: Iterable[FileChange]) -> dict[tuple[str, str], _Touched]:
         elif touched.own is None or change.mode != _GONE:
             touched.own = change
     return {key: one for key, one in found.items() if one.own or one.release}
+
+
+def _replaced(change: FileChange) -> tuple[tuple[str, str], str, bool] | None:
+    """As :func:`_overlay_of`, for a link or another repository in the place of an overlay's folder."""
+    parts = change.path.split("/")
+    if change.mode not in {_LINK, _MODULE} or parts[0] != "environments" or len(parts) != 4:
+        return None
+    return (parts[1], "/".join(parts[2:])), change.path, False
 
 
 def _overlay_of(path: str) -> tuple[tuple[str, str], str, bool] | None:

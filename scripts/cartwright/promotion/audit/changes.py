@@ -11,6 +11,8 @@ from cartwright.history.trailers import Message, Moved
 
 __all__ = ["KINDS", "Explained", "contradiction", "explain", "named", "same_content"]
 
+_Content = tuple[tuple[Pinned, ...] | None, str | None]
+"""Images and tree of a release."""
 KINDS = ("start", "promote", "set", "rollback", "edit", "move", "remove")
 """``start`` is what stood there when the history begins, ``edit`` a change without trailers that fit it, ``move`` an
 overlay that came to another folder as it was, ``remove`` the end of an overlay."""
@@ -67,10 +69,10 @@ def explain(record: Record, events: Iterable[Event] | None = None) -> list[Expla
         events: newest first, whole timelines of environments and apps; all of the record by default.
     """
     found = record.events() if events is None else list(events)
-    gone: dict[tuple[int, str], list[tuple[Pinned, ...]]] = {}
+    gone: dict[tuple[int, str], list[_Content]] = {}
     for event in found:
         if event.after is None and event.before:
-            gone.setdefault((event.index, event.environment), []).append(event.before)
+            gone.setdefault((event.index, event.environment), []).append((event.before, event.before_tree))
     ran: dict[tuple[str, str], list[Event]] = {}
     result = []
     for event in reversed(found):
@@ -161,7 +163,7 @@ def _said(pin: Pinned | None) -> str:
     return f"{pin.tag or 'none'}, {(pin.digest or 'none')[:19]}" if pin else "does not pin the image"
 
 
-def _explain(event: Event, *, returned: bool, gone: list[tuple[Pinned, ...]]) -> Explained:
+def _explain(event: Event, *, returned: bool, gone: list[_Content]) -> Explained:
     message = event.message
     claim = next((one for one in message.moved if one.app == event.app), None) if message else None
     doubt = None
@@ -169,7 +171,7 @@ def _explain(event: Event, *, returned: bool, gone: list[tuple[Pinned, ...]]) ->
         kind = "remove"
     elif event.index == 0:
         kind = "start"
-    elif event.before is None and event.after in gone:
+    elif event.before is None and (event.after, event.tree) in gone:
         kind = "move"
     else:
         doubt = contradiction(event)

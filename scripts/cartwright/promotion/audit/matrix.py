@@ -17,8 +17,9 @@ from cartwright.promotion import intents
 from cartwright.promotion.audit.behind import commits_behind, has_other_config
 from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.timeline import pin_json
-from cartwright.promotion.evidence import Sources
+from cartwright.promotion.evidence import Evidence, Sources
 from cartwright.promotion.gates import judge, next_time, registry, signatures
+from cartwright.promotion.gates.case import Case
 from cartwright.promotion.gates.conditions import not_run
 from cartwright.promotion.moves import Change, Move, as_pin
 from cartwright.promotion.plan import Context, Plan
@@ -180,11 +181,14 @@ def _waiting(
             if app in unreadable:
                 said = (Verdict("release", "release-unreadable", passed=False, sentence=str(unreadable[app]), app=app),)
             upstream, here = running[source, app], running[target.name, app]
+            begun = None
+            if app in moves:
+                begun = Case(plan=plan, move=moves[app], context=context, evidence=Evidence(sources)).since(source)
             found.setdefault(app, []).append(
                 Waiting(
                     source=source,
                     pins=upstream.pins,
-                    since=upstream.since,
+                    since=(begun or upstream).since,
                     verdicts=said,
                     next_time=next_time(plan, context, said),
                     is_config=bool(here.tree) and not not_run(upstream.pins, here.pins),

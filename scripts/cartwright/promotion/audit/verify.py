@@ -161,6 +161,7 @@ class _Judge:
         self.in_force = past.in_force
         self._gates = PastGates(root, record, reviewed)
         self._running: dict[tuple[str, str], Event] = {}
+        self._has_releases = False
 
     def past(self, event: Event) -> PastEnvironment | None:
         """The environment as it stood before an event; where it came with it, as it came."""
@@ -171,6 +172,7 @@ class _Judge:
         """All changes of a commit have landed."""
         for one in changes:
             self._running[one.event.environment, one.event.app] = one.event
+            self._has_releases |= one.event.tree is not None
 
     def all_reasons(
         self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]
@@ -238,9 +240,12 @@ class _Judge:
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:
         """Whether an app is new, and every upstream runs the same of it, since this commit or longer.
 
-        That is how a service begins: nothing of it ran before, in any environment, that this could have replaced.
+        So a service began while later environments followed main. Where releases are known, it begins by a promotion,
+        and a new name is a release like any other.
         """
         event = one.event
+        if self._has_releases or event.tree is not None:
+            return False
         if event.before is not None or one.returned or (event.environment, event.app) in self._running:
             return False
         fresh = {other.event.environment: other.event for other in beside if other.event.app == event.app}
