@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.history import files_below
 from cartwright.history.carry import carried_release
 from cartwright.history.git import read_head
 from cartwright.history.record import read_record
@@ -347,3 +348,28 @@ def test_a_link_in_place_of_an_overlay_is_a_finding(tmp_path: Path) -> None:
     shop.commit({folder: None, f"{folder}@": f"../../staging/{APP}"}, at=minutes(10))
     ours = engine(shop, at=60)
     assert findings(ours) == [("unreadable",)]
+
+
+@pytest.mark.slow
+def test_a_promotion_is_judged_by_check_on_the_environment_as_it_will_be(tmp_path: Path) -> None:
+    policies = Path(__file__).parents[2] / "policies"
+    rules = {
+        f"policies/{path}": text for path, text in files_below(policies).items() if not path.endswith("cases.yaml")
+    }
+    order = {"dev": [], "staging": ["dev"]}
+    shop = Shop(tmp_path, gates={"staging": {"check": True}}, upstreams=order, extra=rules)
+    shop.commit(changed(shop, old="HistoryLimit: 3", new="HistoryLimit: three"), at=minutes(10))
+    ours = engine(shop, at=60)
+    head = ours.git("rev-parse", "HEAD")
+    result = ours.promote("dev", "staging")
+    verdict = ours.verdict(result, "check")
+    assert (result.status, verdict.code) == ("blocked", "check-errors")
+    what = f"{STAGED}/{BASE}:9: schema: spec.revisionHistoryLimit: got string, want null or integer"
+    assert verdict.sentence.startswith("staging would fail `cartwright check`: ")
+    assert verdict.sentence.endswith(what)
+    assert ours.git("rev-parse", "HEAD") == head
+    (ours.root / BASE).write_bytes(_bytes(shop, BASE))
+    ours.git("commit", "--quiet", "--all", "--message", "Mend it")
+    ours.now = minutes(9_000_000)
+    result = ours.promote("dev", "staging")
+    assert result.status == "unchanged"

@@ -18,7 +18,7 @@ from cartwright.promotion.audit.behind import commits_behind, has_other_config
 from cartwright.promotion.audit.changes import named
 from cartwright.promotion.audit.timeline import pin_json
 from cartwright.promotion.evidence import Evidence, Sources
-from cartwright.promotion.gates import judge, next_time, registry, signatures
+from cartwright.promotion.gates import judge, next_time, outlook, registry, signatures
 from cartwright.promotion.gates.case import Case
 from cartwright.promotion.gates.conditions import not_run
 from cartwright.promotion.moves import Change, Move, as_pin
@@ -111,7 +111,7 @@ def read_matrix(
     environments: Collection[str] | None = None,
     apps: Collection[str] | None = None,
 ) -> Matrix:
-    """Read the record and ask every gate but the registry and the signatures, which the promotion itself asks for.
+    """Read the record and ask every gate but the registry, the signatures and `check`, which the promotion itself asks.
 
     Args:
         environments: their names; all by default.
@@ -174,7 +174,7 @@ def _waiting(
             moves=tuple(moves.values()),
         )
         verdicts: dict[str | None, list[Verdict]] = {}
-        for verdict in judge(plan, context, sources, without=(registry.GATE, signatures.GATE)):
+        for verdict in judge(plan, context, sources, without=(registry.GATE, signatures.GATE, outlook.GATE)):
             verdicts.setdefault(verdict.app, []).append(verdict)
         for app in (*moves, *unreadable):
             said = (*verdicts.get(app, ()), *verdicts.get(None, ()))

@@ -13,6 +13,7 @@ from cartwright.promotion.gates import (
     freeze,
     health,
     hold,
+    outlook,
     registry,
     signatures,
     soak,
@@ -67,7 +68,11 @@ def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection
                 if (application := context.snapshot.find(one.name, case.app)) is not None
             ]
         )
-    return tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)
+    verdicts = tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)
+    stopped = any(not one.passed and one.gate != hold.GATE for one in verdicts)
+    if stopped or outlook.GATE in without or plan.operation != "promote" or not gates.get(outlook.GATE):
+        return verdicts
+    return (*verdicts, *outlook.judge(plan, cases))
 
 
 def in_force(plan: Plan, context: Context) -> Plan:

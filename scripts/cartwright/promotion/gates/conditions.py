@@ -103,6 +103,7 @@ def unproved(gates: Mapping[str, Any], app: str, said: Mapping[str, str]) -> tup
         said: the trailer ``Gates``.
     """
     asked = {
+        "check": gates.get("check") is True,
         "health": gates.get("health") is True,
         "verification": bool(jobs_asked(gates, app)),
         "registry": gates.get("registry") is True,
