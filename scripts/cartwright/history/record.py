@@ -189,6 +189,18 @@ class Record:
         self._apps = None if apps is None else frozenset(apps)
         self._clusters = clusters or {}
 
+    def only(self, app: str) -> Record:
+        """The record of one app alone, from what was read already."""
+        return Record(
+            self._store,
+            head=self.head,
+            cut=self.cut,
+            now=self.now,
+            environments=self._environments,
+            apps=[app],
+            clusters=self._clusters,
+        )
+
     def running(self, environment: str, app: str) -> Running | None:
         """What the environment runs now; None where it has no overlay of the app."""
         place = self._place(environment, app)

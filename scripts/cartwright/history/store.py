@@ -41,8 +41,8 @@ CLUSTER = "cluster"
 """The app that is what a cluster needs before all others: ``clusters/<cluster>``."""
 _IMAGES = re.compile(r"^images:.*?(?=^[^\s-]|\Z)", re.MULTILINE | re.DOTALL)
 _COMPONENT = re.compile(r"^kind:\s*Component\s*$", re.MULTILINE)
-_KEEP = 200
-"""So many new commits are worth writing to the cache."""
+_KEEP, _MANY = 200, 2000
+"""So many new commits, or changes in them, are worth writing to the cache."""
 _GONE, _LINK, _MODULE = "000000", "120000", "160000"
 _PLAIN = frozenset({"100644", "100755"})
 _TABLES = {
@@ -130,8 +130,8 @@ def _extend(root: Path, commit: str, file: Path | None) -> sqlite3.Connection:
         return _extend_anew(root, commit, file)
     base = int(row[0]) if row else -1
     _overlay(store, base)
-    _read(root, store, base, new, line)
-    if file is not None and len(line) >= _KEEP:
+    count = _read(root, store, base, new, line)
+    if file is not None and (len(line) >= _KEEP or count >= _MANY):
         _save(store, file)
     return store
 
@@ -191,8 +191,8 @@ def _first_parents(new: Sequence[Commit], commit: str) -> list[Commit]:
     return line
 
 
-def _read(root: Path, store: sqlite3.Connection, base: int, new: Sequence[Commit], line: Sequence[Commit]) -> None:
-    """Fill the temporary tables from the new commits."""
+def _read(root: Path, store: sqlite3.Connection, base: int, new: Sequence[Commit], line: Sequence[Commit]) -> int:
+    """Fill the temporary tables from the new commits, and return the number of rows."""
     touched = {one.id: _overlays(one.changes) for one in line}
     contents = _Contents(root, line, touched)
     sides = _sides(new, line)
@@ -233,6 +233,7 @@ def _read(root: Path, store: sqlite3.Connection, base: int, new: Sequence[Commit
     for name, columns in _TABLES.items():
         marks = ", ".join("?" * sum(not part.strip().startswith("PRIMARY") for part in _split(columns)))
         store.executemany(f"INSERT OR REPLACE INTO temp.new_{name} VALUES ({marks})", rows[name])  # noqa: S608
+    return sum(map(len, rows.values()))
 
 
 def _split(columns: str) -> list[str]:

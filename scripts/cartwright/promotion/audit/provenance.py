@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from cartwright.history.record import read_record
+from cartwright.history.record import Record
 from cartwright.history.snapshot import Snapshot
 from cartwright.promotion.audit.verify import Finding, verify
 
 __all__ = ["hand_edit"]
 
 
-def hand_edit(snapshot: Snapshot, environment: str, app: str) -> Finding | None:
+def hand_edit(snapshot: Snapshot, record: Record, environment: str, app: str) -> Finding | None:
     """Why the release that an environment runs now did not come by a promotion; None where it did.
 
     Raises:
         UserError: environments/record.yaml does not fit its schema: file and line.
     """
-    clusters = {one.cluster: one.name for one in snapshot.environments.values()}
-    record = read_record(snapshot.root, snapshot.head.commit, apps=[app], clusters=clusters)
+    record = record.only(app)
     running = next(iter(record.events(environment=environment, app=app)), None)
     if running is None or running.tree is None:
         return None

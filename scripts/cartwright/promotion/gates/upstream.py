@@ -51,7 +51,7 @@ def _unproven(case: Case, upstream: str) -> tuple[str, str] | None:
 
     if case.context.snapshot.release_folder(upstream, case.app) is None:
         return None
-    found = hand_edit(case.context.snapshot, upstream, case.app)
+    found = hand_edit(case.context.snapshot, case.context.record, upstream, case.app)
     if found is None:
         return None
     why = "; ".join(reason.sentence for reason in found.reasons)
