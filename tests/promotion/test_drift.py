@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from cartwright.history.git import read_head
+from cartwright.history.snapshot import open_snapshot
+from cartwright.promotion.audit.drift import find_drift
 from tests.promotion.conftest import APP, Repository
+from tests.promotion.histories import Shop, minutes, overlay, overlay_path
 
 OWNED = "environments/owned.yaml"
-DECLARED = f"apps/{APP}/promotable.yaml"
 
 
-def write(repository: Repository, prod: str, **files: str) -> None:
-    """Staging and prod are the same but for what prod adds; ``owned`` and ``declared`` are the declarations."""
+def write(repository: Repository, prod: str, *, owned: str | None = None) -> None:
+    """Staging and prod are the same but for what prod adds; ``owned`` is the declaration."""
     plain = repository.overlay("staging").read_text()
     repository.overlay("prod").write_text(plain + prod)
-    for name, text in files.items():
-        file = repository.root / {"owned": OWNED, "declared": DECLARED}[name]
-        file.write_text(text)
+    if owned is not None:
+        (repository.root / OWNED).write_text(owned)
     repository.commit()
 
 
@@ -42,7 +43,7 @@ def test_an_undeclared_field_is_told_with_both_values_and_its_place(repository: 
     assert "shop/app-000: " in said.splitlines()[0]
     added = [line for line in said.splitlines() if line.startswith("  Deployment app-000 ")]
     assert any("annotations" in line and ": absent → " in line and ".yaml:" in line for line in added)
-    assert said.splitlines()[-1].endswith("declare them (environments/owned.yaml, promotable.yaml)")
+    assert said.splitlines()[-1].endswith("declare them (environments/owned.yaml)")
 
 
 def test_what_all_or_one_app_declares_is_no_drift(repository: Repository) -> None:
@@ -50,29 +51,40 @@ def test_what_all_or_one_app_declares_is_no_drift(repository: Repository) -> Non
     write(repository, replicas, owned="owned: []\n")
     assert drift(repository)[0] == 1
     declared = "owned:\n  - {kind: Deployment, name: app-*, path: spec/replicas, reason: size}\n"
-    for files in ({"owned": declared}, {"owned": "owned: []\n", "declared": declared}):
-        write(repository, replicas, **files)
+    narrowed = declared.replace("{kind", "{app: shop/app-*, kind")
+    for text, expected in ((declared, 0), (narrowed, 0), (narrowed.replace("app-*", "other", 1), 1)):
+        write(repository, replicas, owned=text)
         code, said, _ = drift(repository, "--all")
-        assert (code, "(size)" in said) == (0, True)
-        (repository.root / DECLARED).unlink(missing_ok=True)
+        assert (code, "(size)" in said) == (expected, expected == 0)
 
 
-def test_a_release_and_a_promotable_key_are_told_apart_from_drift(repository: Repository) -> None:
-    generator = "configMapGenerator: [{name: settings, literals: [SEARCH=%s, OTHER=%s]}]\n"
-    staging = repository.overlay("staging")
-    staging.write_text(staging.read_text() + generator % ("new", "x"))
-    write(repository, "", declared="promotable: [{configMap: settings, key: SEARCH}]\n")
-    prod = repository.overlay("prod")
-    prod.write_text(prod.read_text().replace("SEARCH=new, OTHER=x", "SEARCH=old, OTHER=y").replace("1.0.0", "0.9.0"))
-    repository.commit()
-    code, said, _ = drift(repository, "--format", "json")
-    data = json.loads(said)
-    (app,) = data["apps"]
-    found = {(one["kind"], one["object"]["kind"], one["path"]): (one["from"], one["to"]) for one in app["differences"]}
-    assert found["promotable", "ConfigMap", "data/SEARCH"] == ("new", "old")
-    assert found["drift", "ConfigMap", "data/OTHER"] == ("x", "y")
-    assert [kind for kind, _, path in found if path.endswith("/image")] == ["release"]
-    assert (code, data["version"], data["drift"], len(found)) == (1, 1, 1, 3)
+def test_what_the_sources_release_would_bring_is_told_apart_from_drift(tmp_path: Path) -> None:
+    base = f"apps/{APP}/deployment.yaml"
+    shop = Shop(tmp_path)
+    schema = "environments/owned.schema.json"
+    text = shop.files[base]
+    assert isinstance(text, bytes)
+    staged = f"environments/staging/{APP}/release"
+    limits = text.replace(b"cpu: 500m", b"cpu: 600m")
+    own = f"environments/prod/{APP}/kustomization.yaml"
+    overlaid = shop.files[own]
+    assert isinstance(overlaid, bytes)
+    shop.commit(
+        {
+            base: limits,
+            f"{staged}/{base}": limits,
+            overlay_path("staging"): overlay("1.1.0", environment="staging"),
+            own: overlaid + b"commonAnnotations: {example.org/team: blue}\n",
+            schema: (Path(__file__).parents[2] / schema).read_text(),
+        },
+        at=minutes(10),
+    )
+    shop.write()
+    found = find_drift(open_snapshot(shop.root, read_head(shop.root)), "staging", "prod", [APP])
+    kinds = {(each.kind, each.path.rpartition("/")[2]) for one in found.apps for each in one.differences}
+    assert {("release", "image"), ("release", "cpu")} <= kinds
+    assert {path for kind, path in kinds if kind == "drift"} >= {"annotations"}
+    assert not {("drift", "image"), ("drift", "cpu")} & kinds
 
 
 def test_bad_input_is_one_line_and_exit_code_2(repository: Repository) -> None:
@@ -87,10 +99,6 @@ def test_bad_input_is_one_line_and_exit_code_2(repository: Repository) -> None:
 
 
 def test_staging_and_prod_of_this_repository_differ_by_what_is_declared_alone() -> None:
-    from cartwright.history.git import read_head
-    from cartwright.history.snapshot import open_snapshot
-    from cartwright.promotion.audit.drift import find_drift
-
     root = Path(__file__).resolve().parents[2]
     found = find_drift(open_snapshot(root, read_head(root)), "staging", "prod", [])
     assert [(one.app, each.identity, each.path) for one in found.apps for each in one.drift] == []

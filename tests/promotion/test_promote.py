@@ -82,7 +82,7 @@ def test_json_states_the_release_the_changes_and_the_commit(repository: Reposito
     assert {
         key: data[key] for key in ("version", "operation", "status", "from", "to", "files", "branch", "objects")
     } == {
-        "version": 2,
+        "version": 3,
         "operation": "promote",
         "status": "promoted",
         "from": "dev",
@@ -311,7 +311,7 @@ def test_a_symbolic_link_and_bytes_that_are_no_text_are_refused(repository: Repo
     overlay.write_bytes(kustomization().encode() + b"# \xff\n")
     repository.commit()
     ended = repository.promote()
-    assert (ended.code, ended.stderr) == (2, f"error: {FILE}: is not UTF-8 (byte 366) (save it as UTF-8)\n")
+    assert (ended.code, ended.stderr) == (2, f"error: {FILE}: is not UTF-8 (byte 362) (save it as UTF-8)\n")
 
 
 # --- races in one work tree (kills: test_faults.py; remotes: test_races.py) -----------------------------
