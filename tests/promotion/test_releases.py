@@ -13,7 +13,7 @@ from cartwright.history.record import read_record
 from cartwright.history.snapshot import open_snapshot
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import verify
-from cartwright.promotion.intents import Promote, Rollback
+from cartwright.promotion.intents import Hold, Promote, Rollback
 from tests.promotion.engine import Engine
 from tests.promotion.histories import APP, BEGIN, Shop, minutes, overlay, overlay_path
 
@@ -373,3 +373,15 @@ def test_a_promotion_is_judged_by_check_on_the_environment_as_it_will_be(tmp_pat
     ours.now = minutes(9_000_000)
     result = ours.promote("dev", "staging")
     assert result.status == "unchanged"
+
+
+def test_a_hold_keeps_the_base_as_well_as_the_images(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.commit(changed(shop), at=minutes(10))
+    ours = engine(shop, at=20)
+    ours.run(Hold(apps=(APP,), environment="staging", reason="audit", until=minutes(100)))
+    ours.now = minutes(30)
+    result = ours.promote("dev", "staging")
+    assert (result.status, ours.verdict(result, "hold").code) == ("blocked", "held")
+    assert ours.promote("dev", "staging", override_hold="it mends the audit").status == "promoted"
+    assert findings(ours) == []

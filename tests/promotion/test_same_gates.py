@@ -42,7 +42,7 @@ EXTRA = {
 }
 NO_GATES: dict[str, Any] = {"soak": "0s", "approvals": 0, "freezes": []}
 AUDIT = {
-    "upstream": {"upstream-other"},
+    "upstream": {"upstream-other", "upstream-unproven"},
     "soak": {"soak-short"},
     "hold": {"held"},
     "freeze": {"frozen"},

@@ -124,7 +124,7 @@ class PastGates:
     def hold(self, change: Explained, past: PastEnvironment) -> Iterator[Reason]:
         """Nothing held the app. Code: ``held``."""
         hold = standing_hold(past.state.holds, change.event.app, self._record.moment(change.event.index))
-        if hold is not None and not keeps(hold, digests_of(change.release)):
+        if hold is not None and not keeps(hold, digests_of(change.release), moves_config=change.config is not None):
             yield Reason("held", f"it was held until {hold.until:%Y-%m-%d %H:%M} UTC by {hold.by}: {hold.reason}")
 
     def was_rolled_back(self, change: Explained) -> bool:

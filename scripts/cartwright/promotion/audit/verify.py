@@ -122,6 +122,8 @@ def verify(snapshot: Snapshot, record: Record, *, reviewed: Reviewed | None = No
             if reasons:
                 who = accepted.get(change.event.note.commit) or accepted.get(change.event.commit)
                 findings.append(Finding(change=change, reasons=reasons, accepted=who))
+                if who is None and any(reason.code == "hand-edit" for reason in reasons):
+                    judge.blame(change.event)
             else:
                 notices += notices_of(change)
         judge.land(changes)
@@ -162,11 +164,17 @@ class _Judge:
         self._gates = PastGates(root, record, reviewed)
         self._running: dict[tuple[str, str], Event] = {}
         self._has_releases = False
+        self._by_hand: set[tuple[str, str, int]] = set()
 
     def past(self, event: Event) -> PastEnvironment | None:
         """The environment as it stood before an event; where it came with it, as it came."""
         before = self._past.environment(event.environment, before=event.index)
         return before or self._past.environment(event.environment, before=event.index + 1)
+
+    def blame(self, event: Event) -> None:
+        """A release was written by hand, and nobody answers for it: it is no source for others."""
+        if event.tree is not None:
+            self._by_hand.add((event.environment, event.app, event.index))
 
     def land(self, changes: Sequence[Explained]) -> None:
         """All changes of a commit have landed."""
@@ -223,6 +231,11 @@ class _Judge:
     def _all_gates(self, one: Explained, past: PastEnvironment, message: Message | None) -> Iterator[Reason]:
         upstreams = {name: self._running.get((name, one.event.app)) for name in past.environment.upstreams}
         yield from self._gates.content(one, upstreams)
+        for name, upstream in upstreams.items():
+            if upstream is not None and (name, upstream.app, upstream.index) in self._by_hand:
+                yield Reason(
+                    "upstream-unproven", f"what {name} ran had come by hand, with commit {upstream.commit[:7]}"
+                )
         yield from self._gates.soak(one, past, upstreams)
         yield from self._gates.freeze(one.event, past)
         if message is None or not message.override_hold:

@@ -82,9 +82,12 @@ def standing_hold(holds: Iterable[Hold], app: str, now: datetime.datetime) -> Ho
     return max(standing, key=lambda hold: hold.until, default=None)
 
 
-def keeps(hold: Hold, digests: Iterable[str]) -> bool:
-    """Hold: whether a release (its digests as :attr:`Release.digests` gives them) is the one that a hold keeps."""
-    return hold.release is not None and set(hold.release.digest.split()) == set(digests)
+def keeps(hold: Hold, digests: Iterable[str], *, moves_config: bool = False) -> bool:
+    """Hold: whether a release (its digests as :attr:`Release.digests` gives them) is the one that a hold keeps.
+
+    Another base or component under the same images is not (``moves_config``).
+    """
+    return not moves_config and hold.release is not None and set(hold.release.digest.split()) == set(digests)
 
 
 def jobs_asked(gates: Mapping[str, Any], app: str) -> tuple[str, ...]:
@@ -167,7 +170,9 @@ def approving(
     for note in notes:
         for message in note.messages:
             for one in message.moved:
-                same = message.approves and set(one.digests) == set(digests) and one.tree in {None, tree}
+                # An approval from before the app had a release names its images alone.
+                known = {tree, None} if digests else {tree}
+                same = message.approves and set(one.digests) == set(digests) and one.tree in known
                 if one.app == app and note.landed > after and (message.decision == "withdraw" or same):
                     yield note
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cartwright.kernel.moments import instant
 from cartwright.promotion.gates.case import Case
-from cartwright.promotion.gates.conditions import keeps, standing_hold
+from cartwright.promotion.gates.conditions import keeps, other_config, standing_hold
 from cartwright.promotion.verdict import Verdict
 
 __all__ = ["judge"]
@@ -20,6 +20,7 @@ def judge(case: Case) -> Verdict:
     held = f"{case.app} is held in {case.target.name} until {instant(hold.until)} by {hold.by}: {hold.reason}"
     if case.is_rollback:
         return case.passed(GATE, f"{held}; a rollback goes past it")
-    if keeps(hold, case.move.release.digests):
+    moves_config = other_config(case.move.config, case.move.current.config)
+    if keeps(hold, case.move.release.digests, moves_config=moves_config):
         return case.passed(GATE, f"{held}; {case.release} is the release that it keeps")
     return case.blocked(GATE, "held", held, until=hold.until)
