@@ -186,14 +186,9 @@ def _what(one: Entry) -> Text:
 
 
 def _release(one: Entry) -> str:
-    if not one.pins:
-        return "–"
-    digest = one.pins[0].digest
-    return (
-        f"{named(one.pins)} {digest.removeprefix('sha256:')[:_DIGEST]}"
-        if digest and len(one.pins) == 1
-        else named(one.pins)
-    )
+    digest = one.pins[0].digest if len(one.pins) == 1 else None
+    short = f" {digest.removeprefix('sha256:')[:_DIGEST]}" if digest else ""
+    return f"{one.name}{short}" if one.name else "–"
 
 
 def _why(one: Entry) -> str:
@@ -227,7 +222,9 @@ def _approver(who: str) -> str:
 def _cell(cell: Cell | None, now: datetime.datetime) -> Text:
     if cell is None:
         return Text("–", style="dim")
-    text = Text(f"{named(cell.running.pins)} · {_age(now - cell.running.since)}")
+    running = cell.running
+    name = "unreadable" if running.problem else named(running.pins, running.tree)
+    text = Text(f"{name} · {_age(now - running.since)}")
     for one in cell.waiting:
         text.append(f"\n← {one.name}", style="yellow" if one.blocked else "green")
     if cell.behind:
