@@ -336,7 +336,7 @@ def _write_base(root: Path, name: str) -> None:
                   type: RuntimeDefault
               containers:
                 - name: app
-                  image: ghcr.io/example-org/cartwright/{name}
+                  image: ghcr.io/example/cartwright/{name}
                   envFrom:
                     - configMapRef:
                         name: {name}
@@ -366,7 +366,7 @@ def _write_network(root: Path, names: Sequence[str]) -> None:
     text = (
         "version: 1\n"
         "dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}\n"
-        "outside: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}\n"
+        "outside: {cidrs: [0.0.0.0/0], except: [169.254.169.254/32]}\n"
         "apiServer: {ports: [443, 6443]}\n"
         f"scraper: shop/{names[0]}\n"
         f"apps:\n{apps}"
@@ -380,7 +380,7 @@ def _write_network(root: Path, names: Sequence[str]) -> None:
 def _pinned(name: str) -> Pinned:
     # A digest of its own for every app: of its name, as there is no image behind a synthetic repository.
     digest = f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
-    return Pinned(f"ghcr.io/example-org/cartwright/{name}", "1.0.0", digest)
+    return Pinned(f"ghcr.io/example/cartwright/{name}", "1.0.0", digest)
 
 
 def _write_overlay(root: Path, environment: str, name: str, *, largest: bool, has_release: bool) -> None:

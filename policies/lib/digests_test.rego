@@ -15,14 +15,14 @@ _pod(name, images) := {
 }
 
 _pods := [
-	_pod("one", [sprintf("ghcr.io/example-org/catalog:1@%s", [_a]), sprintf("redis:7@%s", [_a]), "orders:1", null]),
-	_pod("two", [sprintf("ghcr.io/example-org/catalog:2@%s", [_b])]),
-	_pod("three", [sprintf("ghcr.io/example-org/catalog:2@%s", [_b]), sprintf("quay.io/example-org/catalog:2@%s", [_a])]),
+	_pod("one", [sprintf("ghcr.io/example/catalog:1@%s", [_a]), sprintf("redis:7@%s", [_a]), "orders:1", null]),
+	_pod("two", [sprintf("ghcr.io/example/catalog:2@%s", [_b])]),
+	_pod("three", [sprintf("ghcr.io/example/catalog:2@%s", [_b]), sprintf("quay.io/example/catalog:2@%s", [_a])]),
 ]
 
 _others := [{"apiVersion": "example.org/v1", "kind": "Pod", "spec": _pods[0].spec}, {"apiVersion": "v1", "kind": "ConfigMap"}]
 
-_catalog := image.parse("ghcr.io/example-org/catalog")
+_catalog := image.parse("ghcr.io/example/catalog")
 
 _expected := {_a: {"Pod/one": true}, _b: {"Pod/two": true, "Pod/three": true}}
 

@@ -2,7 +2,7 @@
 # title: Declared edges
 # description: >-
 #   Holds what a NetworkPolicy opens against edges that are declared. An edge is {from, to, ports}; a side is
-#   {namespace, labels} or {cidr, except}, a port `TCP/8080`. What is opened counts as declared only if all of it is:
+#   {namespace, labels}, {namespaceLabels, labels} or {cidr, except}, a port `TCP/8080`. What is opened counts as declared only if all of it is:
 #   each group of pods that a selector may mean, each address, each port.
 package lib.edges
 
@@ -67,11 +67,13 @@ peer_text(_, peer) := "a malformed peer" if {
 # description: One of them as people write it.
 side_text(side) := sprintf("%v", [side.cidr])
 
-side_text(side) := sprintf("pods of %s (%s)", [_namespace_text(side.namespace), _labels_text(side.labels)])
+side_text(side) := sprintf("pods of %s (%s)", [_namespace_text(side), _labels_text(side.labels)])
 
-_namespace_text("") := "some namespaces"
-
-_namespace_text(namespace) := namespace if namespace != ""
+_namespace_text(side) := side.namespace if {
+	side.namespace != ""
+} else := sprintf("namespaces with %s", [_labels_text(side.namespaceLabels)]) if {
+	side.namespaceLabels
+} else := "some namespaces"
 
 _labels_text(labels) := text if {
 	pairs := [sprintf("%s=%v", [key, value]) | some key, value in labels]
@@ -89,8 +91,8 @@ own_sides(policy) := [{"namespace": policy.metadata.namespace, "labels": labels}
 # description: The groups of pods, or the addresses, that a peer of a policy's rule means.
 peer_sides(_, peer) := [{"cidr": peer.ipBlock.cidr, "except": _kept(peer.ipBlock)}] if _has_object(peer, "ipBlock")
 
-peer_sides(policy, peer) := [{"namespace": namespace, "labels": labels} |
-	some namespace in _namespaces(policy, peer)
+peer_sides(policy, peer) := [object.union(place, {"labels": labels}) |
+	some place in _namespaces(policy, peer)
 	some labels in _groups(_given(peer, "podSelector"))
 ] if {
 	is_object(peer)
@@ -106,14 +108,18 @@ _given(peer, field) := found if {
 	is_object(found)
 } else := {}
 
-# The name of a namespace is the one label that the API server itself sets. Any other means namespaces that nobody can
-# name from here: the empty one stands for those, and no edge has it.
-_namespaces(policy, peer) := [policy.metadata.namespace] if {
+# The name of a namespace is the one label that the API server itself sets. Other labels choose namespaces that nobody can
+# name from here: the empty name stands for those, and an edge means them by their labels. Without labels it may be every
+# namespace, and no edge means that.
+_namespaces(policy, peer) := [{"namespace": policy.metadata.namespace}] if {
 	not _has_object(peer, "namespaceSelector")
-} else := [namespace |
+} else := [object.union({"namespace": object.get(labels, "kubernetes.io/metadata.name", "")}, _unless_empty(labels)) |
 	some labels in _groups(peer.namespaceSelector)
-	namespace := object.get(labels, "kubernetes.io/metadata.name", "")
 ]
+
+_unless_empty(labels) := {"namespaceLabels": labels} if {
+	count(labels) > 0
+} else := {}
 
 # The groups of labels that a selector may mean: `In` with several values means several. Only the first such expression
 # is taken apart, others are left out; so a group never says more than the selector does.
@@ -151,6 +157,15 @@ _value_lists(selector) := [expression |
 # description: True if one group of pods, or range of addresses, is part of another.
 within(side, declared) if {
 	side.namespace == declared.namespace
+	every key, value in declared.labels {
+		side.labels[key] == value
+	}
+}
+
+within(side, declared) if {
+	every key, value in declared.namespaceLabels {
+		side.namespaceLabels[key] == value
+	}
 	every key, value in declared.labels {
 		side.labels[key] == value
 	}

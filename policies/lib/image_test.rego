@@ -24,8 +24,8 @@ test_docker_hub_by_its_name if {
 }
 
 test_tag_and_digest if {
-	reference := sprintf("ghcr.io/example-org/cartwright/catalog:1.4.2@%s", [_digest])
-	image.parse(reference) == _parsed("ghcr.io", "example-org/cartwright/catalog", "1.4.2", _digest)
+	reference := sprintf("ghcr.io/example/cartwright/catalog:1.4.2@%s", [_digest])
+	image.parse(reference) == _parsed("ghcr.io", "example/cartwright/catalog", "1.4.2", _digest)
 }
 
 test_port_is_no_tag if {

@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from typer._click.exceptions import ClickException  # typer gives the click that it carries no public name
 
 from cartwright import __version__
-from cartwright.kernel.errors import CartwrightError, UserError, nearest
+from cartwright.kernel.errors import CartwrightError, UserError, error_json, nearest
 
 __all__ = ["COMMANDS", "build", "main"]
 
@@ -30,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Render, validate and check every environment.",
         "promote": "Move a version from one environment to the next.",
         "policy": "List, explain, prove and document the policy rules.",
+        "init": "Give a fork the names of its owner: organisation, repository, registry.",
         "new": "Create a new service: code, base, overlays and tests.",
         "networkpolicies": "Generate the NetworkPolicies from apps/dependencies.yaml.",
         "images": "Build the services' images without Docker.",
@@ -85,25 +87,44 @@ def _not_imported() -> None:
 
 
 def main() -> None:
-    """Run the command line of this process; never shows a traceback for a user's mistake."""
-    selected = sys.argv[1] if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
+    """Run the command line of this process; never shows a traceback for a user's mistake.
+
+    An error is one line on standard error. Where ``--format json`` was asked for, standard output gets it as JSON.
+    """
+    words = sys.argv[1:]
+    selected = words[0] if words and not words[0].startswith("-") else None
+    wants_json = _wants_json(words)
     try:
         if selected is not None and selected not in COMMANDS:
             raise UserError(f"no command '{selected}'", hint=nearest(selected, COMMANDS))
-        build(selected)()
+        # On its own typer ends the process at a wrong option, with a frame of text.
+        sys.exit(build(selected)(standalone_mode=not wants_json))
     except CartwrightError as error:
-        if os.environ.get("CARTWRIGHT_DEBUG"):
-            raise
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
+        _end(error, wants_json, message=None, exit_code=error.exit_code)
+    except ClickException as error:
+        _end(error, wants_json, message=error.format_message(), exit_code=error.exit_code)
     except BrokenPipeError:
         # The reader (`head`, a pager) closed the pipe: nothing is left to say, nor to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        if os.environ.get("CARTWRIGHT_DEBUG"):
-            raise
-        sys.stderr.write(
-            f"error: internal: {type(error).__name__}: {error} (CARTWRIGHT_DEBUG=1 shows where; please report it)\n"
-        )
-        sys.exit(2)
+        said = f"internal: {type(error).__name__}: {error} (CARTWRIGHT_DEBUG=1 shows where; please report it)"
+        _end(error, wants_json, message=said, exit_code=2)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether the command was asked for JSON; it must be known before the words are parsed, which may fail."""
+    given = words[: words.index("--")] if "--" in words else words
+    pairs = zip(given, [*given[1:], ""], strict=True)
+    asked = [word.partition("=")[2] or following for word, following in pairs if word.partition("=")[0] == "--format"]
+    return asked[-1:] == ["json"]
+
+
+def _end(error: Exception, wants_json: bool, *, message: str | None, exit_code: int) -> NoReturn:
+    """Say what went wrong, and end."""
+    if os.environ.get("CARTWRIGHT_DEBUG"):
+        raise error
+    if wants_json:
+        sys.stdout.write(error_json(error, message=message, exit_code=exit_code) + "\n")
+    sys.stderr.write(f"error: {message or error}\n")
+    sys.exit(exit_code)

@@ -2,8 +2,8 @@
 # Releases from any CI: build, set in dev, promote on green, and to prod what a person approved.
 #
 #   scripts/ci/release.sh build [FILE]              build the images whose version the registry lacks, push and sign them
-#   scripts/ci/release.sh set ENV [FILE]            give ENV the images of FILE, one commit for each app, pushed
-#   scripts/ci/release.sh promote FROM TO           push one commit with every app that the gates of TO let pass
+#   scripts/ci/release.sh set ENV [FILE]            give ENV the images of FILE, one commit for each app
+#   scripts/ci/release.sh promote FROM TO           deliver one commit with every app that the gates of TO let pass
 #   scripts/ci/release.sh ready FROM TO             print what waits in TO for nothing but an approval
 #   scripts/ci/release.sh approved FROM TO FILE     promote what FILE lists, if it is still what waits; you approve it
 #
@@ -15,6 +15,8 @@
 #   GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL     who promotes; GIT_COMMITTER_… likewise. For `approved`: the approver
 #   CARTWRIGHT_KUBECONFIG                 the cluster with Argo CD, for the gate `health`
 #   COSIGN_PRIVATE_KEY, COSIGN_PASSWORD   the key that images are signed with; without it they are not signed
+#   RELEASE_DELIVERY                      options that say how commits are delivered: --push by default, or --pr
+#   GITHUB_TOKEN or GITLAB_TOKEN          with --pr: the token for the forge
 #   RELEASE_REGISTRY                      where images go, in place of the registry that the manifests name
 #   CARTWRIGHT                            the command, .venv/bin/cartwright by default
 # The clone needs the right to push, and its whole history: gates ask since when something has run.
@@ -23,6 +25,7 @@ root=$(git rev-parse --show-toplevel)
 cd "$root"
 cartwright=${CARTWRIGHT:-.venv/bin/cartwright}
 python=$(dirname "$cartwright")/python
+read -ra deliver <<< "${RELEASE_DELIVERY:---push}"
 
 say() { printf 'release: %s\n' "$*" >&2; }
 usage() { sed -n '3,8s/^# *//p' "$0" >&2; exit 2; }
@@ -37,7 +40,7 @@ in_registry() { # in_registry IMAGE:TAG: prints the digest; 1 where there is non
 
 build() {
   local file=$1 main service version registry image digest
-  registry=${RELEASE_REGISTRY:-$("$python" -c 'from cartwright.images.build import REGISTRY; print(REGISTRY)')}
+  registry=${RELEASE_REGISTRY:-$("$python" -c 'from pathlib import Path; from cartwright.tree import names, repository; print(names.read_names(repository.open_tree(Path())).registry)')}
   mkdir -p "$(dirname "$file")"
   : > "$file.new"
   for main in services/*/src/*/__main__.py; do
@@ -73,17 +76,17 @@ sign() { # sign IMAGE@DIGEST: by a key pair, without a transparency log
 set_images() {
   local app image
   while read -r app image; do
-    [[ -z $app ]] || "$cartwright" promote set "$app" --env "$1" --image "$image" --push
+    [[ -z $app ]] || "$cartwright" promote set "$app" --env "$1" --image "$image" "${deliver[@]}"
   done < "$2"
 }
 
 promote() { # promote FROM TO [APP… OPTION…]
-  local said code=0 from=$1 to=$2
+  local said code=0 from=$1 to=$2 waits='blocked, nothing was written|: a draft until the gates|: it waits for reviews'
   shift 2
-  said=$("$cartwright" promote "$@" --from "$from" --to "$to" --push) || code=$?
+  said=$("$cartwright" promote "$@" --from "$from" --to "$to" "${deliver[@]}") || code=$?
   [[ -z $said ]] || printf '%s\n' "$said"
   # Gates that are closed are no failure: the next run asks them again.
-  [[ $code == 1 && $said == *"blocked, nothing was written"* ]] && return 0
+  [[ $code == 1 && $said =~ $waits ]] && return 0
   return "$code"
 }
 

@@ -225,7 +225,7 @@ def test_a_missing_digest_is_found_at_the_image_entry(repository: Path) -> None:
     text = (repository / OVERLAY).read_text(encoding="utf-8")
     digest = text[text.index("    digest:") :]
     edit(repository, OVERLAY, digest, "")
-    assert found(repository) == [("pinned-image", OVERLAY, line_of(repository, OVERLAY, "- name: ghcr.io"))]
+    assert found(repository) == [("pinned-image", OVERLAY, line_of(repository, OVERLAY, "images:") + 1)]
 
 
 def test_a_finding_of_a_base_is_listed_once_for_all_environments(repository: Path) -> None:

@@ -30,7 +30,7 @@ spec:
     seccompProfile: {{type: RuntimeDefault}}
   containers:
     - name: app
-      image: ghcr.io/example-org/cartwright/web:1.0.0@sha256:{digest}
+      image: ghcr.io/example/cartwright/web:1.0.0@sha256:{digest}
       startupProbe: {{httpGet: {{path: /startupz, port: 8080}}}}
       readinessProbe: {{httpGet: {{path: /readyz, port: 8080}}}}
       livenessProbe: {{httpGet: {{path: /livez, port: 8080}}}}

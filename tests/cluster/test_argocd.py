@@ -19,11 +19,12 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion.argo import parse_application as read_one
 from cartwright.tools import require
 from cartwright.tree import mirrors
-from cartwright.tree.repository import FolderTree
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import FolderTree, open_tree
 from tests.cluster.sandbox import ROOT
 
 REMOTE = "file:///somewhere/remote.git"
-OWN = "https://github.com/example-org/cartwright.git"
+OWN = f"{read_names(open_tree(ROOT)).repository}.git"
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,11 @@ from cartwright.cluster.pods import Pod, read_pods
 from cartwright.tree.applications import find_applications
 from cartwright.tree.dependencies import load_dependencies
 from cartwright.tree.environments import load_environments
+from cartwright.tree.names import read_names
 from cartwright.tree.repository import find_root, open_tree
 
-IMAGE = "ghcr.io/example-org/cartwright/orders:9.9.9@sha256:" + "0" * 64
+ORDERS = f"{read_names(open_tree(find_root())).registry}/orders"
+IMAGE = f"{ORDERS}:9.9.9@sha256:{'0' * 64}"
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def test_an_image_that_cannot_be_pulled_is_told_in_kubelets_words_with_the_overl
     assert pod.problem == "ErrImagePull: rpc error: not found"
     overlay = "environments/dev/shop/orders/kustomization.yaml"
     lines = (find_root() / overlay).read_text().splitlines()
-    assert pod.place == f"{overlay}:{lines.index('  - name: ghcr.io/example-org/cartwright/orders') + 1}"
+    assert pod.place == f"{overlay}:{lines.index(f'  - name: {ORDERS}') + 1}"
 
 
 @pytest.mark.parametrize(

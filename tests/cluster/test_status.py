@@ -29,7 +29,7 @@ def report(*, sync: str = "Synced", outdated: str = "", stopped: tuple[str, ...]
         sync=sync,
         health="Healthy",
         revision="c" * 40,
-        images=(Reference("ghcr.io/example-org/cartwright/catalog", "0.1.0", "sha256:ab"),),
+        images=(Reference("ghcr.io/example/cartwright/catalog", "0.1.0", "sha256:ab"),),
         outdated=outdated,
         message="",
     )
@@ -67,7 +67,7 @@ def test_the_json_shape_is_kept() -> None:
                 "revision": "c" * 40,
                 "images": [
                     {
-                        "name": "ghcr.io/example-org/cartwright/catalog",
+                        "name": "ghcr.io/example/cartwright/catalog",
                         "tag": "0.1.0",
                         "digest": "sha256:ab",
                         "built_here": False,

@@ -17,6 +17,7 @@ from cartwright.demo.stage import DemoError, Person, Shut, Stage, read_shut
 from cartwright.promotion.gates import GATES
 from cartwright.promotion.published import RegistryError, resolve
 from cartwright.tree.environments import load_environments
+from cartwright.tree.names import read_names
 from cartwright.tree.repository import open_tree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +101,7 @@ def test_the_demos_environments_are_valid_and_their_soak_is_seconds(clone: Path)
         for app in rehearsal.APPS:
             overlay = YAML().load(clone / f"environments/{environment}/shop/{app}/kustomization.yaml")
             assert dict(overlay["images"][0]) == {
-                "name": f"ghcr.io/example-org/cartwright/{app}",
+                "name": f"{read_names(open_tree(ROOT)).registry}/{app}",
                 "newName": f"127.0.0.1:5000/shop/{app}",
                 "newTag": "1.0.0",
                 "digest": DIGESTS[app],

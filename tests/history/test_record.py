@@ -54,7 +54,7 @@ def test_a_timeline_has_every_release_with_the_time_it_landed_newest_first(shop:
     running = record.running("staging", APP)
     assert running is not None
     assert (running.commit, running.until) == (marks[3], None)
-    assert running.pins == (Pinned("ghcr.io/example-org/cartwright/app-000", "1.1.0", digest("1.1.0")),)
+    assert running.pins == (Pinned("ghcr.io/example/cartwright/app-000", "1.1.0", digest("1.1.0")),)
     assert record.timeline("dev", APP)[1].until == minutes(10)
     assert record.cut is None
 

@@ -16,6 +16,8 @@ import pytest
 from cartwright.images.base import choose_base
 from cartwright.images.buildah import Built, open_store
 from cartwright.images.store import stored_services
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import open_tree
 from tests.images.conftest import CREATED, ROOT, commit, copy_services, git
 from tests.promotion.registry_server import serve_registry
 
@@ -99,7 +101,7 @@ def test_the_image_runs_as_nobody_of_note_and_says_what_it_is(shop: Path, built:
     assert labels == {
         "title": "orders",
         "description": "The orders service of the Cartwright shop",
-        "source": "https://github.com/example-org/cartwright",
+        "source": read_names(open_tree(shop)).repository,
         "version": built.tag,
         "revision": head,
         "created": CREATED,

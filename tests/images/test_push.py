@@ -57,7 +57,7 @@ def image(tmp_path: Path) -> Built:
     found["annotations"] = {"org.opencontainers.image.ref.name": TAG}
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [found]}))
     (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    return Built(name="ghcr.io/example-org/cartwright/orders", tag=TAG, digest=found["digest"], size=1, layout=layout)
+    return Built(name="ghcr.io/example/cartwright/orders", tag=TAG, digest=found["digest"], size=1, layout=layout)
 
 
 def run(state: State, root: Path, image: Built, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, str], list[str]]:
@@ -74,7 +74,7 @@ def test_what_is_built_is_pushed_with_its_digest(
     pushed, said = run(State(real=True, ports={"registry": port}), tmp_path, image, monkeypatch)
     assert pushed == {"orders": f"{image.name}:{image.tag}@{image.digest}"}
     assert said == ["images: pushed to the embedded cluster's registry: orders"]
-    url = f"http://{LOOPBACK}:{port}/v2/example-org/cartwright/orders/manifests/{image.tag}"
+    url = f"http://{LOOPBACK}:{port}/v2/example/cartwright/orders/manifests/{image.tag}"
     answer = httpx.get(url, headers={"Accept": MANIFEST}, trust_env=False)
     assert answer.headers["Docker-Content-Digest"] == image.digest
     assert json.loads(answer.content)["layers"]

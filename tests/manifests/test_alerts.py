@@ -13,14 +13,15 @@ import pytest
 import yaml
 
 from cartwright.tree.applications import Application
-from cartwright.tree.repository import Tree
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import Tree, find_root, open_tree
 
 from ._alert_cases import Case, cases
 
 pytestmark = pytest.mark.slow
 
 Objects = Callable[..., list[tuple[Application, Mapping[str, Any]]]]
-RUNBOOKS = "https://github.com/example-org/cartwright/blob/main/docs/runbooks/"
+RUNBOOKS = f"{read_names(open_tree(find_root())).repository}/blob/main/docs/runbooks/"
 
 
 def _alerts(objects: Objects) -> list[Mapping[str, Any]]:

@@ -10,11 +10,13 @@ import pytest
 
 from cartwright.tree.applications import Application
 from cartwright.tree.environments import Environment
+from cartwright.tree.names import read_names
 from cartwright.tree.render import Rendered
+from cartwright.tree.repository import find_root, open_tree
 
 from ._admission import refusals
 
-REPOSITORY = "https://github.com/example-org/cartwright.git"
+REPOSITORY = f"{read_names(open_tree(find_root())).repository}.git"
 Read = Callable[[str], list[dict[str, Any]]]
 
 

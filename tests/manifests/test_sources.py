@@ -49,7 +49,7 @@ def catalog() -> Rendered:
             "Deployment", f"{CONTAINER}/env/0", f"{BASE}/deployment.yaml", "DATABASE_PASSWORD", id="the base's"
         ),
         pytest.param("Deployment", f"{CONTAINER}/resources/limits/cpu", OVERLAY, "limits: {cpu:", id="an operation"),
-        pytest.param("Deployment", f"{CONTAINER}/image", OVERLAY, "- name: ghcr.io", id="the pin"),
+        pytest.param("Deployment", f"{CONTAINER}/image", OVERLAY, "/catalog", id="the pin"),
         pytest.param("Job", f"{CONTAINER}/command/2", f"{BASE}/kustomization.yaml", "catalog.migrate", id="inline"),
         pytest.param("Job", "spec/backoffLimit", f"{COMPONENTS}/migration-job/job.yaml", "backoffLimit", id="the Job"),
         pytest.param("Service", "spec/type", f"{COMPONENTS}/http-service/service.yaml", "type:", id="the Service"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import shutil
 from collections.abc import Iterator
@@ -26,8 +27,22 @@ LABEL = "app.kubernetes.io/name"
 HEAD = """\
 version: 1
 dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53}
-outside: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}
+outside: {cidrs: [0.0.0.0/0], except: [169.254.169.254/32]}
 apiServer: {ports: [443, 6443]}
+"""
+DUAL = """\
+version: 1
+dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53, nodeLocal: [169.254.20.10, "fd00::10"]}
+outside: {cidrs: [0.0.0.0/0, "::/0"], except: [169.254.169.254/32, "fd00:ec2::254/128"]}
+apiServer: {ports: [443, 6443]}
+"""
+BESIDE = """\
+neighbours:
+  ingress-nginx: {namespace: ingress, labels: {app: ingress-nginx}}
+  tenants: {namespaceLabels: {tenant: "yes"}}
+external:
+  database: {hosts: [db.example.com], cidrs: [192.0.2.0/28, "2001:db8:1::/64"]}
+  everything: {cidrs: [0.0.0.0/0]}
 """
 SMALL = (
     HEAD
@@ -58,6 +73,7 @@ def parsed(text: str) -> DependencyMap:
 class Pod:
     namespace: str
     labels: tuple[tuple[str, str], ...]
+    namespace_labels: tuple[tuple[str, str], ...] = ()
 
 
 OUTSIDE = "203.0.113.7"
@@ -78,11 +94,18 @@ def _selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 def _peer_matches(peer: dict[str, Any], other: Pod | str) -> bool:
     """Whether a peer of a rule is the other end. An ipBlock means addresses outside, never pods."""
     if isinstance(other, str):
-        return peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
+        return "ipBlock" in peer and _includes(peer["ipBlock"], other)
     if "ipBlock" in peer:
         return False
-    namespace = {"kubernetes.io/metadata.name": other.namespace}
-    return _selects(peer["namespaceSelector"], namespace) and _selects(peer["podSelector"], dict(other.labels))
+    namespace = {"kubernetes.io/metadata.name": other.namespace, **dict(other.namespace_labels)}
+    return _selects(peer["namespaceSelector"], namespace) and _selects(peer.get("podSelector", {}), dict(other.labels))
+
+
+def _includes(block: dict[str, Any], address: str) -> bool:
+    place = ipaddress.ip_address(address)
+    return place in ipaddress.ip_network(block["cidr"]) and not any(
+        place in ipaddress.ip_network(one) for one in block.get("except", ())
+    )
 
 
 def _half(
@@ -165,6 +188,70 @@ def test_the_generated_policies_permit_exactly_the_declared_edges_in_both_direct
             assert not _half(policies, "egress", source, stranger, port, "TCP")
 
 
+INGRESS = Pod("ingress", (("app", "ingress-nginx"),))
+NO_INGRESS = Pod("ingress", (("app", "other"),))
+TENANT = Pod("anywhere", (), (("tenant", "yes"),))
+ADDRESSES = {
+    "192.0.2.15": {"database", "everything", "outside"},
+    "192.0.2.16": {"everything", "outside"},
+    "2001:db8:1::1": {"database", "outside"},
+    "2001:db8:2::1": {"outside"},
+    "169.254.169.254": set(),
+    "fd00:ec2::254": set(),
+    "169.254.20.10": {"everything", "outside", "resolver"},
+    "fd00::10": {"outside", "resolver"},
+}
+"""What each address belongs to."""
+peers = st.sampled_from(["database", "everything", "ingress-nginx", "tenants"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(peers, ports), max_size=5, unique=True),
+    st.lists(st.tuples(st.sampled_from(["ingress-nginx", "tenants"]), ports), max_size=3, unique=True),
+    st.lists(ports, min_size=1, max_size=2, unique=True),
+    st.booleans(),
+)
+def test_edges_with_what_is_no_app_are_open_as_declared_and_no_wider(
+    calls: list[tuple[str, int]], callers: list[tuple[str, int]], outside: list[int], api: bool
+) -> None:
+    entry = {
+        "outside": outside,
+        "apiServer": api,
+        "callers": [{"from": name, "port": port} for name, port in callers],
+        "calls": [{"to": name, "port": port} for name, port in calls],
+    }
+    dependencies = parsed(DUAL + BESIDE + yaml.safe_dump({"scraper": "shop/on", "apps": {"shop/on": entry}}))
+    policies = _policies(dependencies)
+    app = Pod("shop", ((LABEL, "on"),))
+    for port in (53, 443, 5432, 6443, 8080):
+        for address, owners in ADDRESSES.items():
+            leaves = any(name in owners and number == port for name, number in calls)
+            leaves |= "resolver" in owners and port == 53
+            leaves |= "outside" in owners and api and port in (443, 6443)
+            assert _half(policies, "egress", app, address, port, "TCP") is leaves
+            assert _half(policies, "egress", app, address, port, "UDP") is ("resolver" in owners and port == 53)
+            assert _half(policies, "ingress", app, address, port, "TCP") is ("outside" in owners and port in outside)
+        for pod, name in ((INGRESS, "ingress-nginx"), (NO_INGRESS, ""), (TENANT, "tenants")):
+            assert _half(policies, "egress", app, pod, port, "TCP") is ((name, port) in calls)
+            assert _half(policies, "ingress", app, pod, port, "TCP") is ((name, port) in callers)
+
+
+def test_a_call_to_something_external_names_its_hosts_for_people() -> None:
+    apps = "scraper: shop/on\napps:\n  shop/on:\n    calls:\n      - {to: database, port: 5432}\n"
+    lines = generate(parsed(DUAL + BESIDE + apps))["apps/shop/on/networkpolicy.yaml"].splitlines()
+    start = lines.index("    # database (db.example.com)")
+    assert lines[start + 1 :] == [
+        "    - to:",
+        "        - ipBlock:",
+        "            cidr: 192.0.2.0/28",
+        "        - ipBlock:",
+        '            cidr: "2001:db8:1::/64"',
+        "      ports:",
+        "        - {protocol: TCP, port: 5432}",
+    ]
+
+
 def test_every_policy_governs_both_directions_even_where_nothing_calls_the_app() -> None:
     for path, text in generate(parsed(SMALL)).items():
         spec = yaml.safe_load(text)["spec"]
@@ -196,7 +283,7 @@ def test_names_that_yaml_reads_as_something_else_stay_text() -> None:
         pytest.param(
             ("to: data/postgresql", "to: data/postgres"),
             11,
-            "no app 'data/postgres'",
+            "no app, neighbour or external 'data/postgres'",
             "did you mean 'data/postgresql'?",
             id="typo of a callee",
         ),
@@ -208,7 +295,9 @@ def test_names_that_yaml_reads_as_something_else_stay_text() -> None:
             id="typo of the scraper",
         ),
         pytest.param(("port: 5432", "port: 65536"), 11, "65536 is greater than the maximum of 65535", None, id="port"),
-        pytest.param(("0.0.0.0/0", "0.0.0.1/0"), 3, "0.0.0.1/0 has host bits set", None, id="address"),
+        pytest.param(
+            ("0.0.0.0/0", "10.0.0.1/8"), 3, "10.0.0.1/8 has host bits set", "write 10.0.0.0/8", id="host bits"
+        ),
         pytest.param(
             ("  data/postgresql:", "  shop/catalog:"),
             12,
@@ -227,6 +316,129 @@ def test_a_mistake_is_named_with_line_and_remedy(
     assert caught.value.line == line
     assert message in caught.value.message
     assert caught.value.hint == hint
+
+
+MIXED = (
+    DUAL
+    + BESIDE
+    + """\
+scraper: shop/on
+apps:
+  shop/on:
+    callers:
+      - {from: ingress-nginx, port: 8080}
+    calls:
+      - {to: database, port: 5432}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "message", "hint"),
+    [
+        pytest.param(
+            ("cidrs: [192.0.2.0/28", "cidrs: [db.example.com"),
+            9,
+            "'db.example.com' is a host name, and a NetworkPolicy holds addresses only",
+            "name it under 'hosts', and under 'cidrs' the ranges that it resolves to",
+            id="a host name as range",
+        ),
+        pytest.param(
+            (', cidrs: [192.0.2.0/28, "2001:db8:1::/64"]', ""),
+            9,
+            "external.database has no 'cidrs': a NetworkPolicy holds addresses, not host names",
+            "add 'cidrs' with the ranges that db.example.com resolves to",
+            id="a host name alone",
+        ),
+        pytest.param(
+            ("192.0.2.0/28", "192.0.2.7"), 9, "'192.0.2.7' is one address, not a range", "write 192.0.2.7/32", id="one"
+        ),
+        pytest.param(
+            ("2001:db8:1::/64", "2001:db8:1::/129"),
+            9,
+            "'2001:db8:1::/129' does not appear to be an IPv4 or IPv6 network",
+            "such as 10.20.0.0/16 or 2001:db8::/32",
+            id="a prefix that is too long",
+        ),
+        pytest.param(
+            ("192.0.2.0/28", "192.0.2.0/255.255.255.240"),
+            9,
+            "'192.0.2.0/255.255.255.240' is not a range of addresses",
+            "such as 10.20.0.0/16 or 2001:db8::/32",
+            id="a netmask",
+        ),
+        pytest.param(
+            ("192.0.2.0/28", "169.254.169.254/32"),
+            9,
+            "169.254.169.254/32 lies in 169.254.169.254/32, which nothing may reach",
+            "see outside.except",
+            id="the metadata service",
+        ),
+        pytest.param(
+            ("169.254.20.10", "node-local"),
+            2,
+            "'node-local' is not an address",
+            "such as 169.254.20.10 or fd00::10",
+            id="no address of the cache",
+        ),
+        pytest.param(
+            ("{cidrs: [0.0.0.0/0]}", "{cidr: [0.0.0.0/0]}"),
+            10,
+            "external.everything: unknown key 'cidr'",
+            "did you mean 'cidrs'?",
+            id="typo of a key",
+        ),
+        pytest.param(
+            ("to: database", "to: databse"),
+            17,
+            "no app, neighbour or external 'databse'",
+            "did you mean 'database'?",
+            id="typo of an external",
+        ),
+        pytest.param(
+            ("from: ingress-nginx", "from: ingress-ngnix"),
+            15,
+            "no neighbour 'ingress-ngnix'",
+            "did you mean 'ingress-nginx'?",
+            id="typo of a neighbour",
+        ),
+        pytest.param(
+            ("from: ingress-nginx", "from: shop/on"),
+            15,
+            "'shop/on' is an app",
+            "write the edge under apps.shop/on.calls",
+            id="an app as caller",
+        ),
+        pytest.param(
+            ("  everything:", "  tenants:"), 10, "'tenants' is a neighbour too", "give it another name here", id="twice"
+        ),
+        pytest.param(
+            ("  tenants:", "  shop/on:"),
+            7,
+            "'shop/on' is an app too",
+            "give the neighbour another name",
+            id="the name of an app",
+        ),
+    ],
+)
+def test_a_mistake_about_what_is_no_app_is_named_with_line_and_remedy(
+    change: tuple[str, str], line: int, message: str, hint: str | None
+) -> None:
+    parsed(MIXED)
+    with pytest.raises(UserError) as caught:
+        parsed(MIXED.replace(*change))
+    assert (caught.value.file, caught.value.line) == ("apps/dependencies.yaml", line)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize("given", ["", "namespace: ingress, namespaceLabels: {a: b}, "], ids=["neither", "both"])
+def test_a_neighbour_has_a_namespace_or_labels_of_namespaces(given: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parsed(MIXED.replace("namespace: ingress, ", given))
+    assert str(caught.value) == (
+        "apps/dependencies.yaml:6: neighbours.ingress-nginx needs either 'namespace' or 'namespaceLabels' "
+        "(state one of them)"
+    )
 
 
 # --- the command ----------------------------------------------------------------------------------

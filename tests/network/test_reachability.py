@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from cartwright.cli import build
 from cartwright.kernel.errors import ToolError, UserError
-from cartwright.network import DependencyMap, load_dependencies, reachability
+from cartwright.network import DependencyMap, generate, load_dependencies, parse_dependencies, reachability
 from cartwright.network.cyclonus import Endpoint, Flow, ask
-from cartwright.network.reachability import Proof, expect, prove, prove_all, surroundings
+from cartwright.network.expectation import expect, is_declared
+from cartwright.network.reachability import Proof, prove, prove_all
+from cartwright.network.surroundings import surroundings
 from cartwright.tools import require
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
@@ -103,6 +107,137 @@ def test_what_is_expected_comes_from_the_map_with_the_labels_of_the_rendered_pod
     orders = around.endpoints["shop/orders (orders)"].labels
     assert orders["app.kubernetes.io/component"] == "backend"
     assert around.namespaces["shop"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+# --- a map with neighbours, external ranges and a cache for names on each node ------------------------------
+
+BESIDE = """\
+version: 1
+dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53, nodeLocal: [169.254.20.10]}
+outside: {cidrs: [0.0.0.0/0, "::/0"], except: [169.254.169.254/32, "fd00:ec2::254/128"]}
+apiServer: {ports: [6443]}
+scraper: shop/web
+neighbours:
+  ingress: {namespace: ingress, labels: {app: nginx}}
+  tenants: {namespaceLabels: {tenant: "yes"}}
+  vault: {namespace: vault, metrics: 8200}
+external:
+  database: {hosts: [db.example.com], cidrs: [192.0.2.16/28, "2001:db8:1::/64"]}
+apps:
+  shop/web:
+    outside: [443]
+    callers:
+      - {from: ingress, port: 8080}
+      - {from: tenants, port: 8081}
+    calls:
+      - {to: shop/orders, port: 8080}
+  shop/orders:
+    metrics: 9000
+    apiServer: true
+    calls:
+      - {to: database, port: 5432}
+      - {to: vault, port: 8200}
+"""
+
+
+@pytest.fixture(scope="module")
+def beside() -> tuple[DependencyMap, Objects]:
+    """The map and its generated policies, with default-deny."""
+    schema = json.loads((find_root() / "apps/dependencies.schema.json").read_text())
+    dependencies = parse_dependencies(BESIDE, FILE, schema)
+    objects: Objects = [
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "default-deny", "namespace": "shop"},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        }
+    ]
+    for text in generate(dependencies).values():
+        objects.append(yaml.safe_load(text))
+        objects[-1]["metadata"]["namespace"] = "shop"
+    return dependencies, objects
+
+
+def test_what_is_no_app_is_reached_as_the_map_says(beside: tuple[DependencyMap, Objects], cyclonus: Path) -> None:
+    dependencies, objects = beside
+    proof = prove(dependencies, objects, cyclonus, environment="prod")
+    assert proof.differences == ()
+    around = surroundings(dependencies, objects)
+    expected = expect(dependencies, around)
+    through = {str(flow) for flow, verdict in expected.items() if verdict.through}
+    declared = {str(flow) for flow in expected if is_declared(dependencies, around, flow)}
+    resolvers = ("name resolution", "name resolution at 169.254.20.10")
+    assert declared == {
+        *(
+            f"{app} → {to} {protocol}/53"
+            for app in dependencies.apps
+            for to in resolvers
+            for protocol in ("TCP", "UDP")
+        ),
+        "ingress → shop/web TCP/8080",
+        "tenants → shop/web TCP/8081",
+        "shop/web → shop/orders TCP/8080",
+        "shop/web → shop/orders TCP/9000",
+        "shop/web → vault TCP/8200",
+        "shop/orders → vault TCP/8200",
+        "shop/orders → database at 192.0.2.16 TCP/5432",
+        "shop/orders → database at 192.0.2.31 TCP/5432",
+        "shop/orders → database at 2001:db8:1:: TCP/5432",
+        "shop/orders → database at 2001:db8:1:0:ffff:ffff:ffff:ffff TCP/5432",
+    }
+    assert proof.declared == len(declared)
+    assert declared <= through
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differences"),
+    [
+        (
+            "192.0.2.16/28",
+            "192.0.2.0/27",
+            {"shop/orders → 192.0.2.15, beside database TCP/5432 gets through, and no edge of {FILE} says so"},
+        ),
+        (
+            "2001:db8:1::/64",
+            "2001:db8:1::/65",
+            {
+                "shop/orders → database at 2001:db8:1:0:ffff:ffff:ffff:ffff TCP/5432 is refused by the egress of "
+                "shop/orders, but {FILE} declares it"
+            },
+        ),
+        (
+            'tenant: "yes"',
+            'tenant: "no"',
+            {"tenants → shop/web TCP/8081 is refused by the ingress of shop/web, but {FILE} declares it"},
+        ),
+        (
+            "169.254.20.10/32",
+            "169.254.20.11/32",
+            {
+                f"{app} → {line}"
+                for app in ("shop/web", "shop/orders")
+                for protocol in ("TCP", "UDP")
+                for line in (
+                    f"name resolution at 169.254.20.10 {protocol}/53 is refused by the egress of {app}, "
+                    "but {FILE} declares it",
+                    f"169.254.20.11, beside name resolution {protocol}/53 gets through, "
+                    "and no edge of {FILE} says so",
+                )
+            },
+        ),
+    ],
+    ids=["wider", "ipv6", "namespace labels", "node-local"],
+)
+def test_a_wrong_range_or_label_of_what_is_no_app_is_told(
+    before: str, after: str, differences: set[str], beside: tuple[DependencyMap, Objects], cyclonus: Path
+) -> None:
+    dependencies, objects = beside
+    spoiled = yaml.safe_load(yaml.safe_dump(objects).replace(before.replace('"', "'"), after.replace('"', "'")))
+    assert spoiled != objects
+    assert set(prove(dependencies, spoiled, cyclonus, environment="prod").differences) == {
+        f"prod: {line.replace('{FILE}', FILE)}" for line in differences
+    }
 
 
 # --- policies that are wrong in one place each --------------------------------------------------------

@@ -14,6 +14,8 @@ import yaml
 
 from cartwright.cluster.node.layout import NAME, NodeLayout
 from cartwright.demo.load import Load
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import open_tree
 from tests.cluster.sandbox import until
 from tests.node.cluster import NodeCluster
 
@@ -97,7 +99,7 @@ def test_an_image_that_cannot_be_pulled_is_told_with_the_overlays_line_and_the_o
     line = next(
         number
         for number, text in enumerate((node_cluster.sandbox.repository / OVERLAY).read_text().splitlines(), 1)
-        if text.strip() == "- name: ghcr.io/example-org/cartwright/orders"
+        if text.strip() == f"- name: {read_names(open_tree(node_cluster.sandbox.repository)).registry}/orders"
     )
     assert told().startswith(f"{OVERLAY}:{line}: dev shop/orders-migration-")
     assert "ErrImagePull" in told() or "ImagePullBackOff" in told()

@@ -7,6 +7,8 @@ import urllib.request
 
 import pytest
 
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import open_tree
 from tests.node.cluster import NodeCluster
 
 pytestmark = pytest.mark.node
@@ -39,7 +41,8 @@ def test_containers_run_as_the_restricted_level_asks(node_cluster: NodeCluster) 
 def test_images_come_from_this_machine_in_dev_under_the_names_of_production(node_cluster: NodeCluster) -> None:
     report = node_cluster.sandbox.status()
     images = {image["name"]: image for one in report["applications"] for image in one["images"]}
-    for name in ("docker.io/library/postgres", "docker.io/library/redis", "ghcr.io/example-org/cartwright/orders"):
+    own = read_names(open_tree(node_cluster.sandbox.repository)).registry
+    for name in ("docker.io/library/postgres", "docker.io/library/redis", f"{own}/orders"):
         assert images[name]["built_here"], name
     assert images["docker.io/library/postgres"]["tag"].endswith("-debian12")
     upstream = (node_cluster.sandbox.repository / "environments/prod/data/postgresql/kustomization.yaml").read_text()

@@ -130,7 +130,7 @@ def test_a_case_that_holds_is_no_fault(init_container: Case, policies: Path, con
     [finding] = init_container.findings
     assert finding.at == (0, "spec", "template", "spec", "initContainers", 0, "image")
     assert finding.message == (
-        "Deployment/catalog, container migrate: image ghcr.io/example-org/cartwright/catalog:1.4.2 has no digest; "
+        "Deployment/catalog, container migrate: image ghcr.io/example/cartwright/catalog:1.4.2 has no digest; "
         "pin it as name:tag@sha256:digest"
     )
     assert _wrong(init_container, policies, conftest_binary) == []

@@ -12,7 +12,7 @@ from cartwright.policy.facts import read_facts
 from cartwright.tree.repository import FolderTree
 
 _DIGESTS = {letter: f"sha256:{letter * 64}" for letter in "abc"}
-_IMAGE = "ghcr.io/example-org/cartwright/catalog"
+_IMAGE = "ghcr.io/example/cartwright/catalog"
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "Platform Team",
     "GIT_AUTHOR_EMAIL": "platform-team@example.com",
@@ -35,6 +35,16 @@ def _pin(root: Path, letter: str, message: str, *, environment: str = "prod") ->
     )
     _git(root, "add", "-A")
     _git(root, "commit", "-q", "-m", message)
+
+
+def test_a_digest_keeps_its_history_under_the_images_new_name(root: Path) -> None:
+    _pin(root, "b", "Change by hand", environment="dev")
+    names = "organisation: a\nrepository: https://git.test/a\nregistry: registry.test/a\n"
+    (root / "names.yaml").write_text(names + "formerly: [{registry: ghcr.io/example/cartwright}]\n")
+    history = read_facts(FolderTree(root), use_cache=False)["history"]
+    assert history["dev"] == {"registry.test/a/catalog": sorted([_DIGESTS["a"], _DIGESTS["b"]])}
+    (root / "names.yaml").write_text(names)
+    assert list(read_facts(FolderTree(root), use_cache=False)["history"]["dev"]) == [_IMAGE]
 
 
 def _trailers(letter: str, *extra: str, app: str = "shop/catalog", target: str = "prod") -> str:

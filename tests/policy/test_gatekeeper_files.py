@@ -178,8 +178,8 @@ def test_kinds_are_named_as_the_api_does(kind: Kind, resource: str, version: str
 
 
 def test_a_constraint_without_settings_says_nothing_of_a_cluster(rules: dict[str, Rule]) -> None:
-    one = constraint(rules["pinned-image"], {}, {"enforcementAction": "deny"}, Settings())
-    assert one["spec"]["parameters"] == {"cartwright": {"rule": "pinned-image"}}
+    one = constraint(rules["no-service-links"], {}, {"enforcementAction": "deny"}, Settings())
+    assert one["spec"]["parameters"] == {"cartwright": {"rule": "no-service-links"}}
     assert "namespaces" not in one["spec"]["match"]
 
 

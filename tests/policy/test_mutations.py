@@ -37,7 +37,7 @@ def _container(name: str) -> dict[str, Any]:
     probe = {"httpGet": {"path": "/readyz", "port": "http"}}
     return {
         "name": name,
-        "image": f"ghcr.io/example-org/cartwright/catalog:1.4.2@{_DIGEST}",
+        "image": f"ghcr.io/example/cartwright/catalog:1.4.2@{_DIGEST}",
         "resources": {
             "requests": {"cpu": "100m", "memory": "64Mi"},
             "limits": {"cpu": 1, "memory": "128Mi"},
@@ -117,7 +117,7 @@ def _in_container(path: list[str], value: Any) -> Edit:
 
 def _images() -> st.SearchStrategy[Any]:
     """Images of an allowed registry that are not pinned by tag and digest both."""
-    name = _name.map(lambda name: f"ghcr.io/example-org/cartwright/{name}")
+    name = _name.map(lambda name: f"ghcr.io/example/cartwright/{name}")
     return st.one_of(
         name,
         st.builds("{}:{}".format, name, _tag),

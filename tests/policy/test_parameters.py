@@ -80,6 +80,80 @@ def test_the_generated_policies_open_declared_edges_and_nothing_else(
     assert evaluation.findings == ()
 
 
+BESIDE = """\
+version: 1
+dns: {namespace: kube-system, labels: {k8s-app: kube-dns}, port: 53, nodeLocal: [169.254.20.10]}
+outside: {cidrs: [0.0.0.0/0, "::/0"], except: [169.254.169.254/32, "fd00:ec2::254/128"]}
+apiServer: {ports: [443]}
+scraper: shop/on
+neighbours:
+  ingress: {namespace: ingress, labels: {app: nginx}}
+  tenants: {namespaceLabels: {kubernetes.io/metadata.name: web, tenant: "yes"}}
+external:
+  database: {cidrs: [192.0.2.0/28, "2001:db8:1::/64"]}
+  internet: {cidrs: [0.0.0.0/0]}
+apps:
+  shop/on:
+    outside: [8080]
+    apiServer: true
+    callers:
+      - {from: ingress, port: 8080}
+      - {from: tenants, port: 8081}
+    calls:
+      - {to: database, port: 5432}
+      - {to: internet, port: 443}
+      - {to: tenants, port: 80}
+"""
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> FolderTree:
+    """A map with neighbours, external ranges and a cache for names on each node."""
+    root = tmp_path_factory.mktemp("beside")
+    (root / "apps/shop/on").mkdir(parents=True)
+    (root / "apps/shop/on/kustomization.yaml").write_text("resources: []\n")
+    (root / "apps/dependencies.yaml").write_text(BESIDE)
+    shutil.copy(_ROOT / "apps/dependencies.schema.json", root / "apps")
+    for rule in ("declared-edges", "open-cidr-excludes-metadata"):
+        (root / "policies/rules" / rule).mkdir(parents=True)
+        shutil.copy(_ROOT / f"policies/rules/{rule}/rule.rego", root / f"policies/rules/{rule}")
+    return FolderTree(root)
+
+
+def test_what_the_map_says_of_what_is_no_app_is_declared(beside: FolderTree, prod: Environment, judge: Judge) -> None:
+    parameters = parameters_of(beside, prod)
+    only = ["declared-edges", "open-cidr-excludes-metadata"]
+    assert judge(_policies(beside), parameters=parameters, only=only).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("192.0.2.0/28", "192.0.2.0/27", "egress to 192.0.2.0/27 on TCP/5432"),
+        ("2001:db8:1::/64", "2001:db8::/48", "egress to 2001:db8::/48 on TCP/5432"),
+        ("169.254.20.10/32", "169.254.20.0/24", "egress to 169.254.20.0/24 on TCP/53"),
+        ("app: nginx", "app: apache", "ingress from pods of ingress (app=apache) on TCP/8080"),
+        (
+            'tenant: "yes"',
+            'tenant: "no"',
+            "ingress from pods of web (all) on TCP/8081",
+        ),
+        ("port: 8081", "port: 8082", "ingress from pods of web (all) on TCP/8082"),
+    ],
+    ids=["range", "ipv6", "node-local", "labels", "namespace labels", "port"],
+)
+def test_more_than_the_map_says_of_what_is_no_app_is_found(
+    before: str, after: str, found: str, beside: FolderTree, prod: Environment, judge: Judge
+) -> None:
+    (text,) = generate(load_dependencies(beside)).values()
+    assert before in text
+    policy = yaml.safe_load(text.replace(before, after))
+    policy["metadata"]["namespace"] = "shop"
+    told = judge([policy], parameters=parameters_of(beside, prod), only=["declared-edges"]).findings
+    remedy = "declare it in apps/dependencies.yaml or remove it"
+    assert f"NetworkPolicy/on: {found} is not declared; {remedy}" in [one.message for one in told]
+
+
 def test_an_edge_that_leaves_the_map_is_found_at_both_ends(tree: Tree, prod: Environment, judge: Judge) -> None:
     values = parameters_of(tree, prod)
     gone = {"from": _pods("shop", "gateway"), "to": _pods("data", "redis"), "ports": ["TCP/6379"]}
@@ -90,6 +164,19 @@ def test_an_edge_that_leaves_the_map_is_found_at_both_ends(tree: Tree, prod: Env
         ("shop", "gateway", "egress"),
         ("data", "redis", "ingress"),
     }
+
+
+def test_a_tag_alone_may_name_only_the_repositories_that_an_environment_lists(judge: Judge) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "shop"},
+        "spec": {"containers": [{"name": name, "image": f"quay.io/{name}/tool:1.0.0"} for name in ("a", "b")]},
+    }
+    told = judge([pod], parameters={"pinned-image": {"tagOnly": ["quay.io/a/tool"]}}, only=["pinned-image"]).findings
+    assert [one.message for one in told] == [
+        "Pod/a, container b: image quay.io/b/tool:1.0.0 has no digest; pin it as name:tag@sha256:digest"
+    ]
 
 
 def test_resolvers_are_those_of_the_map(tree: Tree, prod: Environment) -> None:

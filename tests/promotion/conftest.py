@@ -16,7 +16,7 @@ from cartwright.kernel.paths import cache_root
 from tests.promotion.registry_server import Registry, serve_registry
 
 APP = "shop/app-000"
-IMAGE = "ghcr.io/example-org/cartwright/app-000"
+IMAGE = "ghcr.io/example/cartwright/app-000"
 OLD, NEW = "sha256:" + "0" * 64, "sha256:" + "1" * 64
 
 

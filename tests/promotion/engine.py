@@ -46,7 +46,7 @@ def healthy(environment: str, tag: str, *, revision: str, at: datetime, app: str
         sync="Synced",
         health="Healthy",
         revision=revision,
-        images=(f"ghcr.io/example-org/cartwright/{name}:{tag}@{digest(tag)}",),
+        images=(f"ghcr.io/example/cartwright/{name}:{tag}@{digest(tag)}",),
         reconciled_at=at,
         phase="Succeeded",
         synced_revision=revision,

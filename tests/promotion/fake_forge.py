@@ -2,13 +2,14 @@
 
 It refuses what the documentation does not allow: unknown fields, wrong types, branches that are not there.
 
-GitHub: REST "pulls", "issues", "git refs", and the GraphQL mutations for drafts and auto-merge.
-GitLab: REST v4 "merge requests", "notes", "branches".
+GitHub: REST "pulls", "issues", "git refs", "rules", and GraphQL for drafts, auto-merge, merge queues and reviews.
+GitLab: REST v4 "projects", "merge requests", "approvals", "notes", "versions", "branches", "merge trains".
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "of-the-tests-only"
-PROJECT = "example-org/shop"
+PROJECT = "example/shop"
 
 _CREATE_PULL = {"title": str, "head": str, "base": str, "body": str, "draft": bool, "maintainer_can_modify": bool}
 _EDIT_PULL = {"title": str, "body": str, "state": str, "base": str, "maintainer_can_modify": bool}
@@ -41,7 +42,21 @@ _MUTATIONS = {
     "disablePullRequestAutoMerge": {"pullRequestId", "clientMutationId"},
     "convertPullRequestToDraft": {"pullRequestId", "clientMutationId"},
     "markPullRequestReadyForReview": {"pullRequestId", "clientMutationId"},
+    "enqueuePullRequest": {"pullRequestId", "expectedHeadOid", "jump", "clientMutationId"},
 }
+_ACCEPT = {
+    **dict.fromkeys(("sha", "merge_commit_message", "squash_commit_message"), str),
+    **dict.fromkeys(("squash", "auto_merge", "merge_when_pipeline_succeeds", "should_remove_source_branch"), bool),
+}
+_TRAIN = {"sha": str, **dict.fromkeys(("squash", "auto_merge", "when_pipeline_succeeds"), bool)}
+_QUERY_WORDS = frozenset(
+    """query fragment fields on owner name number branch commit String Int GitObjectID repository object oid first nodes
+    Commit User PullRequest pullRequest associatedPullRequests url headRefOid mergedAt baseRefName author login commits
+    authors user databaseId latestOpinionatedReviews state submittedAt authorCanPushToRepository mergeCommitAllowed
+    rebaseMergeAllowed squashMergeAllowed autoMergeAllowed mergeQueue configuration mergeMethod""".split()  # noqa: SIM905
+)
+BEGIN = "2026-11-21T08:00:00Z"
+"""When every head of a request came; reviews say their own time."""
 
 
 @dataclass
@@ -51,6 +66,19 @@ class Refused(Exception):
     code: int
     content: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Approval:
+    """A person's review that approves."""
+
+    login: str
+    commit: str
+    """The head that was reviewed."""
+    time: str = "2026-11-21T09:00:00Z"
+    may_write: bool = True
+    is_program: bool = False
+    state: str = "APPROVED"
 
 
 @dataclass
@@ -69,6 +97,16 @@ class Change:
     auto_merge: bool = False
     from_fork: bool = False
     asked_to_merge: int = 0
+    author: str = "ci"
+    approvals: list[Approval] = field(default_factory=list)
+    queued: bool = False
+    merging: dict[str, Any] = field(default_factory=dict)
+    """What was said of how it shall be merged."""
+    merged_at: str | None = None
+    head: str | None = None
+    """The commit that was merged, once it is."""
+    landed: tuple[str, ...] = ()
+    """Commits of the base that it brought."""
 
 
 class FakeForge:
@@ -79,11 +117,22 @@ class FakeForge:
         self.url = ""
         self.changes: list[Change] = []
         self.asked: list[str] = []
-        """``METHOD path`` of each request."""
+        """``METHOD path`` of each request; a query of GraphQL is a GET, as it changes nothing."""
         self.answers: list[tuple[str, Refused]] = []
         """``METHOD path`` as a pattern, and what is answered to the first request that fits."""
         self.nothing_to_wait_for = False
         """No check and no review is asked for: GitHub refuses auto-merge, GitLab merges at once."""
+        self.methods = {"merge", "rebase", "squash"}
+        """What the repository allows; on GitLab ``merge`` or ``ff``, and ``squash`` alone where it must be."""
+        self.auto_merge_allowed = True
+        self.queue: str | None = None
+        """Method of the merge queue, where there is one; on GitLab any word for a merge train."""
+        self.queue_refuses: str | None = None
+        """Why the queue takes nothing yet."""
+        self.rulesets: list[dict[str, Any]] = []
+        """GitHub's active rules for the base."""
+        self.status = "mergeable"
+        """GitLab's detailed_merge_status of every merge request."""
         self.looks_later = 0
         """How often GitLab answers 405 before it has looked at a merge request."""
 
@@ -108,8 +157,28 @@ class FakeForge:
         commit = self.commit_of(change.branch)
         if sha is not None and sha != commit:
             raise Refused(409, {"message": "Head branch was modified. Review and try the merge again."})
-        subprocess.run(["git", "update-ref", f"refs/heads/{change.base}", str(commit)], cwd=self.remote, check=True)
-        change.state = "merged"
+        self.land(change, str(commit))
+
+    def land(self, change: Change, commit: str, *, at: str = "2026-11-21T10:00:00Z") -> None:
+        """Move the base to a commit that brings the request."""
+        change.head = self.commit_of(change.branch)
+        subprocess.run(["git", "update-ref", f"refs/heads/{change.base}", commit], cwd=self.remote, check=True)
+        change.state, change.merged_at, change.landed = "merged", at, (commit, str(change.head))
+
+    def write(self, change: Change, message: str, *, parents: tuple[str, ...] = (), who: str = "GitHub") -> str:
+        """Write a commit of the request's tree as the forge would: a squash, or with further parents a merge."""
+        ident = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER")
+                 for part, value in (("NAME", who), ("EMAIL", "noreply@forge.example.com"))}  # fmt: skip
+        words = [f"-p{one}" for one in (str(self.commit_of(change.base)), *parents)]
+        done = subprocess.run(
+            ["git", "commit-tree", f"{change.branch}^{{tree}}", *words, "-F", "-"],
+            cwd=self.remote, capture_output=True, text=True, check=True, input=message, env={**os.environ, **ident},
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def head_of(self, change: Change) -> str | None:
+        """Newest commit of a request; its branch may be gone."""
+        return change.head or self.commit_of(change.branch)
 
     def find(self, number: str) -> Change:
         """A request by its number."""
@@ -154,6 +223,7 @@ def pull_json(forge: FakeForge, one: Change) -> dict[str, Any]:
         "draft": one.draft,
         "state": "open" if one.state == "open" else "closed",
         "auto_merge": {"merge_method": "rebase"} if one.auto_merge else None,
+        "labels": [{"name": name} for name in one.labels],
         "head": {
             "ref": one.branch,
             "sha": forge.commit_of(one.branch),
@@ -175,7 +245,7 @@ def github(  # noqa: PLR0911, PLR0912 - one case for each operation
         case ("POST", "pulls"):
             require(data, _CREATE_PULL, ("head", "base"))
             if any((one.branch, one.base) == (data["head"], data["base"]) for one in forge.open()):
-                message = f"A pull request already exists for example-org:{data['head']}."
+                message = f"A pull request already exists for example:{data['head']}."
                 error = {"resource": "PullRequest", "code": "custom", "message": message}
                 raise Refused(422, {"message": "Validation Failed", "errors": [error]})
             if forge.commit_of(data["head"]) is None or forge.commit_of(data["base"]) is None:
@@ -192,10 +262,15 @@ def github(  # noqa: PLR0911, PLR0912 - one case for each operation
             one.state = data.get("state", one.state)
             return 200, pull_json(forge, one)
         case ("PUT", "pulls", number, "merge"):
-            if data.get("merge_method") not in {"merge", "squash", "rebase"}:
-                raise Refused(422, {"message": "Invalid merge_method"})
+            if data.get("merge_method") not in forge.methods:
+                raise Refused(
+                    405, {"message": f"{data.get('merge_method')} merges are not allowed on this repository."}
+                )
+            forge.find(number).merging = data
             forge.merge(forge.find(number), data.get("sha"))
             return 200, {"merged": True, "message": "Pull Request successfully merged", "sha": data.get("sha")}
+        case ("GET", "rules", "branches", _):
+            return 200, forge.rulesets
         case ("GET", "issues", number):
             return 200, {"number": int(number), "url": f"{forge.url}{place}/issues/{number}"}
         case ("POST", "issues", number, "labels"):
@@ -219,7 +294,58 @@ def github(  # noqa: PLR0911, PLR0912 - one case for each operation
     raise Refused(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"})
 
 
+def asked_rules(forge: FakeForge) -> dict[str, Any]:
+    names = {"merge": "mergeCommitAllowed", "rebase": "rebaseMergeAllowed", "squash": "squashMergeAllowed"}
+    return {
+        **{setting: method in forge.methods for method, setting in names.items()},
+        "autoMergeAllowed": forge.auto_merge_allowed,
+        "mergeQueue": {"configuration": {"mergeMethod": forge.queue}} if forge.queue else None,
+    }
+
+
+def asked_reviews(forge: FakeForge, one: Change) -> dict[str, Any]:
+    def person(review: Approval) -> dict[str, Any]:
+        number = {} if review.is_program else {"databaseId": len(review.login)}
+        return {"login": review.login, **number}
+
+    reviews = [
+        {
+            "state": review.state,
+            "submittedAt": review.time,
+            "authorCanPushToRepository": review.may_write,
+            "commit": {"oid": review.commit},
+            "author": person(review),
+        }
+        for review in one.approvals
+    ]
+    return {
+        "url": f"https://github.example.com/{PROJECT}/pull/{one.number}",
+        "headRefOid": forge.head_of(one),
+        "mergedAt": one.merged_at,
+        "baseRefName": one.base,
+        "author": {"login": one.author},
+        "commits": {"nodes": [{"commit": {"authors": {"nodes": [{"user": None}]}}}]},
+        "latestOpinionatedReviews": {"nodes": reviews},
+    }
+
+
+def query(forge: FakeForge, text: str, given: dict[str, Any]) -> dict[str, Any]:
+    unknown = set(re.findall(r"[A-Za-z]+", re.sub(r"\$[a-z]+", "", text))) - _QUERY_WORDS
+    if unknown:
+        return {"errors": [{"message": f"Field {', '.join(sorted(unknown))} doesn't exist"}]}
+    if "mergeQueue" in text:
+        found = asked_rules(forge)
+    elif "number" in given:
+        found = {"pullRequest": asked_reviews(forge, forge.find(given["number"]))}
+    else:
+        pulls = [asked_reviews(forge, one) for one in forge.changes if given["commit"] in (*one.landed, one.head)]
+        found = {"object": {"associatedPullRequests": {"nodes": pulls}}}
+    return {"data": {"repository": found}}
+
+
 def graphql(forge: FakeForge, data: Any) -> dict[str, Any]:  # noqa: PLR0911
+    if not data["query"].strip().startswith("mutation"):
+        return query(forge, data["query"], data["variables"])
     name = next(one for one in _MUTATIONS if one in data["query"])
     given = data["variables"]["input"]
     unknown = given.keys() - _MUTATIONS[name]
@@ -227,20 +353,33 @@ def graphql(forge: FakeForge, data: Any) -> dict[str, Any]:  # noqa: PLR0911
         return {"errors": [{"message": f"Variable $input was provided invalid value for {', '.join(unknown)}"}]}
     one = forge.find(given["pullRequestId"].removeprefix("PR_"))
     if name == "enablePullRequestAutoMerge":
-        if given.get("mergeMethod") not in {"MERGE", "SQUASH", "REBASE"}:
-            return {"errors": [{"message": "mergeMethod: Expected one of MERGE, SQUASH, REBASE"}]}
+        if not forge.auto_merge_allowed:
+            return refused(name, "Auto merge is not allowed for this repository")
+        if not forge.queue and given.get("mergeMethod", "MERGE").lower() not in forge.methods:
+            return refused(name, f"Merge method {given.get('mergeMethod', 'MERGE').lower()} merging is not allowed")
         if forge.nothing_to_wait_for:
             text = "Pull request Pull request is in clean status"
             return {"data": {name: None}, "errors": [{"type": "UNPROCESSABLE", "path": [name], "message": text}]}
         if one.draft or given.get("expectedHeadOid") != forge.commit_of(one.branch):
             return {"data": {name: None}, "errors": [{"type": "UNPROCESSABLE", "message": "Pull request is a draft"}]}
-        one.auto_merge = True
+        one.auto_merge, one.merging = True, given
         return {"data": {name: {"actor": {"login": "ci"}, "clientMutationId": None}}}
+    if name == "enqueuePullRequest":
+        if not forge.queue or forge.queue_refuses or given.get("expectedHeadOid") != forge.commit_of(one.branch):
+            return refused(name, forge.queue_refuses or "Merge queue not found")
+        if one.queued:
+            return refused(name, "The pull request is already in the queue")
+        one.queued = True
+        return {"data": {name: {"mergeQueueEntry": {"position": 1}}}}
     if name == "disablePullRequestAutoMerge":
         one.auto_merge = False
         return {"data": {name: {"actor": {"login": "ci"}, "clientMutationId": None}}}
     one.draft = name == "convertPullRequestToDraft"
     return {"data": {name: {"clientMutationId": None, "pullRequest": {"id": f"PR_{one.number}", "isDraft": one.draft}}}}
+
+
+def refused(name: str, text: str) -> dict[str, Any]:
+    return {"data": {name: None}, "errors": [{"type": "UNPROCESSABLE", "path": [name], "message": text}]}
 
 
 # --- GitLab -----------------------------------------------------------------------------------------
@@ -259,13 +398,16 @@ def merge_json(forge: FakeForge, one: Change) -> dict[str, Any]:
         "description": one.body,
         "state": {"open": "opened"}.get(one.state, one.state),
         "labels": list(one.labels),
-        "sha": forge.commit_of(one.branch),
+        "sha": forge.head_of(one),
+        "author": {"username": one.author},
+        "merged_at": one.merged_at,
+        "detailed_merge_status": forge.status,
         "merge_when_pipeline_succeeds": one.auto_merge,
         "web_url": f"https://gitlab.example.com/{PROJECT}/-/merge_requests/{one.number}",
     }
 
 
-def gitlab(  # noqa: PLR0911, PLR0912 - one case for each operation
+def gitlab(  # noqa: PLR0911, PLR0912, PLR0915 - one case for each operation
     forge: FakeForge, method: str, path: str, query: dict[str, str], data: Any
 ) -> tuple[int, Any]:
     path = path.replace("/projects/7/", f"/projects/{PROJECT.replace('/', '%2F')}/")  # the project by its number
@@ -273,6 +415,41 @@ def gitlab(  # noqa: PLR0911, PLR0912 - one case for each operation
     if not path.startswith(place):
         raise Refused(404, {"message": "404 Project Not Found"})
     match (method, *path.removeprefix(place).strip("/").split("/")):
+        case ("GET", ""):
+            squash = "default_off" if "squash" in forge.methods else "never"
+            return 200, {
+                "id": 7,
+                "path_with_namespace": PROJECT,
+                "merge_method": "ff" if "ff" in forge.methods else "merge",
+                "squash_option": "always" if forge.methods == {"squash"} else squash,
+                "merge_trains_enabled": bool(forge.queue),
+            }
+        case ("GET", "merge_requests", number, "approvals"):
+            given = forge.find(number).approvals
+            return 200, {
+                "approved_by": [
+                    {"user": {"id": len(one.login), "username": one.login, "name": one.login.title()},
+                     **({} if one.is_program else {"approved_at": one.time})}
+                    for one in given if one.state == "APPROVED"
+                ]
+            }  # fmt: skip
+        case ("GET", "merge_requests", number, "versions"):
+            return 200, [{"id": 1, "head_commit_sha": forge.head_of(forge.find(number)), "created_at": BEGIN}]
+        case ("GET", "merge_requests", number, "notes"):
+            return 200, [
+                {"id": 1, "system": True, "body": "approved this merge request", "created_at": one.time,
+                 "author": {"username": one.login}}
+                for one in forge.find(number).approvals
+            ]  # fmt: skip
+        case ("GET", "repository", "commits", commit, "merge_requests"):
+            return 200, [merge_json(forge, one) for one in forge.changes if commit in (*one.landed, one.head)]
+        case ("POST", "merge_trains", "merge_requests", number):
+            require(data, _TRAIN)
+            one = forge.find(number)
+            if not forge.queue or data["sha"] != forge.commit_of(one.branch):
+                raise Refused(403, {"message": "403 Forbidden"})
+            one.queued, one.merging = True, data
+            return 201, [{"id": 1, "status": "idle"}]
         case ("GET", "merge_requests"):
             found = [one for one in forge.open() if query.get("target_branch", one.base) == one.base]
             source = query.get("source_branch")
@@ -310,11 +487,13 @@ def gitlab(  # noqa: PLR0911, PLR0912 - one case for each operation
             if forge.looks_later or one.title.startswith("Draft:"):
                 forge.looks_later = max(0, forge.looks_later - 1)
                 raise Refused(405, {"message": "405 Method Not Allowed"})
-            given = {**query, **(data or {})}
+            if forge.status != "mergeable":
+                raise Refused(405, {"message": "405 Method Not Allowed"})
+            one.merging = require(data, _ACCEPT)
             if forge.nothing_to_wait_for:
-                forge.merge(one, given.get("sha"))
+                forge.merge(one, data.get("sha"))
             else:
-                one.auto_merge = bool(given["merge_when_pipeline_succeeds"])
+                one.auto_merge = data["merge_when_pipeline_succeeds"]
             return 200, merge_json(forge, one)
         case ("DELETE", "repository", "branches", name):
             if forge.commit_of(unquote(name)) is None:
@@ -338,9 +517,10 @@ def serve(remote: Path, kind: str) -> Iterator[FakeForge]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            forge.asked.append(f"{self.command} {parts.path}")
             length = int(self.headers.get("Content-Length") or 0)
             data = json.loads(self.rfile.read(length)) if length else None
+            reads = parts.path == "/graphql" and not data["query"].strip().startswith("mutation")
+            forge.asked.append(f"{'GET' if reads else self.command} {parts.path}")
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             headers: Mapping[str, str] = {}
             try:

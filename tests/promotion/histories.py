@@ -40,12 +40,12 @@ def overlay(tag: str, app: str = APP, *, pinned: str | None = None, environment:
     """That kustomization at a release."""
     name = app.rpartition("/")[2]
     if environment != "dev":
-        pin = Pinned(f"ghcr.io/example-org/cartwright/{name}", tag, pinned or digest(tag))
+        pin = Pinned(f"ghcr.io/example/cartwright/{name}", tag, pinned or digest(tag))
         return render_kustomization([f"apps/{app}"], [pin])
     return (
         f"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
         f"resources:\n  - ../../../../apps/{app}\n"
-        f"images:\n  - name: ghcr.io/example-org/cartwright/{name}\n    newTag: {tag}\n"
+        f"images:\n  - name: ghcr.io/example/cartwright/{name}\n    newTag: {tag}\n"
         f"    digest: {pinned or digest(tag)}\n"
     )
 

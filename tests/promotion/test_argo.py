@@ -26,7 +26,7 @@ APPLICATION: dict[str, Any] = {
             {"kind": "Job", "name": "seed", "status": "Synced"},
             {"kind": "Job", "name": "load", "status": "Synced", "health": {"status": "Degraded"}},
         ],
-        "summary": {"images": ["ghcr.io/example-org/cartwright/catalog:1.5.0@sha256:" + "5" * 64]},
+        "summary": {"images": ["ghcr.io/example/cartwright/catalog:1.5.0@sha256:" + "5" * 64]},
         "sync": {"status": "Synced", "revision": "a" * 40},
         "operationState": {
             "phase": "Succeeded",

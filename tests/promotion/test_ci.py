@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.promotion.conftest import APP, NEW, OLD, Repository, kustomization
+from tests.promotion.fake_forge import PROJECT, TOKEN, serve
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,7 @@ def calls() -> list[tuple[str, ...]]:
         joined = re.sub(r"#.*", "", text.replace("\\\n", " "))
         for match in re.finditer(r"(?:\"\$cartwright\"|\.venv/bin/cartwright)((?: +[^\s;|)&]+)+)", joined):
             words = match[1].partition(" > ")[0].replace('"$@"', "--all").replace('"${apps[@]}"', "catalog")
+            words = words.replace('"${deliver[@]}"', "--push")
             found.append(tuple(shlex.split(re.sub(r'"?\$\{?\w+[^"\s]*"?', "word", words))))
     return sorted(set(found))
 
@@ -220,7 +222,7 @@ def test_promote_on_green_then_prod_waits_for_an_approval_of_exactly_that(shop: 
 def test_set_gives_dev_what_the_build_wrote(shop: Repository, tmp_path: Path, registry: Any) -> None:
     digest = registry.push("ci/app", "3.0.0")
     overlay = shop.overlay("dev")
-    name = "name: ghcr.io/example-org/cartwright/app-000\n"
+    name = "name: ghcr.io/example/cartwright/app-000\n"
     overlay.write_text(overlay.read_text().replace(name, f"{name}    newName: {registry.host}/ci/app\n"))
     shop.commit("Pull from the registry")
     shop.git("push", "--quiet", "origin", "main")
@@ -308,10 +310,24 @@ def test_build_takes_a_registry_that_refuses_for_no_missing_version(
     assert not (tmp_path / "calls").exists()
 
 
+def test_a_request_that_waits_is_no_failure(shop: Repository, tmp_path: Path) -> None:
+    remote = Path(shop.git("remote", "get-url", "origin").strip())
+    file = shop.root / "environments/staging/environment.yaml"
+    file.write_text(file.read_text().replace("approvals: 0", "approvals: {from: forge}"))
+    shop.commit("Ask for a review")
+    shop.git("push", "--quiet", "origin", "main")
+    with serve(remote, "github") as fake:
+        by_request = f"--pr --forge github --project {PROJECT} --api {fake.url}"
+        done = release(shop, "promote", "dev", "staging", RELEASE_DELIVERY=by_request, GITHUB_TOKEN=TOKEN)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("/1: it waits for reviews; run the command again after them\n")
+        assert [one.draft for one in fake.open()] == [False]
+
+
 def test_a_failure_that_is_no_gate_is_a_failure(shop: Repository) -> None:
     shop.git("remote", "set-url", "origin", str(shop.root / "nowhere"))
     done = release(shop, "promote", "dev", "staging")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "can't be reached" in done.stderr
 
 

@@ -14,7 +14,7 @@ import pytest
 from cartwright.cli import build
 from cartwright.history.trailers import NOT_ASKED
 from cartwright.kernel.errors import UserError
-from tests.promotion.conftest import APP, NEW, OLD, Ended, Repository, write_git_repository
+from tests.promotion.conftest import APP, IMAGE, NEW, OLD, Ended, Repository, write_git_repository
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/promotion.schema.json").read_text())
 DOCS = (Path(__file__).parents[2] / "docs/promotion.md").read_text()
@@ -86,7 +86,7 @@ def test_argo_cd_is_asked_through_kubectl_with_the_given_kubeconfig(repository: 
         "health": {"status": "Healthy"},
         "reconciledAt": "2099-01-01T00:00:00Z",
         "operationState": {"phase": "Succeeded", "syncResult": {"revision": commit}},
-        "summary": {"images": [f"ghcr.io/example-org/cartwright/app-000:1.1.0@{NEW}"]},
+        "summary": {"images": [f"ghcr.io/example/cartwright/app-000:1.1.0@{NEW}"]},
     }
     application = {
         "metadata": {"name": "dev-shop-app-000"},
@@ -173,7 +173,83 @@ def test_a_wrong_word_is_exit_code_2_and_one_clear_line(
 
 
 def test_the_docs_list_every_code_that_a_gate_can_give() -> None:
-    code = re.compile(r'"((?:upstream|soak|health|verification|approvals|freeze)-[a-z-]+|held)"')
+    code = re.compile(r'"((?:upstream|soak|health|verification|approvals|forge|reviews|freeze)-[a-z-]+|held)"')
     given = {found for file in GATES.glob("*.py") for found in code.findall(file.read_text())}
     listed = set(re.findall(r"`([a-z]+(?:-[a-z]+)+|held)`", DOCS.partition("## Gates")[2].partition("**Argo CD**")[0]))
     assert given == {one for one in listed - {NOT_ASKED} if not one.startswith(("signature-", "registry-"))}
+
+
+@pytest.mark.parametrize("digest", ["", f"@{NEW}"], ids=["tag alone", "with a digest"])
+def test_set_refuses_latest(shared: Repository, digest: str) -> None:
+    ended = shared.run("promote", "set", "app-000", "--env", "dev", "--image", f"{IMAGE}:latest{digest}", "--offline")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"error: image '{IMAGE}:latest{digest}' is tagged latest, which names no version "
+        "(people read the tag: REPO:TAG, or REPO:TAG@DIGEST)\n"
+    )
+
+
+# --- errors for programs ----------------------------------------------------------------------------
+
+
+def with_remote(repository: Repository) -> Repository:
+    """The repository, which follows a bare remote of the same content."""
+    remote = repository.root.with_name("remote.git")
+    repository.git("clone", "--quiet", "--bare", str(repository.root), str(remote))
+    repository.git("remote", "add", "origin", str(remote))
+    return repository
+
+
+def wrong_tag(repository: Repository) -> None:
+    overlay = repository.overlay("dev")
+    overlay.write_text(overlay.read_text().replace(f'digest: "{NEW}"', 'digest: ""'))
+    repository.commit()
+
+
+def no_identity(repository: Repository) -> None:
+    repository.git("config", "--unset", "user.email")
+
+
+def detached(repository: Repository) -> None:
+    repository.git("checkout", "--quiet", "--detach")
+
+
+def shut(repository: Repository) -> None:
+    set_gates(repository, soak="2d")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "code"),
+    [
+        pytest.param(None, ("app-00",), 2, id="unknown app"),
+        pytest.param(None, ("app-000", "--break-glass", "me"), 2, id="break-glass without a reason"),
+        pytest.param(wrong_tag, ("app-000",), 2, id="no digest"),
+        pytest.param(no_identity, ("app-000",), 2, id="no identity"),
+        pytest.param(detached, ("app-000",), 2, id="detached head"),
+        pytest.param(shut, ("app-000",), 1, id="shut gate"),
+    ],
+)
+def test_the_exit_code_is_the_same_with_and_without_push(
+    repository: Repository, spoil: Any, words: tuple[str, ...], code: int
+) -> None:
+    with_remote(repository)
+    if spoil:
+        spoil(repository)
+        repository.git("push", "--quiet", "origin", "HEAD:main")
+    app, *rest = words
+    here, there = (repository.promote(*rest, *push, "--format", "json", app=app) for push in ((), ("--push",)))
+    assert (here.code, there.code) == (code, code)
+    for ended in (here, there):
+        data = json.loads(ended.stdout)
+        assert data.get("status") == "blocked" if code == 1 else data["error"]["exitCode"] == code
+
+
+def test_an_error_in_a_file_says_where_in_json(repository: Repository) -> None:
+    wrong_tag(repository)
+    error = json.loads(repository.promote("--format", "json").stdout)["error"]
+    assert error == {
+        "message": f"{IMAGE}:1.1.0 has no digest, so it can't be promoted",
+        "where": f"environments/dev/{APP}/kustomization.yaml:9",
+        "hint": error["hint"],
+        "exitCode": 2,
+    }

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 import cartwright.kernel.run
-from cartwright.kernel.errors import Blocked, UserError
-from cartwright.promotion.intents import Freeze, Rollback
+from cartwright.kernel.errors import CartwrightError, ToolError, UserError
+from cartwright.promotion.intents import Approve, Freeze, Rollback
 from cartwright.promotion.land.deliver import Result
 from cartwright.promotion.land.remote import Remote, pick_remote
 from tests.promotion.engine import Engine, git
@@ -202,6 +202,93 @@ def test_a_kill_on_the_way_to_a_remote_leaves_one_commit_or_none(
     note("remote", f"kill -9 {moment} {step} ({call})", f"{'one commit' if landed else 'none'}, then one")
 
 
+# --- locks that a killed git left ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is there counts as left behind at once."""
+    monkeypatch.setattr("cartwright.promotion.land.locks._SECONDS", 0)
+
+
+def state(root: Path) -> tuple[str, str, str]:
+    """Branch, index and files."""
+    return git(root, "rev-parse", "main"), git(root, "ls-files", "--stage"), (root / STAGING).read_text()
+
+
+@pytest.mark.parametrize(
+    ("lock", "what"),
+    [
+        pytest.param("index.lock", "the index", id="index"),
+        pytest.param("refs/heads/main.lock", "main", id="branch"),
+        pytest.param("HEAD.lock", "main", id="head"),
+    ],
+)
+def test_a_lock_that_was_left_in_the_clone_is_named(ours: Engine, impatient: None, lock: str, what: str) -> None:
+    before = state(ours.root)
+    file = ours.root / ".git" / lock
+    file.touch()
+    with pytest.raises(UserError) as caught:
+        ours.promote("dev", "staging")
+    shown = f".git/{lock}" if lock == "index.lock" else str(file)
+    assert str(caught.value) == (f"{shown}: locks {what}; nothing was promoted (remove that file if no git is at work)")
+    assert state(ours.root) == before
+    file.unlink()
+    assert ours.promote("dev", "staging").status == "promoted"
+    note("work tree", f"a stale {lock}", "none, the lock is named")
+
+
+def test_a_lock_on_the_index_does_not_matter_to_an_approval(ours: Engine, impatient: None) -> None:
+    (ours.root / ".git/index.lock").touch()
+    assert ours.run(Approve(apps=(APP,), source="dev", target="staging")).status == "promoted"
+
+
+def test_a_lock_on_the_index_that_comes_after_the_commit_is_told_with_the_state(ours: Engine, impatient: None) -> None:
+    hook = ours.root / ".git/hooks/reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n[ $1 = committed ] && touch .git/index.lock\nexit 0\n")
+    hook.chmod(0o755)
+    with pytest.raises(UserError) as caught:
+        ours.promote("dev", "staging")
+    commit = ours.git("rev-parse", "main")[:7]
+    lock = ours.root / ".git/index.lock"
+    assert str(caught.value) == (
+        f"{lock}: main has the commit {commit}, but the index does not: a commit now would undo it (remove that file "
+        "if no git is at work, then run the same command again, which brings index and files up to date)"
+    )
+    assert count(ours.root) == 3
+    hook.unlink()
+    lock.unlink()
+    assert ours.promote("dev", "staging").status == "unchanged"
+    assert ours.git("status", "--porcelain") == ""
+    assert digest("1.1.0") in (ours.root / STAGING).read_text()
+    note("work tree", "index.lock comes after the commit", "one commit, the state is told, the next run ends it")
+
+
+def test_a_lock_that_was_left_in_the_remote_is_named(clone: Engine, impatient: None) -> None:
+    lock = bare(clone) / "refs/heads/main.lock"
+    lock.touch()
+    with pytest.raises(UserError) as caught:
+        clone.promote("dev", "staging")
+    assert str(caught.value) == (
+        f"{lock}: locks main of origin; nothing was promoted (remove that file there if no git is at work)"
+    )
+    assert count(bare(clone)) == 2
+    lock.unlink()
+    assert clone.promote("dev", "staging").status == "promoted"
+    note("remote", "a stale lock on the branch", "none, the lock is named")
+
+
+def test_a_lock_in_the_remote_that_goes_is_waited_for(clone: Engine, tmp_path: Path) -> None:
+    (bare(clone) / "refs/heads/main.lock").touch()
+    hook = bare(clone) / "hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\n[ -e {tmp_path}/once ] && rm -f refs/heads/main.lock\ntouch {tmp_path}/once\n")
+    hook.chmod(0o755)
+    result = clone.promote("dev", "staging")
+    assert (result.status, result.attempts) == ("promoted", 1)
+    note("remote", "a lock that goes", "one commit")
+
+
 # --- the remote -------------------------------------------------------------------------------------
 
 
@@ -218,15 +305,38 @@ def test_an_answer_that_is_lost_after_the_push_landed_is_no_second_commit(
     note("remote", "connection lost after the push landed", "one commit, found again")
 
 
+def test_an_answer_that_was_asked_for_ahead_and_is_old_loses_the_race(clone: Engine, tmp_path: Path) -> None:
+    remote = clone.destination
+    assert isinstance(remote, Remote)
+    remote.ask_ahead()
+    remote._asked[0].result()
+    freeze = Freeze(environment="dev", reason="audit", begin=minutes(0), until=minutes(120))
+    write_elsewhere(clone, tmp_path, lambda other: other.run(freeze))
+    result = clone.promote("dev", "staging")
+    assert (result.status, result.attempts) == ("promoted", 2)
+    assert count(bare(clone)) == 4
+
+
+def test_a_remote_that_was_asked_ahead_and_is_unreachable_is_one_clear_line(clone: Engine) -> None:
+    bare(clone).rename(bare(clone).with_name("elsewhere.git"))
+    remote = clone.destination
+    assert isinstance(remote, Remote)
+    remote.ask_ahead()
+    with pytest.raises(ToolError, match=r"^origin: can't be reached, nothing was promoted: "):
+        clone.promote("dev", "staging")
+
+
 def test_a_connection_that_is_lost_before_the_push_is_said(
     clone: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in faulty(tmp_path / "bin", "push", "before", fault="hangup").items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(Blocked, match="can't be pushed to, nothing was promoted: the remote end hung up unexpectedly"):
+    with pytest.raises(
+        ToolError, match="can't be pushed to, nothing was promoted: the remote end hung up unexpectedly"
+    ):
         clone.promote("dev", "staging")
     assert count(bare(clone)) == 2
-    note("remote", "connection lost before the push", "none, blocked with git's words")
+    note("remote", "connection lost before the push", "none, failed with git's words")
 
 
 def test_a_remote_that_stumbles_once_is_asked_again(
@@ -241,20 +351,22 @@ def test_a_remote_that_stumbles_once_is_asked_again(
 def test_an_unreachable_remote_is_one_clear_line(clone: Engine) -> None:
     bare(clone).rename(bare(clone).with_name("elsewhere.git"))
     with pytest.raises(
-        Blocked, match=r"^origin: can't be reached, nothing was promoted: .*does not appear to be a git"
+        ToolError, match=r"^origin: can't be reached, nothing was promoted: .*does not appear to be a git"
     ):
         clone.promote("dev", "staging")
-    note("remote", "unreachable", "none, blocked with git's words")
+    note("remote", "unreachable", "none, failed with git's words")
 
 
 def test_a_hook_that_refuses_is_quoted(clone: Engine) -> None:
     hook = bare(clone) / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho 'main takes signed commits only' >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(Blocked, match=r"^origin: refuses the push, .*main takes signed commits only.*pre-receive hook"):
+    with pytest.raises(
+        ToolError, match=r"^origin: refuses the push, .*main takes signed commits only.*pre-receive hook"
+    ):
         clone.promote("dev", "staging")
     assert count(bare(clone)) == 2
-    note("remote", "a hook refuses", "none, blocked with the hook's words")
+    note("remote", "a hook refuses", "none, failed with the hook's words")
 
 
 def test_a_branch_that_is_not_there_is_named(clone: Engine) -> None:
@@ -334,7 +446,7 @@ def refused_to_nobody(tmp_path: Path, clone: Engine, *owned: Path) -> str:
         os.environ["HOME"] = str(tmp_path)
         try:
             clone.promote("dev", "staging")
-        except Blocked as error:
+        except CartwrightError as error:
             words.write_text(str(error))
 
     assert in_a_process(promote, user=NOBODY if root else None) == 0
@@ -347,7 +459,7 @@ def test_a_remote_without_write_permission_is_said(clone: Engine, tmp_path: Path
     assert said.startswith("origin: refuses the push, nothing was promoted: ")
     assert "unpacker error" in said
     assert count(bare(clone)) == 2
-    note("remote", "no write permission", "none, blocked with git's words")
+    note("remote", "no write permission", "none, failed with git's words")
 
 
 def test_a_clone_without_write_permission_is_said(clone: Engine, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from cartwright.kernel.errors import CartwrightError
 from cartwright.promotion.request.body import Mark
-from cartwright.promotion.request.forge import Forge, ForgeError, Project, Request, find_project, propose
+from cartwright.promotion.request.forge import Forge, Request, propose
 from cartwright.promotion.request.github import GitHub
 from cartwright.promotion.request.gitlab import GitLab
+from cartwright.promotion.request.project import ForgeError, Project, find_project
 from tests.promotion.fake_forge import PROJECT, TOKEN, FakeForge, Refused, serve
 from tests.promotion.registry_server import free_port
 
@@ -76,6 +77,7 @@ def wanted(fake: FakeForge, name: str = "1.0.0-a", *apps: str, **options: Any) -
         branch=branch,
         commit=fake.commit_of(branch) or "",
         base="main",
+        message=f"Promote {name}\n\nPromoted-To: prod\n",
         draft=False,
         auto_merge=False,
     )
@@ -173,10 +175,10 @@ def test_with_nothing_to_wait_for_it_is_merged_now(fake: FakeForge, forge: Forge
 
 def test_a_branch_that_moved_since_is_not_merged(fake: FakeForge, forge: Forge) -> None:
     fake.nothing_to_wait_for = True
-    with pytest.raises(ForgeError) as caught:
-        propose(forge, wanted(fake, auto_merge=True, commit="0" * 40))
-    assert caught.value.code == "refused"
-    assert "Head branch was modified" in str(caught.value)
+    proposed = propose(forge, wanted(fake, auto_merge=True, commit="0" * 40))
+    assert isinstance(proposed.failure, ForgeError)
+    assert proposed.failure.code == "refused"
+    assert "Head branch was modified" in str(proposed.failure)
 
 
 def test_gitlab_is_asked_again_while_it_has_not_looked_at_the_request(remote: Path) -> None:
@@ -197,6 +199,140 @@ def test_a_request_that_somebody_opened_meanwhile_is_taken_over(
     assert [one.title for one in fake.changes] == ["Promote 1.0.0-a"]
 
 
+# --- how it is merged -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "methods", "method", "message"),
+    [
+        ("github", {"merge", "rebase", "squash"}, "REBASE", None),
+        ("github", {"merge", "squash"}, "MERGE", None),
+        ("github", {"squash"}, "SQUASH", ("Promote 1.0.0-a", "Promoted-To: prod")),
+        ("gitlab", {"merge", "squash"}, False, None),
+        ("gitlab", {"ff"}, False, None),
+        ("gitlab", {"squash"}, True, "Promote 1.0.0-a\n\nPromoted-To: prod\n"),
+    ],
+)
+def test_a_method_is_chosen_that_the_repository_allows(
+    remote: Path, kind: str, methods: set[str], method: object, message: object
+) -> None:
+    with serve(remote, kind) as fake:
+        fake.kind, fake.methods = kind, methods  # type: ignore[attr-defined]
+        assert propose(client(fake), wanted(fake, auto_merge=True)).merge == "auto"
+        said = fake.changes[0].merging
+    if kind == "github":
+        text = (said["commitHeadline"], said["commitBody"]) if "commitBody" in said else None
+        assert (said["mergeMethod"], text) == (method, message)
+    else:
+        assert (said["squash"], said.get("squash_commit_message")) == (method, message)
+
+
+@pytest.mark.parametrize("fake", ["github"], indirect=True)
+@pytest.mark.parametrize(
+    ("rule", "method"),
+    [
+        ({"type": "pull_request", "parameters": {"allowed_merge_methods": ["squash"]}}, "SQUASH"),
+        ({"type": "required_linear_history"}, "SQUASH"),
+        ({"type": "pull_request", "parameters": {}}, "MERGE"),
+    ],
+)
+def test_a_ruleset_narrows_the_methods(fake: FakeForge, forge: Forge, rule: dict[str, Any], method: str) -> None:
+    fake.methods, fake.rulesets = {"merge", "squash"}, [rule]
+    propose(forge, wanted(fake, auto_merge=True))
+    assert fake.changes[0].merging["mergeMethod"] == method
+
+
+def test_an_approval_is_merged_with_its_own_commit(fake: Any, forge: Forge) -> None:
+    propose(forge, wanted(fake, auto_merge=True, keep_commit=True))
+    said = fake.changes[0].merging
+    assert said.get("mergeMethod", "MERGE") == "MERGE"
+    assert not said.get("squash")
+
+
+def test_who_reviewed_stands_in_the_message_of_the_merge(fake: Any, forge: Forge) -> None:
+    propose(forge, wanted(fake, auto_merge=True, reviewed=True))
+    said = fake.changes[0].merging
+    found = (
+        said["merge_commit_message"] if fake.kind == "gitlab" else f"{said['commitHeadline']}\n\n{said['commitBody']}"
+    )
+    assert found.strip() == "Promote 1.0.0-a\n\nPromoted-To: prod"
+
+
+@pytest.mark.parametrize("fake", ["github"], indirect=True)
+def test_without_auto_merge_the_request_stays_open_and_says_so(fake: FakeForge, forge: Forge) -> None:
+    fake.auto_merge_allowed = False
+    proposed = propose(forge, wanted(fake, auto_merge=True))
+    remark = f"auto-merge is disabled in GitHub {PROJECT}: merge it on the forge"
+    assert (proposed.merge, proposed.remark, proposed.failure) == ("by-hand", remark, None)
+    assert fake.changes[0].state == "open"
+
+
+def test_a_merge_queue_gets_the_request(fake: FakeForge, forge: Forge) -> None:
+    fake.queue = "SQUASH"
+    assert propose(forge, wanted(fake, auto_merge=True)).merge == "queued"
+    assert fake.changes[0].queued
+    assert not fake.changes[0].auto_merge
+
+
+@pytest.mark.parametrize("fake", ["github"], indirect=True)
+def test_what_the_queue_does_not_take_yet_joins_it_by_auto_merge(fake: FakeForge, forge: Forge) -> None:
+    fake.queue, fake.queue_refuses = "MERGE", "Required status check is expected"
+    assert propose(forge, wanted(fake, auto_merge=True)).merge == "auto"
+    assert fake.changes[0].auto_merge
+    fake.changes[0].auto_merge, fake.auto_merge_allowed = False, False
+    proposed = propose(forge, wanted(fake, auto_merge=True))
+    assert proposed.merge == "by-hand"
+    assert proposed.remark is not None
+    assert proposed.remark.startswith("the merge queue does not take it yet: ")
+    assert proposed.remark.endswith("Required status check is expected; run the command again")
+
+
+@pytest.mark.parametrize("fake", ["gitlab"], indirect=True)
+def test_what_gitlab_does_not_merge_yet_stays_open_with_the_reason(fake: FakeForge) -> None:
+    fake.status = "not_approved"
+    project = Project("gitlab", fake.url, PROJECT, TOKEN, "GITLAB_TOKEN")
+    proposed = propose(GitLab(project, patience=0), wanted(fake, auto_merge=True))
+    words = f"GitLab {PROJECT} does not merge it yet (not approved): run the command again"
+    assert (proposed.merge, proposed.remark, proposed.failure) == ("by-hand", words, None)
+
+
+# --- a step that fails once the request is there ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"POST .*/labels|PUT .*/merge_requests/1", r"POST /graphql|GET /api/v4/projects/[^/]*"]
+)
+def test_a_step_that_fails_later_leaves_the_request_known_and_to_be_finished(
+    fake: FakeForge, forge: Forge, pattern: str
+) -> None:
+    fake.answers.append((pattern, Refused(403, {"message": "Not yours"})))
+    proposed = propose(forge, wanted(fake, auto_merge=True))
+    assert (proposed.status, proposed.url.endswith("/1")) == ("opened", True)
+    assert isinstance(proposed.failure, ForgeError)
+    assert "may not do this: Not yours" in str(proposed.failure)
+    again = propose(forge, wanted(fake, auto_merge=True))
+    assert (again.number, again.merge, again.failure) == (1, "auto", None)
+    assert fake.changes[0].labels == ["promotion", "environment/prod"]
+    assert len(fake.changes) == 1
+
+
+def test_a_decision_replaces_no_request(fake: FakeForge, forge: Forge) -> None:
+    for number, operation in enumerate(("freeze", "approve", "promote")):
+        body = Mark("prod", () if operation == "freeze" else ("shop/catalog",), operation=operation).render()
+        fake.add(f"promote/prod/x{number}", "main", operation, body, draft=False)
+    mark = Mark("prod", ("shop/catalog",), operation="hold")
+    assert propose(forge, wanted(fake, mark=mark, body=mark.render())).superseded == ()
+    (replaced,) = propose(forge, wanted(fake, "1.1.0-b")).superseded
+    assert replaced.endswith("/3")
+
+
+def test_the_next_request_for_all_apps_replaces_the_one_before(fake: FakeForge, forge: Forge) -> None:
+    both = Mark("prod", ("shop/catalog", "shop/orders"), everything=True)
+    propose(forge, wanted(fake, "set-c", mark=both, body=both.render()))
+    one = Mark("prod", ("shop/catalog",), everything=True)
+    assert len(propose(forge, wanted(fake, mark=one, body=one.render())).superseded) == 1
+
+
 # --- refusals: one line each ------------------------------------------------------------------------
 
 _CREATE = r"POST .*(pulls|merge_requests)"
@@ -208,13 +344,13 @@ _SLOW = {"Retry-After": "3600"}
     ("pattern", "answer", "code", "exit_code", "words"),
     [
         pytest.param(_LIST, Refused(401, {"message": "Bad credentials"}), "unauthorized", 2, "is refused", id="401"),
-        pytest.param(_CREATE, Refused(403, {"message": "Not yours"}), "forbidden", 1, "may not do this: ", id="403"),
+        pytest.param(_CREATE, Refused(403, {"message": "Not yours"}), "forbidden", 2, "may not do this: ", id="403"),
         pytest.param(_LIST, Refused(404, {"message": "Not Found"}), "not-found", 2, "may not see it", id="404"),
         pytest.param(
             _CREATE,
             Refused(422, {"message": "Validation Failed", "errors": [{"message": "No commits between the two"}]}),
             "refused",
-            1,
+            2,
             "refuses: Validation Failed",
             id="422",
         ),
@@ -222,7 +358,7 @@ _SLOW = {"Retry-After": "3600"}
             _LIST,
             Refused(429, {"message": "Too many"}, _SLOW),
             "rate-limited",
-            1,
+            2,
             "the rate limit is reached",
             id="429",
         ),
@@ -255,7 +391,7 @@ def test_the_rate_limit_of_github_says_when_it_ends(remote: Path) -> None:
 
 def test_a_wrong_token_and_a_wrong_project_are_told_apart(fake: FakeForge) -> None:
     codes = []
-    for forge in (client(fake, token="wrong"), client(fake, path="example-org/other")):
+    for forge in (client(fake, token="wrong"), client(fake, path="example/other")):
         with pytest.raises(ForgeError) as caught:
             propose(forge, wanted(fake))
         codes.append(caught.value.code)
@@ -273,7 +409,7 @@ def test_a_forge_that_is_gone_is_unreachable(remote: Path) -> None:
     project = Project("gitlab", f"http://127.0.0.1:{free_port()}", PROJECT, TOKEN, "GITLAB_TOKEN")
     with pytest.raises(ForgeError) as caught:
         propose(GitLab(project, patience=0), request)
-    assert (caught.value.code, caught.value.exit_code) == ("unreachable", 1)
+    assert (caught.value.code, caught.value.exit_code) == ("unreachable", 2)
     assert "\n" not in str(caught.value)
 
 
@@ -285,10 +421,10 @@ _ENV = {"GITHUB_TOKEN": "a", "GITLAB_TOKEN": "b"}
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://github.com/example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
-        ("https://github.com/example-org/shop/", ("github", "https://api.github.com", "example-org/shop")),
-        ("git@github.com:example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
-        ("ssh://git@ssh.github.com:443/example-org/shop.git", ("github", "https://api.github.com", "example-org/shop")),
+        ("https://github.com/example/shop.git", ("github", "https://api.github.com", "example/shop")),
+        ("https://github.com/example/shop/", ("github", "https://api.github.com", "example/shop")),
+        ("git@github.com:example/shop.git", ("github", "https://api.github.com", "example/shop")),
+        ("ssh://git@ssh.github.com:443/example/shop.git", ("github", "https://api.github.com", "example/shop")),
         ("https://user:secret@github.example.com/a/b", ("github", "https://github.example.com/api/v3", "a/b")),
         ("https://gitlab.com/group/sub/shop.git", ("gitlab", "https://gitlab.com", "group/sub/shop")),
         ("https://gitlab.example.com:8443/a/b.git", ("gitlab", "https://gitlab.example.com:8443", "a/b")),

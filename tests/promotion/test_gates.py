@@ -214,9 +214,9 @@ STATES: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     "progressing": (lambda state: replace(state, health="Progressing"), "health-not-healthy", "is Progressing"),
     "degraded": (lambda state: replace(state, health="Degraded"), "health-not-healthy", "is Degraded"),
     "another digest": (
-        lambda state: replace(state, images=("ghcr.io/example-org/cartwright/app-000:1.1.0",)),
+        lambda state: replace(state, images=("ghcr.io/example/cartwright/app-000:1.1.0",)),
         "health-other-digest",
-        "no live object runs ghcr.io/example-org/cartwright/app-000@sha256:",
+        "no live object runs ghcr.io/example/cartwright/app-000@sha256:",
     ),
 }
 
@@ -351,7 +351,7 @@ def test_an_image_that_was_set_is_approved_from_the_upstream_or_by_who_sets_it(t
         ("staging", f"run `cartwright promote approve {APP} --from dev --to staging`"),
         ("dev", "do it, with --approved-by"),
     ):
-        built = Reference("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0"))
+        built = Reference("ghcr.io/example/cartwright/app-000", "1.2.0", digest("1.2.0"))
         intent = SetImage(app=APP, environment=environment, images=(built,))
         assert ours.verdict(ours.run(intent), "approvals").sentence == f"{who} {way}"
 
@@ -376,7 +376,7 @@ def test_an_approval_is_of_one_digest_and_one_environment(tmp_path: Path) -> Non
         SetImage(
             app=APP,
             environment="dev",
-            images=(Reference("ghcr.io/example-org/cartwright/app-000", "1.2.0", digest("1.2.0")),),
+            images=(Reference("ghcr.io/example/cartwright/app-000", "1.2.0", digest("1.2.0")),),
         )
     )
     assert ours.verdict(ours.promote("dev", "staging"), "approvals").code == "approvals-missing"
@@ -412,7 +412,7 @@ def test_an_image_without_a_signature_is_stopped(tmp_path: Path) -> None:
         extra={"environments/cosign.pub": "a public key\n"},
     )
     made.release("1.1.0", at=minutes(10))
-    image = f"ghcr.io/example-org/cartwright/app-000@{digest('1.1.0')}"
+    image = f"ghcr.io/example/cartwright/app-000@{digest('1.1.0')}"
     ours = engine(made, unsigned=frozenset({image}))
     verdict = ours.verdict(ours.promote("dev", "staging"), "signatures")
     assert (verdict.code, verdict.sentence) == ("signature-not-signed", f"{image}: it is not signed")
@@ -463,7 +463,7 @@ def test_a_hold_stops_automation_until_it_ends_or_somebody_says_why_not(tmp_path
     assert (verdict.code, verdict.until) == ("held", minutes(60) + 24 * HOUR)
     assert verdict.sentence == f"{APP} is held in staging until 2026-03-03T09:00:00Z by {WRITER}: orders fail"
     assert result.next_time == verdict.until
-    built = Reference("ghcr.io/example-org/cartwright/app-000", "1.1.0", digest("1.1.0"))
+    built = Reference("ghcr.io/example/cartwright/app-000", "1.1.0", digest("1.1.0"))
     assert ours.run(SetImage(app=APP, environment="staging", images=(built,))).status == "blocked"
     assert replace(ours, now=minutes(60) + 24 * HOUR).promote("dev", "staging", dry_run=True).status == "planned"
     result = ours.promote("dev", "staging", override_hold="fixed by hand")

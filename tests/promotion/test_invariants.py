@@ -36,7 +36,7 @@ ORDERS: tuple[Mapping[str, Sequence[str]], ...] = (
 )
 SOAK = datetime.timedelta(minutes=30)
 TAGS = ("1.1.0", "1.2.0", "1.3.0")
-REPOSITORY = "ghcr.io/example-org/cartwright/app-000"
+REPOSITORY = "ghcr.io/example/cartwright/app-000"
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def test_images_that_only_the_target_pins_are_its_own_business(tmp_path: Path) -
     shop = Shop(tmp_path)
     path = f"environments/staging/{APP}/kustomization.yaml"
     own = f"images:\n- {{name: sidecar, newTag: '2', digest: '{digest('2')}'}}\n"
-    own += f"- {{name: ghcr.io/example-org/cartwright/app-000, newTag: 1.0.0, digest: '{digest('1.0.0')}'}}\n"
+    own += f"- {{name: ghcr.io/example/cartwright/app-000, newTag: 1.0.0, digest: '{digest('1.0.0')}'}}\n"
     shop.commit({path: own}, at=minutes(5))
     shop.write()
     assert seen(shop.root, now=minutes(20)).apps[APP]["staging"].waiting == ()

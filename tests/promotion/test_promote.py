@@ -297,7 +297,7 @@ def test_a_detached_head_and_an_unfinished_merge_are_refused(repository: Reposit
     (repository.root / ".git/MERGE_HEAD").unlink()
     repository.git("checkout", "--quiet", "--detach")
     ended = repository.promote()
-    assert ended.code == 1
+    assert ended.code == 2
     assert ended.stderr.startswith("error: HEAD is detached at ")
 
 

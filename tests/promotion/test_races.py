@@ -19,8 +19,9 @@ from cartwright.history.record import read_record
 from cartwright.history.trailers import parse
 from cartwright.kernel.errors import Blocked
 from cartwright.promotion.intents import Promote, SetImage
+from cartwright.promotion.land.moved import BranchMovedError
 from cartwright.promotion.land.remote import pick_remote
-from cartwright.promotion.land.worktree import BranchMovedError, WorkTree
+from cartwright.promotion.land.worktree import WorkTree
 from cartwright.registry.reference import Reference
 from tests.promotion.engine import Engine, git
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay, overlay_path
@@ -94,7 +95,7 @@ def test_twenty_processes_promote_different_apps_to_one_remote_and_every_one_lan
         for number in range(RACERS)
     ]
     jobs += [(clones[0], Promote(apps=(app,), source="dev", target="staging")) for app in (held, fresh)]
-    wrong = Reference(f"ghcr.io/example-org/cartwright/{other.rpartition('/')[2]}", "6.6.6", digest("6.6.6"))
+    wrong = Reference(f"ghcr.io/example/cartwright/{other.rpartition('/')[2]}", "6.6.6", digest("6.6.6"))
     jobs.append((clones[1], SetImage(app=other, environment="staging", images=(wrong,))))
     began = time.monotonic()
     with multiprocessing.get_context("fork").Pool(len(jobs)) as pool:
@@ -161,7 +162,7 @@ def test_two_promote_the_same_app_with_different_releases_and_the_loser_says_so(
     made = Shop(tmp_path, upstreams={"dev": []})
     made.write(checkout=False)
     clones = remote_of(made, tmp_path, 2)
-    repository = "ghcr.io/example-org/cartwright/app-000"
+    repository = "ghcr.io/example/cartwright/app-000"
     jobs = [
         (clone, SetImage(app=APP, environment="dev", images=(Reference(repository, tag, digest(tag)),)))
         for clone, tag in zip(clones, ("1.1.0", "1.2.0"), strict=True)

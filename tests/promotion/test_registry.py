@@ -282,8 +282,8 @@ def test_nobody_listening_is_unreachable(fake: FakeRegistry) -> None:
 
 
 def test_neither_tag_nor_digest_is_no_version() -> None:
-    assert str(refusal("ghcr.io/example-org/app")) == (
-        "ghcr.io/example-org/app: name a tag or a digest: 'latest' is not guessed"
+    assert str(refusal("ghcr.io/example/app")) == (
+        "ghcr.io/example/app: name a tag or a digest: 'latest' is not guessed"
     )
 
 

@@ -133,5 +133,5 @@ def test_a_file_that_is_no_key_is_named(offline: Registry, tmp_path: Path) -> No
 
 def test_a_tag_has_no_signature(keys: Path) -> None:
     with pytest.raises(UserError) as caught:
-        verify("ghcr.io/example-org/app:1", key=keys / "cosign.pub")
-    assert str(caught.value) == "image 'ghcr.io/example-org/app:1': name its digest: a signature belongs to a digest"
+        verify("ghcr.io/example/app:1", key=keys / "cosign.pub")
+    assert str(caught.value) == "image 'ghcr.io/example/app:1': name its digest: a signature belongs to a digest"

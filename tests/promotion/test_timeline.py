@@ -113,7 +113,7 @@ def test_the_json_is_versioned_and_limit_keeps_the_newest(shop: Shop) -> None:
     assert (data["version"], data["app"], data["cut"]) == (2, APP, None)
     assert (entry["kind"], entry["release"], entry["time"]) == ("edit", "1.2.0", "2026-03-02T09:00:00Z")
     assert entry["before"] == [
-        {"image": "ghcr.io/example-org/cartwright/app-000", "tag": "1.1.0", "digest": digest("1.1.0")}
+        {"image": "ghcr.io/example/cartwright/app-000", "tag": "1.1.0", "digest": digest("1.1.0")}
     ]
 
 

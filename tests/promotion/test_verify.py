@@ -15,7 +15,9 @@ import pytest
 from cartwright.history.git import read_head
 from cartwright.history.record import read_record
 from cartwright.history.snapshot import open_snapshot
+from cartwright.history.trailers import parse
 from cartwright.kernel.errors import UserError
+from cartwright.promotion.audit.timeline import read_history
 from cartwright.promotion.audit.verify import Verification, verify
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.intents import Promote, Rollback
@@ -619,3 +621,70 @@ def test_a_promotion_is_dated_at_the_moment_its_gates_were_judged(
 
 def unasked(image: str, *, key: Path) -> None:
     raise AssertionError(f"{image} was asked for its signature, {key}")
+
+
+# --- requests that a forge squashed or merged ---------------------------------------------------------
+
+
+def squashed(title: str, *messages: str) -> str:
+    """What a forge makes of several commits."""
+    return "\n\n".join([title, *(f"* {one.strip()}" for one in messages)]) + "\n"
+
+
+def test_a_squash_that_carries_two_promotions_is_read_as_two(tmp_path: Path) -> None:
+    made, other = make(tmp_path), "shop/app-001"
+    made.release("1.1.0", at=minutes(10))
+    made.release("1.2.0", at=minutes(11), apps=[other])
+    passed = {"upstream": "passed", "soak": "passed"}
+    messages = [
+        made.message(tag, "staging", apps=[app], source="dev", gates=passed)
+        for tag, app in (("1.1.0", APP), ("1.2.0", other))
+    ]
+    files = {
+        overlay_path("staging", APP): overlay("1.1.0", APP),
+        overlay_path("staging", other): overlay("1.2.0", other),
+    }
+    made.commit(files, at=minutes(60), message=squashed("Two of them (#7)", *messages))
+    made.write()
+    found = judged(made.root)
+    assert (found.judged, codes(found)) == (2, [])
+
+
+def test_a_squash_of_two_releases_of_one_app_is_believed_by_the_one_that_ran(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    made.release("1.1.0", at=minutes(10))
+    made.release("1.2.0", at=minutes(20))
+    messages = [made.message(tag, "staging", apps=[APP], source="dev") for tag in ("1.2.0", "1.1.0")]
+    made.commit({overlay_path("staging"): overlay("1.2.0")}, at=minutes(60), message=squashed("catalog", *messages))
+    made.write()
+    assert codes(judged(made.root)) == []
+
+
+def test_a_squash_with_an_edited_title_keeps_its_trailers(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    made.release("1.1.0", at=minutes(10))
+    message = made.message("1.1.0", "staging", apps=[APP], source="dev")
+    text = (
+        f"catalog (#7)\n\n### Gates\n\n| soak | yes |\n\n```text\n{parse(message).trailers()}\n```\n\n<!-- mark -->\n"
+    )
+    made.commit({overlay_path("staging"): overlay("1.1.0")}, at=minutes(60), message=text)
+    made.write()
+    assert codes(judged(made.root)) == []
+
+
+def test_a_merge_tells_who_approved(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    made.release("1.1.0", at=minutes(10))
+    files = {overlay_path("staging"): overlay("1.1.0")}
+    base = made.commit({}, at=minutes(30), message="Something else\n")
+    side = made.commit(
+        files, at=minutes(60), branch="promote", start=base,
+        message=made.message("1.1.0", "staging", apps=[APP], source="dev"),
+    )  # fmt: skip
+    landed = made.message("1.1.0", "staging", apps=[APP], source="dev", approved_by=("Ann <ann@example.com>",))
+    made.commit(files, at=minutes(70), merge=[side], message=landed)
+    made.write()
+    record = read_record(made.root, read_head(made.root).commit)
+    (entry,) = [one for one in read_history(record, APP, environments=["staging"]).entries if one.kind == "promote"]
+    assert entry.approved_by == ("Ann <ann@example.com>",)
+    assert codes(judged(made.root)) == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cartwright.kernel.errors import UserError
-from cartwright.registry.reference import parse_reference
+from cartwright.registry.reference import parse_reference, require_version
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -68,3 +68,24 @@ def test_any_text_is_either_taken_apart_and_spelled_alike_or_refused(text: str) 
 def test_only_this_machine_is_loopback() -> None:
     texts = ["localhost:5000/a", "127.0.0.1:5000/a", "[::1]:5000/a", "localhost.example.com/a", "127.0.0.1.evil.com/a"]
     assert [parse_reference(text).is_loopback for text in texts] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("ghcr.io/a/b", "image 'ghcr.io/a/b' has no tag", id="no tag"),
+        pytest.param(f"ghcr.io/a/b@{DIGEST}", f"image 'ghcr.io/a/b@{DIGEST}' has no tag", id="digest alone"),
+        pytest.param(
+            "ghcr.io/a/b:latest", "image 'ghcr.io/a/b:latest' is tagged latest, which names no version", id="latest"
+        ),
+        pytest.param(
+            f"ghcr.io/a/b:latest@{DIGEST}",
+            f"image 'ghcr.io/a/b:latest@{DIGEST}' is tagged latest, which names no version",
+            id="latest with a digest",
+        ),
+    ],
+)
+def test_a_reference_without_a_version_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        require_version(parse_reference(text))
+    assert str(caught.value) == f"{message} (people read the tag: REPO:TAG, or REPO:TAG@DIGEST)"

@@ -19,6 +19,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.scaffold import Service, make_scaffold, write_scaffold
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
+from cartwright.tree.names import read_names
 from cartwright.tree.render import render
 from cartwright.tree.repository import open_tree
 from cartwright.yaml.lines import insert_after
@@ -43,7 +44,8 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "repository"
     for name in CONTENT:
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    shutil.copy(REPOSITORY / "pyproject.toml", root)
+    for name in ("names.yaml", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, root)
     monkeypatch.chdir(root)
     return root
 
@@ -282,7 +284,7 @@ def test_the_missing_digest_is_waived_by_name_for_thirty_days(copy: Path) -> Non
     ]
     for environment in ("dev", "staging", "prod"):
         overlay = load(scaffold.created[f"environments/{environment}/shop/parcels/kustomization.yaml"], "overlay")
-        assert overlay["images"] == [{"name": "ghcr.io/example-org/cartwright/parcels", "newTag": "0.1.0"}]
+        assert overlay["images"] == [{"name": f"{read_names(open_tree(copy)).registry}/parcels", "newTag": "0.1.0"}]
 
 
 def test_the_first_waiver_finds_its_place_in_an_empty_list(copy: Path) -> None:

@@ -14,8 +14,8 @@
 #   parameters:
 #     edges:
 #       description: >-
-#         Who may talk to whom. A side is {namespace, labels} or {cidr, except}; a port is TCP/8080. Derived from
-#         apps/dependencies.yaml.
+#         Who may talk to whom. A side is {namespace, labels}, {namespaceLabels, labels} or {cidr, except}; a port is
+#         TCP/8080. Derived from apps/dependencies.yaml.
 #       type: array
 #       items:
 #         type: object
@@ -25,6 +25,7 @@
 #             type: object
 #             properties:
 #               namespace: {type: string}
+#               namespaceLabels: {type: object, additionalProperties: {type: string}}
 #               labels: {type: object, additionalProperties: {type: string}}
 #               cidr: {type: string}
 #               except: {type: array, items: {type: string}}

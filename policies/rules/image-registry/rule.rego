@@ -14,14 +14,14 @@
 #   parameters:
 #     registries:
 #       description: >-
-#         Registries, or parts of one, that images may come from, written out: `ghcr.io/example-org` allows
-#         `ghcr.io/example-org/cartwright/orders` but not `ghcr.io/example-organisation/orders`.
+#         Registries, or parts of one, that images may come from, written out: `ghcr.io/example` allows
+#         `ghcr.io/example/cartwright/orders` but not `ghcr.io/example-organisation/orders`.
 #       type: array
 #       items: {type: string, minLength: 1}
 #       default:
 #         - docker.io/library
 #         - docker.io/openpolicyagent
-#         - ghcr.io/example-org
+#         - ghcr.io/example
 #         - quay.io/prometheus
 #         - quay.io/prometheus-operator
 #         - registry.k8s.io

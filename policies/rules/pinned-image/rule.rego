@@ -2,7 +2,7 @@
 # title: Images are pinned by tag and digest
 # description: >-
 #   A tag can be moved to other content after review, so the checked content may not be what runs. A digest can't move,
-#   but tells a reader nothing: the tag beside it names the version.
+#   but tells a reader nothing: the tag beside it names the version. `latest` names none.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 #     description: Kubernetes on image names and digests
@@ -11,6 +11,14 @@
 #   severity: error
 #   scope: object
 #   kinds: pod-carrying
+#   parameters:
+#     tagOnly:
+#       description: >-
+#         Image repositories, written out (`quay.io/prometheus/prometheus`), that a tag alone may name, because nobody
+#         here can read their digests.
+#       type: array
+#       items: {type: string}
+#       default: []
 #   example: {bad: tag-only, good: tag-and-digest}
 #   remedy: Write the image as name:tag@sha256:digest. An overlay's `images` entry holds both, `newTag` and `digest`.
 package cartwright.rules.pinned_image
@@ -39,13 +47,18 @@ _fault(reference) := sprintf("image %v is not a valid reference; write name:tag@
 _fault(reference) := sprintf("image %s has no digest; pin it as name:tag@sha256:digest", [reference]) if {
 	parts := image.parse(reference)
 	parts.digest == ""
-	parts.tag != ""
+	not parts.tag in {"", "latest"}
+	not sprintf("%s/%s", [parts.registry, parts.repository]) in input.parameters.tagOnly
 }
 
 _fault(reference) := sprintf("image %s has neither tag nor digest; pin it as name:tag@sha256:digest", [reference]) if {
 	parts := image.parse(reference)
 	parts.digest == ""
 	parts.tag == ""
+}
+
+_fault(reference) := sprintf("image %s is tagged latest, which names no version; give it the tag of its version", [reference]) if {
+	image.parse(reference).tag == "latest"
 }
 
 _fault(reference) := sprintf("image %s has a digest but no tag that names its version", [reference]) if {

@@ -14,6 +14,7 @@ from cartwright.cluster.node.layout import NodeLayout
 from cartwright.cluster.node.lifecycle import RealNode, open_node
 from cartwright.cluster.state import Layout
 from cartwright.kernel.errors import ClusterError, ToolError, UserError
+from cartwright.registry.reference import parse_reference
 
 if TYPE_CHECKING:
     from cartwright.images.buildah import Built
@@ -39,6 +40,7 @@ class Real:
             services=service_range(0),
             ports=plan.ports,
             sandbox_image=self.sandbox,
+            registries={parse_reference(image.name).host for image in self.images.values()},
         )
         return [self.node.registry(plan.ports), *joined]
 

@@ -13,7 +13,6 @@ from typer.core import TyperGroup
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import NAMES
-from cartwright.commands.promote_request import RequestOptions
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.options.spread import spread
 
@@ -38,7 +37,7 @@ app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
     epilog="Example: `cartwright promote catalog --from dev --to staging`, where the word `apps` is left out. "
-    "Exit codes: 0 done, or nothing to do; 1 blocked; 2 bad input.",
+    "Exit codes: 0 done, or nothing to do; 1 blocked; 2 bad input, or a failure.",
 )
 
 From = Annotated[str, typer.Option("--from", metavar="ENV", help="The environment that runs the release.")]
@@ -69,7 +68,6 @@ def promote(
         typer.Option("--bring", metavar="PATH", help="Take a component along that no overlay refers to yet."),
     ] = None,
     delivery: options.Delivery,
-    request: RequestOptions,
     overrides: options.Overrides,
     hub: options.HubOptions,
 ) -> None:
@@ -101,7 +99,6 @@ def promote(
         delivery,
         overrides=overrides,
         hub=hub,
-        request=request,
     )
 
 
@@ -126,19 +123,18 @@ def set_image(
         ),
     ] = False,
     delivery: options.Delivery,
-    request: RequestOptions,
     overrides: options.Overrides,
     hub: options.HubOptions,
 ) -> None:
     """Give an app the image that a build pushed. The registry says its digest; a tag that moved is refused.
 
-    Example: `cartwright promote set catalog --env dev --image ghcr.io/example-org/cartwright/catalog:1.5.0 --push`.
+    Example: `cartwright promote set catalog --env dev --image registry.example.com/shop/catalog:1.5.0 --push`.
     """
     from cartwright.promotion.intents import SetImage
 
     mirror = None
     if embedded:
-        if delivery.push or request.pr or delivery.remote or delivery.branch or offline:
+        if delivery.push or delivery.pr or delivery.remote or delivery.branch or offline:
             raise UserError("--embedded says itself where to, and whom to ask", hint="leave the other options out")
         from cartwright.cluster.embedded import find_embedded
         from cartwright.tree.repository import find_root
@@ -153,7 +149,7 @@ def set_image(
             images=options.resolve_images(
                 images,
                 environment=environment,
-                where=replace(delivery, push=delivery.push or request.pr),
+                where=delivery,
                 offline=offline,
                 mirror=mirror,
             ),
@@ -162,7 +158,6 @@ def set_image(
         delivery,
         overrides=overrides,
         hub=hub,
-        request=request,
     )
 
 
@@ -181,7 +176,6 @@ def rollback(
         str, typer.Option("--hold", metavar="DURATION", help="How long automation must not undo it; `none` for not.")
     ] = "24h",
     delivery: options.Delivery,
-    request: RequestOptions,
     break_glass: options.BreakGlass = None,
 ) -> None:
     """Give an app a release that the environment ran before, and hold it there.
@@ -197,7 +191,6 @@ def rollback(
         Rollback(app=name, environment=environment, reason=reason, release=release, hold_until=until),
         delivery,
         overrides=options.Overrides(break_glass=break_glass),
-        request=request,
     )
 
 
@@ -224,9 +217,10 @@ def approve(
 
 def _register() -> None:
     """The commands of other modules, which stand in the same group."""
-    from cartwright.commands import promote_decisions, promote_drift, promote_record
+    from cartwright.commands import promote_decisions, promote_discover, promote_drift, promote_record
 
     promote_decisions.register(app)
+    promote_discover.register(app)
     promote_record.register(app)
     promote_drift.register(app)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -76,7 +77,7 @@ def diff(
     from cartwright.promotion.land.deliver import Result
     from cartwright.promotion.plan import Context
     from cartwright.promotion.planning import make_plan
-    from cartwright.promotion.report.outcome import as_json, as_text
+    from cartwright.promotion.report.outcome import as_data, as_text
     from cartwright.promotion.report.preview import preview
 
     root = find_root()
@@ -86,7 +87,7 @@ def diff(
     result = Result(plan=plan, status="unchanged" if plan.is_noop else "planned")
     objects = preview(plan)
     if output == "json":
-        write(as_json(result, objects))
+        write(json.dumps(as_data(result, objects), indent=2))
     else:
         stdout().print(as_text(result, objects))
     if objects:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cartwright.commands.promote_request import RequestOptions
+from cartwright.commands.promote_request import ForgeOptions
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.output import show, write
 from cartwright.options.formats import TEXT, Format
 from cartwright.tree.repository import find_root
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from cartwright.promotion.argo import HealthSource
     from cartwright.promotion.intents import Intent
-    from cartwright.promotion.land.deliver import Destination, Permission
+    from cartwright.promotion.land.deliver import Destination, Permission, Result
+    from cartwright.promotion.report.preview import ObjectDiff
+    from cartwright.promotion.request.forge import Proposed
     from cartwright.registry.reference import Reference
 
 __all__ = [
@@ -28,8 +33,10 @@ __all__ = [
     "Environment",
     "HubOptions",
     "OnlyApps",
+    "Outcome",
     "Overrides",
     "Reason",
+    "carry_out",
     "end_of",
     "moment",
     "moment_after",
@@ -49,35 +56,39 @@ BreakGlass = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(ForgeOptions):
     """How an intent is delivered: where its commit goes, and how it is told."""
 
+    push: Annotated[
+        bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")
+    ] = False
+    pr: Annotated[
+        bool, typer.Option("--pr", help="Open a pull or merge request in place of a push; a draft while a gate blocks.")
+    ] = False
+    auto_merge: Annotated[
+        bool, typer.Option("--auto-merge/--no-auto-merge", help="With --pr: the forge merges it once all gates pass.")
+    ] = True
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what changes, in files and cluster, and every gate; write nothing.")
     ] = False
     output: Format = TEXT
-    push: Annotated[
-        bool, typer.Option("--push", help="Commit on the remote's branch and leave this clone as it is.")
-    ] = False
-    remote: Annotated[
-        str | None,
-        typer.Option("--remote", metavar="NAME|URL", help="With --push or --pr; the branch's own, or origin."),
-    ] = None
-    branch: Annotated[
-        str | None, typer.Option("--branch", metavar="NAME", help="With --push or --pr; the current one's.")
-    ] = None
 
     def destination(self, root: Path) -> Destination:
-        """The destination that is meant.
+        """The branch that the plan is made for.
 
         Raises:
-            UserError: a remote or branch without ``--push``, or one that there is not.
+            UserError: options that do not fit together, or a remote or branch that there is not.
         """
-        from cartwright.promotion.land.remote import pick_remote
         from cartwright.promotion.land.worktree import WorkTree
 
-        if self.push:
-            return pick_remote(root, name=self.remote, branch=self.branch)
+        if self.pr and self.push:
+            raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
+        if not self.pr:
+            self.require_unused("add --pr")
+        if self.push or self.pr:
+            remote = self.base(root)
+            remote.ask_ahead()
+            return remote
         if self.remote or self.branch:
             raise UserError("--remote and --branch say where to push", hint="add --push, or --pr")
         return WorkTree(root=root)
@@ -123,40 +134,103 @@ class Overrides:
         )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an intent, ready to be told."""
+
+    result: Result
+    objects: Sequence[ObjectDiff] | None
+    """The objects that change; None where nothing was rendered."""
+    request: Proposed | None
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a gate blocks, else 0."""
+        from cartwright.promotion.report.outcome import exit_code
+
+        return exit_code(self.result, self.request)
+
+    def end(self) -> None:
+        """End as the outcome asks.
+
+        Raises:
+            CartwrightError: a request was opened, and a later step failed.
+            Exit: a gate blocks.
+        """
+        if self.request is not None and self.request.failure is not None:
+            raise self.request.failure
+        if self.exit_code:
+            raise typer.Exit(self.exit_code)
+
+    def data(self) -> dict[str, Any]:
+        """The outcome for programs."""
+        from cartwright.promotion.report.outcome import as_data
+
+        return as_data(self.result, self.objects, self.request)
+
+    def text(self) -> Text:
+        """The outcome for people."""
+        from cartwright.promotion.report.outcome import as_text
+
+        return as_text(self.result, self.objects, self.request)
+
+
 def run(
     intent: Intent,
     delivery: Delivery,
     *,
     overrides: Overrides | None = None,
     hub: HubOptions | None = None,
-    request: RequestOptions | None = None,
 ) -> None:
-    """Deliver an intent, print what came of it, and end with 1 where a gate blocks."""
+    """Deliver an intent, print what came of it, and end with 1 where a gate blocks.
+
+    Raises:
+        CartwrightError: it was not delivered, or a request was opened and a later step failed.
+    """
+    outcome = carry_out(intent, delivery, overrides=overrides, hub=hub)
+    if delivery.output == "json":
+        write(json.dumps(outcome.data(), indent=2))
+    else:
+        show(outcome.text())
+    outcome.end()
+
+
+def carry_out(
+    intent: Intent,
+    delivery: Delivery,
+    *,
+    overrides: Overrides | None = None,
+    hub: HubOptions | None = None,
+) -> Outcome:
+    """Deliver an intent as the options say.
+
+    Raises:
+        UserError, Blocked: see :func:`cartwright.promotion.land.deliver.deliver`; or options do not fit together.
+    """
+    root = find_root()
+    # First of all, as a remote answers while the rest is loaded.
+    destination = delivery.destination(root)
     from cartwright.promotion.evidence import Sources
     from cartwright.promotion.land.deliver import deliver
-    from cartwright.promotion.report.outcome import as_json, as_text, exit_code
     from cartwright.promotion.signatures import verify as verify_signature
 
-    root = find_root()
-    request = request or RequestOptions()
     permission = (overrides or Overrides()).permission()
     sources = Sources(health=(hub or HubOptions()).find(root), signatures=verify_signature)
     proposed = None
-    if request.pr and delivery.push:
-        raise UserError("--push and --pr are two ways to deliver", hint="give one of them")
-    if request.pr and not delivery.dry_run:
-        result, proposed = request.deliver(
+    if delivery.pr and not delivery.dry_run:
+        from cartwright.promotion.request.proposal import deliver_request
+
+        base = delivery.base(root)
+        result, proposed = deliver_request(
             root,
             intent,
-            remote=delivery.remote,
-            branch=delivery.branch,
+            base=base,
+            forge=delivery.connect(base),
             sources=sources,
             permission=permission,
+            auto_merge=delivery.auto_merge,
         )
     else:
-        if not request.pr:
-            request.require_unused()
-        destination = replace(delivery, push=delivery.push or request.pr).destination(root)
         result = deliver(
             root, intent, destination=destination, sources=sources, permission=permission, dry_run=delivery.dry_run
         )
@@ -165,12 +239,7 @@ def run(
         from cartwright.promotion.report.preview import preview
 
         objects = preview(result.plan)
-    if delivery.output == "json":
-        write(as_json(result, objects, proposed))
-    else:
-        show(as_text(result, objects, proposed))
-    if exit_code(result):
-        raise typer.Exit(exit_code(result))
+    return Outcome(result, objects, proposed)
 
 
 def resolve_images(
@@ -185,12 +254,12 @@ def resolve_images(
         mirror: ``host:port`` of the registry to ask in place of the one that the name says.
 
     Raises:
-        UserError: a reference is none, or has no tag, or offline no digest; or no such environment.
+        UserError: a reference is none, names no version, or offline no digest; or no such environment.
         RegistryError: the registry does not confirm it: the tag moved, or there is no such image.
     """
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.registry import platforms_of
-    from cartwright.registry.reference import parse_reference
+    from cartwright.registry.reference import parse_reference, require_version
     from cartwright.tree.environments import pick_environment
 
     root = find_root()
@@ -199,8 +268,7 @@ def resolve_images(
     images = []
     for text in references:
         reference = parse_reference(text)
-        if reference.tag is None:
-            raise UserError(f"image '{text}' has no tag", hint="people read the tag: REPO:TAG, or REPO:TAG@DIGEST")
+        require_version(reference)
         if offline and reference.digest is None:
             raise UserError(f"image '{text}' has no digest", hint="offline nobody can look it up: REPO:TAG@DIGEST")
         asked = replace(reference, name=f"{mirror}/{reference.repository}") if mirror else reference

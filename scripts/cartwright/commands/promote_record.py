@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,9 @@ import typer
 
 from cartwright.commands import promote_options as options
 from cartwright.commands.promote_options import NAMES
+from cartwright.commands.promote_request import ForgeOptions
 from cartwright.kernel.errors import UserError
-from cartwright.kernel.output import stdout, write
+from cartwright.kernel.output import show, stdout, write
 from cartwright.options.formats import TEXT, Format
 from cartwright.options.spread import spread
 from cartwright.tree.repository import find_root
@@ -47,7 +49,7 @@ def history(
     name = here.snapshot.pick_app(app, environments=environments)
     found = read_history(here.record, name, environments=environments)
     found = History(app=found.app, entries=found.entries[:limit], cut=found.cut)
-    _print(output, found.to_json(), lambda: history_text(found))
+    _print(output, found.to_json, lambda: history_text(found))
 
 
 def matrix(
@@ -76,7 +78,7 @@ def matrix(
     found = read_matrix(here, sources, environments=environments, apps=names)
     if waiting:
         found = found.only_waiting()
-    _print(output, found.to_json(), lambda: matrix_text(found))
+    _print(output, found.to_json, lambda: matrix_text(found))
 
 
 def metrics(
@@ -116,22 +118,32 @@ def metrics(
         apps=names,
         syncs=syncs,
     )
-    _print(output, found.to_json(), lambda: metrics_text(found, apps=per_app))
+    _print(output, found.to_json, lambda: metrics_text(found, apps=per_app))
 
 
-def verify(output: Format = TEXT) -> None:
+def verify(*, where: ForgeOptions, output: Format = TEXT) -> None:
     """Prove from Git that what every environment ran came through its gates; name each commit that went past them.
+
+    Where the forge's reviews count as approvals, they are looked up there again. Without a token, or where the forge
+    does not answer, a notice says that these were not verified.
 
     Examples: `cartwright promote verify`, `cartwright promote verify --format json`.
 
     Exit codes: 0 all came through, 1 some did not, 2 the history can't be read.
     """
+    from cartwright.promotion.audit.reviewed import Merged, Reviewed
     from cartwright.promotion.audit.verify import verify as judge_all
     from cartwright.promotion.report.audit import verification_json, verification_text
 
     here = _context()
-    found = judge_all(here.snapshot, here.record)
-    _print(output, verification_json(found), lambda: verification_text(found))
+
+    def find() -> Merged:
+        base = where.base(here.snapshot.root)
+        forge, head = where.connect(base), base.head()
+        return Merged(forge, head.short_branch, contains=lambda commit: base.contains(head, commit))
+
+    found = judge_all(here.snapshot, here.record, reviewed=Reviewed(find))
+    _print(output, lambda: verification_json(found), lambda: verification_text(found))
     raise typer.Exit(1 if found.findings or found.undone else 0)
 
 
@@ -176,9 +188,14 @@ def _no_signatures(image: str, *, key: Path) -> None:
     raise UserError(f"signatures are not asked for here ({image}, {key})")
 
 
-def _print(output: str, data: dict[str, Any], text: Any) -> None:
+def _print(output: str, data: Callable[[], dict[str, Any]], text: Callable[[], RenderableType]) -> None:
     if output == "json":
-        write(json.dumps(data, indent=2, ensure_ascii=False))
+        write(json.dumps(data(), indent=2, ensure_ascii=False))
     else:
-        rendered: RenderableType = text()
-        stdout().print(rendered)
+        from rich.text import Text
+
+        rendered = text()
+        if isinstance(rendered, Text):
+            show(rendered)
+        else:
+            stdout().print(rendered)

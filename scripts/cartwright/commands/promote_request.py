@@ -1,4 +1,4 @@
-"""Options of ``cartwright promote`` for pull and merge requests, shared by the commands that move releases."""
+"""Options of ``cartwright promote`` that say which forge is meant, declared once."""
 
 from __future__ import annotations
 
@@ -11,75 +11,64 @@ import typer
 from cartwright.kernel.errors import UserError
 
 if TYPE_CHECKING:
-    from cartwright.promotion.evidence import Sources
-    from cartwright.promotion.intents import Intent
-    from cartwright.promotion.land.deliver import Permission, Result
-    from cartwright.promotion.request.forge import Proposed
+    from cartwright.promotion.land.remote import Remote
+    from cartwright.promotion.request.forge import Forge
 
-__all__ = ["RequestOptions"]
+__all__ = ["ForgeOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestOptions:
-    """Whether and where a request is opened."""
+class ForgeOptions:
+    """A branch of a remote, and the forge that has it."""
 
-    pr: Annotated[
-        bool, typer.Option("--pr", help="Open a pull or merge request in place of a push; a draft while a gate blocks.")
-    ] = False
-    auto_merge: Annotated[
-        bool, typer.Option("--auto-merge/--no-auto-merge", help="With --pr: the forge merges it once all gates pass.")
-    ] = True
-    forge: Annotated[
+    remote: Annotated[
         str | None,
-        typer.Option("--forge", metavar="github|gitlab", help="With --pr; by default as the remote's URL says."),
+        typer.Option("--remote", metavar="NAME|URL", help="The remote; the current branch's own, or origin."),
+    ] = None
+    branch: Annotated[
+        str | None, typer.Option("--branch", metavar="NAME", help="The remote's branch; the one that is followed here.")
+    ] = None
+    forge: Annotated[
+        str | None, typer.Option("--forge", metavar="github|gitlab", help="The forge; as the remote's URL says.")
     ] = None
     project: Annotated[
-        str | None, typer.Option("--project", metavar="OWNER/NAME", help="With --pr; by default as the URL says.")
+        str | None, typer.Option("--project", metavar="OWNER/NAME", help="The forge's project; as the URL says.")
     ] = None
     api: Annotated[
-        str | None, typer.Option("--api", metavar="URL", help="With --pr: where the forge's API answers, if elsewhere.")
+        str | None, typer.Option("--api", metavar="URL", help="Where the forge's API answers, if elsewhere.")
     ] = None
 
-    def deliver(
-        self,
-        root: Path,
-        intent: Intent,
-        *,
-        remote: str | None,
-        branch: str | None,
-        sources: Sources,
-        permission: Permission,
-    ) -> tuple[Result, Proposed | None]:
-        """Deliver an intent as a request. The token is looked for before anything is pushed.
+    def base(self, root: Path) -> Remote:
+        """The branch that is meant.
 
         Raises:
-            UserError, Blocked: see :func:`cartwright.promotion.request.proposal.deliver_request`.
+            UserError: no such remote, or HEAD is on no branch and none is named.
+        """
+        from cartwright.promotion.land.remote import pick_remote
+
+        return pick_remote(root, name=self.remote, branch=self.branch)
+
+    def connect(self, base: Remote) -> Forge:
+        """The forge that is meant. The token is looked for; nothing is asked yet.
+
+        Raises:
+            UserError: it can't be told which forge or project is meant.
+            ForgeError: no token.
         """
         from cartwright.history.git import git
-        from cartwright.promotion.land.remote import pick_remote
-        from cartwright.promotion.request.forge import connect, find_project
-        from cartwright.promotion.request.proposal import deliver_request
+        from cartwright.promotion.request.forge import connect
+        from cartwright.promotion.request.project import find_project
 
-        base = pick_remote(root, name=remote, branch=branch)
-        known = git(root, "remote", "get-url", base.remote, accept=(0, 2, 128))
+        known = git(base.root, "remote", "get-url", base.remote, accept=(0, 2, 128))
         url = known.stdout.strip() if known.returncode == 0 else base.remote
-        project = find_project(url, kind=self.forge, path=self.project, api=self.api)
-        return deliver_request(
-            root,
-            intent,
-            base=base,
-            forge=connect(project),
-            sources=sources,
-            permission=permission,
-            auto_merge=self.auto_merge,
-        )
+        return connect(find_project(url, kind=self.forge, path=self.project, api=self.api))
 
-    def require_unused(self) -> None:
-        """Prove that nothing was said about a request that is not wanted.
+    def require_unused(self, hint: str) -> None:
+        """Prove that nothing was said about a forge that is not asked.
 
         Raises:
-            UserError: an option makes sense with ``--pr`` only.
+            UserError: an option makes sense with a request only.
         """
         for name in ("forge", "project", "api"):
             if getattr(self, name) is not None:
-                raise UserError(f"--{name} says where a request is opened", hint="add --pr")
+                raise UserError(f"--{name} says where a request is opened", hint=hint)

@@ -57,7 +57,7 @@ def push(
 
     Tools that the registry has are not sent again. Credentials are those of docker and podman.
 
-    Examples: `cartwright tools push ghcr.io/example-org/cartwright/tools`, `cartwright tools push REF kustomize`.
+    Examples: `cartwright tools push registry.example.com/shop/tools`, `cartwright tools push REF kustomize`.
 
     Exit codes: 0 stored, 1 the registry does not answer or accept them, 2 a tool is not built, or access is refused.
     """
@@ -89,7 +89,7 @@ def pull(
 ) -> None:
     """Pull missing tools from a registry into the cache and print where each one is.
 
-    Examples: `cartwright tools pull ghcr.io/example-org/cartwright/tools --tier check`.
+    Examples: `cartwright tools pull registry.example.com/shop/tools --tier check`.
 
     Exit codes: 0 all are there, 1 the registry lacks some or does not answer, 2 content is wrong, or access is refused.
     """

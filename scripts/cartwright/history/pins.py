@@ -6,6 +6,10 @@ and what it does not take is left to the slower reader, whose word counts.
 
 from __future__ import annotations
 
+import functools
+import re
+from dataclasses import replace
+
 import yaml
 
 from cartwright.history.pinned import Pinned
@@ -15,6 +19,9 @@ from cartwright.yaml.compose import MERGE, STRING
 __all__ = ["read_pins"]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOVED = re.compile(r"(?m)^([ -]*(?:newTag|digest): *)([0-9A-Za-z][0-9A-Za-z_.]*(?::[0-9a-f]+)?)(?= *(?:#.*)?$)")
+"""What most commits change of an overlay: a tag or a digest that stands on its line without quotes."""
+_STAND_IN = "cartwright0stand0in0"
 
 
 class _NotPlainError(Exception):
@@ -36,12 +43,34 @@ def read_pins(text: str, file: str) -> tuple[Pinned, ...]:
 
 
 def _read_fast(text: str) -> list[Pinned]:
+    """What the text pins. An overlay's history differs in tags and digests: the text around them is read once."""
+    if _STAND_IN in text:
+        return list(_compose(text))
+    values: dict[str, str] = {}
+
+    def take(found: re.Match[str]) -> str:
+        name = f"{_STAND_IN}{len(values)}"
+        values[name] = found[2]
+        return found[1] + name
+
+    pins = _compose(_MOVED.sub(take, text))
+    told = [part for pin in pins for part in (pin.tag, pin.digest) if part in values]
+    if len(told) != len(values):  # one stands elsewhere, such as in a block of text, or goes on in the next line
+        return list(_compose(text))
+    return [
+        replace(pin, tag=values.get(pin.tag or "", pin.tag), digest=values.get(pin.digest or "", pin.digest))
+        for pin in pins
+    ]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _compose(text: str) -> tuple[Pinned, ...]:
     documents = [node for node in yaml.compose_all(text, Loader=_Loader) if node is not None]
     if len(documents) != 1 or not isinstance(documents[0], yaml.MappingNode):
         raise _NotPlainError
     images = _fields(documents[0]).get("images")
     if images is None:
-        return []
+        return ()
     if not isinstance(images, yaml.SequenceNode):
         raise _NotPlainError
     found: dict[str, Pinned] = {}
@@ -58,7 +87,7 @@ def _read_fast(text: str) -> list[Pinned]:
             digest=_text(fields, "digest"),
             source=_text(fields, "newName"),
         )
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _fields(node: yaml.MappingNode) -> dict[str, yaml.Node]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -71,9 +71,14 @@ class Note:
     """The whole message."""
 
     @cached_property
+    def messages(self) -> tuple[trailers.Message, ...]:
+        """What the trailers say; several where a forge squashed several commits; none where promotion wrote none."""
+        return trailers.parse_all(self.text)
+
+    @property
     def message(self) -> trailers.Message | None:
-        """What the trailers say; None where promotion did not write the message."""
-        return trailers.parse(self.text)
+        """What the trailers say last; None where promotion did not write the message."""
+        return next(reversed(self.messages), None)
 
     @property
     def subject(self) -> str:
@@ -111,6 +116,23 @@ class Event:
     """``tree`` until then."""
     before_config: str | None = None
     """``config`` until then."""
+    merge: Note | None = None
+    """The merge that landed it, where that has trailers, too: a forge writes into it who approved."""
+
+    @cached_property
+    def message(self) -> trailers.Message | None:
+        """The trailers that tell of this change; where none do, the last ones of the commit."""
+        told = [
+            (message, claim)
+            for note in (self.note, self.merge)
+            if note is not None
+            for message in note.messages
+            for claim in message.moved
+            if message.target == self.environment and claim.app == self.app and message.operation in trailers.RELEASES
+        ]
+        after = {pin.digest for pin in self.after or ()}
+        fitting = [one for one in told if {digest.rpartition("@")[2] for digest in one[1].digests} <= after]
+        return next((message for message, _ in reversed(fitting or told)), self.note.message)
 
 
 @dataclass(frozen=True)
@@ -134,6 +156,8 @@ _ROWS = """
         origin
     FROM all_changes AS changes JOIN all_commits AS commits ON commits.seq = changes.seq
 """
+_NEWEST = _ROWS.replace("all_changes", "(SELECT *, max(seq) FROM all_changes GROUP BY environment, app)")
+"""The last change of each app in each environment: SQLite takes the other columns from the row of the maximum."""
 
 _WITNESSES = 9
 """So many commits before one say what time it was."""
@@ -173,11 +197,14 @@ class Record:
 
     def running_all(self) -> dict[tuple[str, str], Running]:
         """What every environment runs of every app now, by environment and app."""
-        rows = self._rows(
-            """WHERE changes.seq = (SELECT max(seq) FROM all_changes AS newer
-               WHERE newer.environment = changes.environment AND newer.app = changes.app)"""
-        )
-        return {(row.environment, row.app): self._running(row, None) for row in rows if self._present(row)}
+        # One question for all authors: thousands of small ones take longer than everything else here.
+        authors = dict(self._store.execute("SELECT id, author FROM all_messages"))
+        rows = self._picked(_Row(*row) for row in self._store.execute(_NEWEST))
+        return {
+            (row.environment, row.app): self._running(row, None, author=authors[row.origin])
+            for row in rows
+            if self._present(row)
+        }
 
     def timeline(self, environment: str, app: str) -> tuple[Running, ...]:
         """Everything that ran there, newest first."""
@@ -199,6 +226,7 @@ class Record:
             values.append(app)
         rows = self._rows(f"WHERE {' AND '.join(where)} ORDER BY changes.seq, environment, app", *values)
         notes = {note.commit: note for note in self.notes()} if len(rows) > 50 else None
+        landing: Callable[[str], Note | None] = self._note_or_none if notes is None else notes.get
         before: dict[tuple[str, str], Event] = {}
         found = []
         for row in rows:
@@ -220,6 +248,7 @@ class Record:
                     config=row.config,
                     before_tree=earlier.tree if earlier else None,
                     before_config=earlier.config if earlier else None,
+                    merge=None if row.commit == row.origin else landing(row.commit),
                 )
             )
             before[row.environment, row.app] = found[-1]
@@ -246,10 +275,14 @@ class Record:
     def _approvals(self) -> dict[tuple[str, str], list[Note]]:
         found: dict[tuple[str, str], list[Note]] = {}
         for note in self.notes():
-            message = note.message
-            if message is not None and message.operation in {"approve", "withdraw"} and message.target is not None:
-                for moved in message.moved:
-                    found.setdefault((message.target, moved.app), []).append(note)
+            places = {
+                (message.target, moved.app)
+                for message in note.messages
+                if message.operation in {"approve", "withdraw"} and message.target is not None
+                for moved in message.moved
+            }
+            for target, app in places:
+                found.setdefault((target, app), []).append(note)
         return found
 
     def index(self, commit: str) -> int | None:
@@ -345,7 +378,10 @@ class Record:
         return "@" + next((name for name, one in self._clusters.items() if one == environment), environment)
 
     def _rows(self, rest: str, *values: str) -> list[_Row]:
-        rows = (self._named(_Row(*row)) for row in self._store.execute(_ROWS + rest, values))
+        return self._picked(_Row(*row) for row in self._store.execute(_ROWS + rest, values))
+
+    def _picked(self, found: Iterable[_Row]) -> list[_Row]:
+        rows = (self._named(row) for row in found)
         return [
             row
             for row in rows
@@ -363,14 +399,14 @@ class Record:
     def _present(row: _Row) -> bool:
         return row.pins is not None or row.problem is not None
 
-    def _running(self, row: _Row, until: datetime.datetime | None) -> Running:
+    def _running(self, row: _Row, until: datetime.datetime | None, *, author: str | None = None) -> Running:
         return Running(
             app=row.app,
             environment=row.environment,
             pins=_unpack(row.pins),
             since=self._landed(row),
             commit=row.commit,
-            author=self._note(row.origin).author,
+            author=author or self._note(row.origin).author,
             until=until,
             problem=row.problem,
             tree=row.tree,
@@ -378,11 +414,16 @@ class Record:
         )
 
     def _note(self, commit: str) -> Note:
-        return _as_note(
-            self._store.execute(
-                "SELECT id, seq, time, author, committer, text FROM all_messages WHERE id = ?", (commit,)
-            ).fetchone()
-        )
+        found = self._note_or_none(commit)
+        if found is None:
+            raise KeyError(commit)
+        return found
+
+    def _note_or_none(self, commit: str) -> Note | None:
+        row = self._store.execute(
+            "SELECT id, seq, time, author, committer, text FROM all_messages WHERE id = ?", (commit,)
+        ).fetchone()
+        return _as_note(row) if row else None
 
     def _landed(self, row: _Row) -> datetime.datetime:
         return self._time(row.index, row.time, row.high, self.now)

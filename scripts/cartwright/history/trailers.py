@@ -24,6 +24,9 @@ A message is a subject, an optional body, and a last paragraph of trailers::
 ``hold`` …         ``Decision`` is one of :data:`DECISIONS`; ``Environment``, ``Reason``, and ``Until``
 =================  ===================================================================
 
+A forge that squashes a request puts the messages of its commits into one. Each paragraph of trailers that names a place
+is a message of its own (:func:`parse_all`), whatever stands above, between and below them.
+
 A trailer only says what its writer claims. `cartwright promote verify` recomputes what it can.
 """
 
@@ -37,14 +40,19 @@ from types import MappingProxyType
 
 from cartwright.kernel.moments import instant, one_line, parse_instant
 
-__all__ = ["DECISIONS", "NOT_ASKED", "PASSED", "Message", "Moved", "parse"]
+__all__ = ["DECISIONS", "NOT_ASKED", "PASSED", "RELEASES", "Message", "Moved", "parse", "parse_all"]
 
 PASSED = "passed"
 """What ``Gates`` says of a gate that let the promotion through; else it gives the code of the verdict that break-glass
 (or ``--override-hold``) went past."""
 NOT_ASKED = "not-asked"
 """What ``Gates`` says of a gate that the environment does not ask of this operation: nothing was proved."""
+RELEASES = ("promote", "set", "rollback")
+"""Operations that give an app another release."""
 DECISIONS = ("hold", "release-hold", "freeze", "unfreeze", "withdraw", "approve-gates")
+_PLACES = frozenset({"Promoted-To", "Approves", "Environment"})
+_HEAD = _PLACES | {"Decision", "Promoted-From"}
+"""Keys that a message's trailers begin with."""
 _LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
 _KEYS = frozenset(
     {
@@ -139,9 +147,16 @@ class Message:
         Raises:
             UserError: a value that comes from outside holds a line break or a control character.
         """
-        lines = [f"{key}: {one_line(value, key)}" for key, value in self._trailers()]
         head = [one_line(self.subject, "subject"), ""]
-        return "\n".join([*head, *([self.body.strip("\n"), ""] if self.body.strip() else []), *lines]) + "\n"
+        return "\n".join([*head, *([self.body.strip("\n"), ""] if self.body.strip() else []), self.trailers()]) + "\n"
+
+    def trailers(self) -> str:
+        """The last paragraph alone, without a newline at its end.
+
+        Raises:
+            UserError: as :meth:`render`.
+        """
+        return "\n".join(f"{key}: {one_line(value, key)}" for key, value in self._trailers())
 
     def _trailers(self) -> Iterable[tuple[str, str]]:
         place = "Environment" if self.decision else "Approves" if self.approves else "Promoted-To"
@@ -163,20 +178,45 @@ class Message:
 
 
 def parse(text: str) -> Message | None:
-    """What a commit's message says; None where promotion did not write it.
+    """What a commit's message says last; None where promotion did not write it. See :func:`parse_all`."""
+    return next(reversed(parse_all(text)), None)
 
-    The last paragraph with one of our keys counts, so that a forge may add paragraphs (``Co-authored-by``) below.
-    Trailers of other programs in it are passed over, and so is a malformed value: history is not refused.
+
+def parse_all(text: str) -> tuple[Message, ...]:
+    """Every promotion, approval and decision that a commit's message tells of, in its order.
+
+    A forge may add paragraphs (``Co-authored-by``) and edit the first line. Trailers of other programs are passed over,
+    and so is a malformed value: history is not refused.
     """
-    paragraphs = re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").strip("\n"))
-    for number in range(len(paragraphs) - 1, 0, -1):
-        pairs = [
-            (match[1], match[2].strip()) for line in paragraphs[number].splitlines() if (match := _LINE.match(line))
-        ]
-        if any(key in _KEYS for key, _ in pairs):
-            message = _message(paragraphs[0].splitlines()[0], "\n\n".join(paragraphs[1:number]), pairs)
-            return message if message.target else None
-    return None
+    paragraphs = re.split(r"\n(?:[ \t]*\n)+", text.replace("\r\n", "\n").strip("\n"))
+    found: list[Message] = []
+    begin = 1
+    for number, paragraph in enumerate(paragraphs[1:], start=1):
+        pairs = [(match[1], match[2].strip()) for line in paragraph.splitlines() if (match := _LINE.match(line))]
+        if not any(key in _KEYS for key, _ in pairs):
+            continue
+        between = paragraphs[begin:number]
+        # A squash lists the subject of each commit behind a star.
+        star = next((place for place in reversed(range(len(between))) if between[place].startswith("* ")), None)
+        subject = paragraphs[0] if star is None else between[star][2:]
+        body = "\n\n".join(between if star is None else between[star + 1 :])
+        told = [_message(subject.partition("\n")[0], body, block) for block in _blocks(pairs)]
+        told = [message for message in told if message.target]
+        if told:
+            found += told
+            begin = number + 1
+    return tuple(found)
+
+
+def _blocks(pairs: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """The trailers of each message: where somebody joined two paragraphs, the second begins with a place again."""
+    blocks: list[list[tuple[str, str]]] = [[]]
+    for key, value in pairs:
+        keys = [one for one, _ in blocks[-1]]
+        if key in _HEAD and _PLACES & set(keys) and keys[-1] not in _HEAD:
+            blocks.append([])
+        blocks[-1].append((key, value))
+    return blocks
 
 
 def _message(subject: str, body: str, pairs: Iterable[tuple[str, str]]) -> Message:

@@ -17,11 +17,13 @@ from pathlib import Path
 
 from cartwright.images.base import CONTAINERFILE, Base
 from cartwright.images.buildah import Buildah, Built, export
-from cartwright.images.inputs import KIT, REGISTRY, Source, files
+from cartwright.images.inputs import KIT, Source, files
 from cartwright.images.lock import PYTHON, locked_requirements, python_platform
 from cartwright.images.mmdebstrap import EPOCH
 from cartwright.kernel.errors import ToolError
 from cartwright.kernel.run import run
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import open_tree
 
 __all__ = ["build_service", "find_uv"]
 
@@ -41,9 +43,10 @@ def build_service(root: Path, source: Source, *, base: Base, buildah: Buildah, o
         ToolError: a program is missing or fails.
     """
     created = datetime.fromtimestamp(source.epoch, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    labels = {"version": source.tag, "revision": source.revision, "created": created}
+    names = read_names(open_tree(root))
+    labels = {"source": names.repository, "version": source.tag, "revision": source.revision, "created": created}
     variables = {"SERVICE_VERSION": source.tag, "SERVICE_REVISION": source.revision}
-    name = f"{REGISTRY}/{source.service}"
+    name = f"{names.registry}/{source.service}"
     side = output.parent
     foundation = _foundation(root, source.service, base=base, buildah=buildah, side=side)
     with tempfile.TemporaryDirectory(prefix="context-", dir=side) as folder:

@@ -19,16 +19,17 @@ from cartwright.images.buildah import Buildah, Built, export
 from cartwright.images.mmdebstrap import EPOCH, SUITE, make_root
 from cartwright.images.recipes import Recipe
 from cartwright.kernel.errors import ToolError
+from cartwright.tree.names import Names
 
 __all__ = ["build_debian"]
 
 
-def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Buildah) -> Built:
+def build_debian(recipe: Recipe, *, names: Names, output: Path, buildah: Buildah) -> Built:
     """Build one image into an OCI layout.
 
     Args:
         recipe: what it is made of.
-        registry: registry and path that its name begins with, where it stands in for no other.
+        names: the repository's names: its registry begins the name of an image that stands in for no other.
         output: folder of the layout; replaced if it is there.
         buildah: the store to build in.
 
@@ -53,8 +54,8 @@ def build_debian(recipe: Recipe, *, registry: str, output: Path, buildah: Builda
                     shutil.copy(recipe.folder / name, copy)
                     copy.chmod(0o755)
                     buildah("add", "--quiet", "--chmod", "755", container, copy, target)
-            name = recipe.stands_in_for or f"{registry}/{recipe.repository}"
-            buildah("config", *_configuration(recipe, version), container)
+            name = recipe.stands_in_for or f"{names.registry}/{recipe.repository}"
+            buildah("config", *_configuration(recipe, version, source=names.repository), container)
             buildah("commit", "--quiet", "--timestamp", str(EPOCH), container, f"{name}:{version}")
         finally:
             buildah("rm", container)
@@ -108,12 +109,12 @@ def _unpack(recipe: Recipe, archive: Path, content: Path) -> None:
         (first.parent / link).symlink_to(first.name)
 
 
-def _configuration(recipe: Recipe, version: str) -> list[str]:
+def _configuration(recipe: Recipe, version: str, *, source: str) -> list[str]:
     labels: Sequence[tuple[str, str]] = [
         ("title", recipe.repository),
         ("version", version),
         ("description", f"{', '.join(recipe.packages)} of Debian 12"),
-        ("source", "https://github.com/example-org/cartwright"),
+        ("source", source),
     ]
     return [
         *(word for key, value in labels for word in ("--label", f"org.opencontainers.image.{key}={value}")),

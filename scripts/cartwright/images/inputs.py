@@ -12,13 +12,13 @@ from cartwright.images.base import CONTAINERFILE, Base
 from cartwright.images.mmdebstrap import EPOCH
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.run import run
+from cartwright.tree.names import FILE as NAMES
 
-__all__ = ["KIT", "REGISTRY", "Source", "files", "known_services", "pick_services", "read_source"]
+__all__ = ["KIT", "Source", "files", "known_services", "pick_services", "read_source"]
 
-REGISTRY = "ghcr.io/example-org/cartwright"
 KIT = ("services/kit/pyproject.toml", "services/kit/src")
 """What the kit's layer is made of."""
-_SHARED = (CONTAINERFILE, *KIT, "requirements.lock")
+_SHARED = (CONTAINERFILE, *KIT, NAMES, "requirements.lock")
 _BUILDERS = ("build.py", "lock.py")
 """Modules beside this one that decide what ends up in an image."""
 

@@ -13,10 +13,7 @@ from cartwright.images.buildah import Built
 from cartwright.kernel.ports import LOOPBACK
 from cartwright.kernel.run import run
 
-__all__ = ["MIRRORED", "answers", "configuration", "holds", "push"]
-
-MIRRORED = ("docker.io", "ghcr.io")
-"""Registries whose images the nodes of the embedded cluster take from here."""
+__all__ = ["answers", "configuration", "holds", "push"]
 
 
 def configuration(*, folder: Path, port: int) -> str:

@@ -15,11 +15,13 @@ from cartwright.images.base import Base, choose_base
 from cartwright.images.build import build_service
 from cartwright.images.buildah import Buildah, Built, open_store
 from cartwright.images.debian import build_debian
-from cartwright.images.inputs import REGISTRY, pick_services, read_source
+from cartwright.images.inputs import pick_services, read_source
 from cartwright.images.recipes import load_recipes
 from cartwright.kernel.atomic import put_folder
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.paths import cache_root
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import open_tree
 
 __all__ = ["SANDBOX", "stored_images", "stored_recipe", "stored_recipes", "stored_services"]
 
@@ -115,7 +117,8 @@ def stored_recipe(root: Path, name: str, *, say: Callable[[str], None] = _quiet)
             return known
         say(f"images: making {name} of Debian's packages …")
         with _side(name) as side:
-            return _keep(name, recipe.key, build_debian(recipe, registry=REGISTRY, output=side / "l", buildah=buildah))
+            built = build_debian(recipe, names=read_names(open_tree(root)), output=side / "l", buildah=buildah)
+            return _keep(name, recipe.key, built)
 
 
 def stored_images() -> Iterator[tuple[str, Built]]:

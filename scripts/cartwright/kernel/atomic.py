@@ -40,6 +40,8 @@ def write_bytes(file: Path, content: bytes, *, mode: int = 0o666) -> None:
 def write_all(contents: Mapping[Path, bytes]) -> None:
     """Write several files: none is put in place before all are written. Missing folders are made.
 
+    A file that is there keeps its permissions.
+
     Raises:
         OSError: one can't be written, or a folder stands in its place; no file has changed then.
     """
@@ -49,7 +51,7 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             if file.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-            side = _make_side(file, 0o666)
+            side = _make_side(file, file.stat().st_mode & 0o777 if file.is_file() else 0o666)
             stack.callback(_forget, side)
             side.write_bytes(content)
             written.append((side, file))

@@ -13,16 +13,20 @@ and none is lost with ``CARTWRIGHT_DEBUG=1``.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["Blocked", "CartwrightError", "ClusterError", "ToolError", "UserError", "nearest"]
+__all__ = ["Blocked", "CartwrightError", "ClusterError", "ToolError", "UserError", "error_json", "nearest"]
 
 
 class CartwrightError(Exception):
     """A failure whose message is fit for a user. Ends the command with ``exit_code``."""
 
     exit_code = 2
+    file: str | None = None
+    line: int | None = None
+    hint: str | None = None
 
 
 class UserError(CartwrightError):
@@ -58,6 +62,25 @@ class ToolError(CartwrightError):
 
 class ClusterError(CartwrightError):
     """The embedded cluster is not running, or did not reach the state that was waited for."""
+
+
+def error_json(error: BaseException, *, message: str | None = None, exit_code: int = 2) -> str:
+    """An error as one JSON object: ``{"error": {"message", "where", "hint", "exitCode"}}``.
+
+    ``where`` is ``file:line`` or ``file``, and null where no file is at fault.
+
+    Args:
+        error: what ended the command.
+        message: what to say of an error that is none of ours.
+        exit_code: how the command ends with such an error.
+    """
+    where = hint = None
+    if isinstance(error, CartwrightError):
+        message = message or getattr(error, "message", str(error))
+        hint, exit_code = error.hint, error.exit_code
+        where = f"{error.file}:{error.line}" if error.file and error.line else error.file
+    told = {"message": message or str(error), "where": where, "hint": hint, "exitCode": exit_code}
+    return json.dumps({"error": told}, indent=2, ensure_ascii=False)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -29,6 +29,8 @@ from cartwright.kernel import memo
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.moments import instant
 from cartwright.registry.reference import parse_reference
+from cartwright.tree.names import FILE as NAMES
+from cartwright.tree.names import Names, read_names
 from cartwright.tree.repository import FolderTree
 
 __all__ = ["read_facts"]
@@ -43,16 +45,17 @@ def read_facts(tree: FolderTree, *, use_cache: bool = True) -> dict[str, Any]:
     commit = tree.commit
     if commit is None:
         return {}
-    key = memo.digest(["facts", memo.code_hash(), str(tree.home), commit])
+    names = read_names(tree) if tree.is_file(NAMES) else None
+    key = memo.digest(["facts", memo.code_hash(), str(tree.home), commit, repr(names)])
     facts: dict[str, Any] | None = memo.load("facts", key) if use_cache else None
     if facts is None:
         record = read_record(tree.home, commit)
-        facts = {"shallow": True} if record.cut else _facts(reversed(record.events()))
+        facts = {"shallow": True} if record.cut else _facts(reversed(record.events()), names)
         memo.store("facts", key, facts)
     return facts
 
 
-def _facts(events: Iterable[Event]) -> dict[str, Any]:
+def _facts(events: Iterable[Event], names: Names | None) -> dict[str, Any]:
     """Facts from all events, oldest first."""
     history: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     entries: dict[tuple[str, str, str], dict[str, str]] = {}
@@ -64,9 +67,9 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
         for pin in event.after or ():
             if pin.digest is None:
                 continue
-            history[event.environment][_repository(pin)].add(pin.digest)
+            history[event.environment][_repository(pin, names)].add(pin.digest)
             if event.note.landed == 0:
-                begun[_repository(pin)].add(pin.digest)
+                begun[_repository(pin, names)].add(pin.digest)
             # What was there before stays known when an overlay goes and comes back: that makes no new beginning.
             key = (event.environment, event.app, pin.image)
             known = entries.get(key)
@@ -85,7 +88,7 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
     for (environment, app), pins in sorted(pinned.items()):
         for pin in pins:
             if pin.digest is not None:
-                record[environment][_repository(pin)].append(entries[environment, app, pin.image])
+                record[environment][_repository(pin, names)].append(entries[environment, app, pin.image])
     return {
         "history": {
             environment: {name: sorted(digests) for name, digests in found.items()}
@@ -95,9 +98,10 @@ def _facts(events: Iterable[Event]) -> dict[str, Any]:
     }
 
 
-def _repository(pin: Pinned) -> str:
-    """Registry and path, written out as rules write them: ``docker.io/library/redis``."""
+def _repository(pin: Pinned, names: Names | None) -> str:
+    """Registry and path as they are called today, written out as rules write them: ``docker.io/library/redis``."""
     name = pin.source or pin.image
+    name = names.today(name) if names else name
     try:
         reference = parse_reference(name)
     except UserError:
@@ -107,7 +111,7 @@ def _repository(pin: Pinned) -> str:
 
 def _origin(event: Event, pin: Pinned) -> str:
     """What the commit's message says of this digest; trailers about another app, place or digest say nothing."""
-    message = event.note.message
+    message = event.message
     if message is None or message.target != event.environment or message.decision or message.approves:
         return "hand"
     named = {digest.rpartition("@")[2] for moved in message.moved if moved.app == event.app for digest in moved.digests}

@@ -14,6 +14,7 @@ from cartwright.history.snapshot import Snapshot, read_release_tree
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
 from cartwright.promotion.deciding import DECIDERS, hold_of, state_edit
+from cartwright.promotion.gates.conditions import approvals_asked, asks_forge
 from cartwright.promotion.moves import ALL, CONFIG, IMAGES, FileEdit, Move, as_pin, make_move
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.sets import read_set
@@ -187,6 +188,11 @@ def _named(running: Running) -> str:
 
 def _approve(intent: intents.Approve, context: Context) -> Plan:
     promotion = _promote(intents.Promote(source=intent.source, target=intent.target, apps=intent.apps), context)
+    if asks_forge(approvals_asked(promotion.target.content["gates"])[1]):
+        raise UserError(
+            f"{intent.target} takes approvals from the forge alone",
+            hint="review the pull or merge request that `cartwright promote … --pr` opened",
+        )
     return Plan(
         intent=intent,
         snapshot=context.snapshot,

@@ -102,7 +102,7 @@ class Api:
         def take(response: requests.Response) -> Answer:
             digest = response.headers.get("Docker-Content-Digest", "")
             return Answer(
-                content=self._body(response) if method == "GET" else b"",
+                content=self.body(response) if method == "GET" else b"",
                 digest=digest if DIGEST.fullmatch(digest) else None,
             )
 
@@ -256,7 +256,7 @@ class Api:
     def _slow(self) -> RegistryError:
         return RegistryError("slow", f"{self._image}: no answer from the registry within {self._limits.answer:g} s")
 
-    def _body(self, response: requests.Response) -> bytes:
+    def body(self, response: requests.Response) -> bytes:
         """The whole body; a trickle does not outlast the time limit."""
         end, content = time.monotonic() + self._limits.answer, bytearray()
         for chunk in self.chunks(response):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cartwright.kernel.errors import UserError
 
-__all__ = ["DIGEST", "Reference", "parse_reference", "split_reference"]
+__all__ = ["DIGEST", "LATEST", "Reference", "parse_reference", "require_version", "split_reference"]
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
@@ -16,6 +16,9 @@ _PATH = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?")
 _DEFAULT_HOST = "docker.io"
+
+LATEST = "latest"
+"""The tag that registries take for a missing one. It names no version."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,19 @@ def parse_reference(text: str) -> Reference:
         hint = "host/path:tag, the path in lower case" if path else "host/path:tag"
         raise UserError(f"image '{text}': '{path}' is not a repository", hint=hint)
     return found
+
+
+def require_version(image: Reference) -> None:
+    """Prove that a reference's tag can name a version.
+
+    Raises:
+        UserError: it has no tag, or ``latest``.
+    """
+    hint = "people read the tag: REPO:TAG, or REPO:TAG@DIGEST"
+    if image.tag is None:
+        raise UserError(f"image '{image}' has no tag", hint=hint)
+    if image.tag == LATEST:
+        raise UserError(f"image '{image}' is tagged {LATEST}, which names no version", hint=hint)
 
 
 def split_reference(text: str) -> Reference:

@@ -7,6 +7,7 @@ never a guess.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -186,17 +187,26 @@ def _same(segments: Sequence[str], pattern: Sequence[str]) -> bool:
 
 def _expand(template: str, context: Mapping[str, Any], file: str) -> str:
     """Fill a Go template of field accesses and ``index``; missing keys are errors, as ``missingkey=error`` says."""
-    if "{{" not in template:
+    parts = _split(template)
+    if len(parts) == 1:
         return template
-    return _EXPRESSION.sub(lambda match: _evaluate(match[1], context, file), template)
+    return "".join(_evaluate(part, context, file) if place % 2 else part for place, part in enumerate(parts))
+
+
+@functools.cache
+def _split(template: str) -> tuple[str, ...]:
+    """Text and expressions of a template, in turn: each is used once per application, and there may be thousands."""
+    return tuple(_EXPRESSION.split(template))
 
 
 def _expand_all(template: Any, context: Mapping[str, Any], file: str) -> Any:
     """Fill every text of a template, keys as well."""
     if isinstance(template, str):
-        return _expand(template, context, file)
-    if isinstance(template, Mapping):
-        return {_expand(str(key), context, file): _expand_all(value, context, file) for key, value in template.items()}
+        return _expand(template, context, file) if "{{" in template else template
+    if isinstance(template, dict):
+        return {
+            _expand_all(str(key), context, file): _expand_all(value, context, file) for key, value in template.items()
+        }
     if isinstance(template, list):
         return [_expand_all(value, context, file) for value in template]
     return template

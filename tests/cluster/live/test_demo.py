@@ -12,7 +12,7 @@ from tests.cluster.sandbox import Sandbox
 
 pytestmark = pytest.mark.cluster
 
-SMOKE = "ghcr.io/example-org/cartwright/smoke:1.0.0@sha256:" + "1" * 64
+SMOKE = "ghcr.io/example/cartwright/smoke:1.0.0@sha256:" + "1" * 64
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -54,6 +54,7 @@ class RealNode:
         services: IPv4Network,
         ports: Mapping[str, int],
         sandbox_image: str,
+        registries: Collection[str],
     ) -> list[Component]:
         """Its processes; writes their certificates and configuration.
 
@@ -63,6 +64,7 @@ class RealNode:
             services: the Service addresses of that cluster.
             ports: port of every listener.
             sandbox_image: see `cartwright.cluster.node.nodeplan.NodePlan`.
+            registries: those in the names of the images that it takes from this machine.
         """
         kubeconfigs = {}
         for name, (user, groups) in nodeplan.CLIENTS.items():
@@ -86,7 +88,7 @@ class RealNode:
             serving=authority.issue("kubelet-serving", common_name="kubelet", hosts=(str(self.node.address),)),
             kubeconfigs=kubeconfigs,
             sandbox_image=sandbox_image,
-            mirrors=push.MIRRORED,
+            mirrors=registries,
             registry_port=ports[REGISTRY],
             entrance=ENTRANCE,
         )

@@ -59,7 +59,7 @@ class Explained:
     @property
     def message(self) -> Message | None:
         """What the trailers say in all."""
-        return self.event.note.message
+        return self.event.message
 
 
 def explain(record: Record, events: Iterable[Event] | None = None) -> list[Explained]:
@@ -101,7 +101,7 @@ def same_content(one: Sequence[Pinned], other: Sequence[Pinned]) -> bool:
 
 def contradiction(event: Event) -> str | None:
     """How the trailers of an event differ from its content; None where they are its account."""
-    message = event.note.message
+    message = event.message
     if message is None:
         return "the commit has no trailers"
     claim = next((one for one in message.moved if one.app == event.app), None)
@@ -172,7 +172,7 @@ def _said(pin: Pinned | None) -> str:
 
 
 def _explain(event: Event, *, returned: bool, gone: list[tuple[Pinned, ...]]) -> Explained:
-    message = event.note.message
+    message = event.message
     claim = next((one for one in message.moved if one.app == event.app), None) if message else None
     doubt = None
     if event.after is None:

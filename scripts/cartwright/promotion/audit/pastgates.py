@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from cartwright.history.log import read_blobs
@@ -20,12 +19,14 @@ from cartwright.kernel.moments import say_duration
 from cartwright.promotion.approvers import address_of, parse_roster
 from cartwright.promotion.audit.changes import Explained, named
 from cartwright.promotion.audit.past import PastEnvironment
+from cartwright.promotion.audit.reviewed import Reason, Reviewed
 from cartwright.promotion.gates.conditions import (
     Approval,
     approvals_asked,
     approvers,
     approves_itself,
     approving,
+    asks_forge,
     is_soaked,
     keeps,
     not_run,
@@ -40,22 +41,14 @@ from cartwright.promotion.signers import signer
 __all__ = ["PastGates", "Reason"]
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One way in which a change went past the gates."""
-
-    code: str
-    """What programs read; docs/promotion.md lists them all."""
-    sentence: str
-
-
 class PastGates:
     """The gates over one record."""
 
-    def __init__(self, root: Path, record: Record) -> None:
+    def __init__(self, root: Path, record: Record, reviewed: Reviewed) -> None:
         self._root = root
         self._record = record
         self._timelines: dict[tuple[str, str], tuple[Event, ...]] = {}
+        self._reviewed = reviewed
         self._signers: dict[tuple[str, bytes], str | None] = {}
         self._configurations = Configurations(root, record)
 
@@ -161,6 +154,9 @@ class PastGates:
         event = change.event
         count, settings = approvals_asked(past.gates)
         if not count:
+            return
+        if asks_forge(settings):
+            yield from self._reviewed.judge(change, count, settings)
             return
         keys, text = (self._then(event, settings.get(name)) for name in ("signers", "from"))
         try:

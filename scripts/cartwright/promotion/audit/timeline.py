@@ -9,6 +9,7 @@ from typing import Any
 
 from cartwright.history.pinned import Pinned
 from cartwright.history.record import Note, Record
+from cartwright.history.trailers import Message
 from cartwright.kernel.moments import instant
 from cartwright.promotion.audit.changes import Explained, explain, named
 
@@ -89,10 +90,10 @@ def read_history(record: Record, app: str, *, environments: Sequence[str]) -> Hi
     events = [event for event in record.events(app=app) if event.environment in wanted]
     entries = [_of_change(one) for one in explain(record, events)]
     entries += [
-        _of_note(note, record)
+        _of_note(note, message, record)
         for note in record.notes()
-        if (message := note.message) is not None
-        and message.target in wanted
+        for message in note.messages
+        if message.target in wanted
         and (message.decision or message.approves)
         and (app in {one.app for one in message.moved} or message.decision in {"freeze", "unfreeze", "approve-gates"})
     ]
@@ -132,9 +133,8 @@ def _remark(one: Explained) -> str | None:
     return one.event.problem or f"{returned}{one.doubt}"
 
 
-def _of_note(note: Note, record: Record) -> Entry:
-    message = note.message
-    if message is None or message.target is None:
+def _of_note(note: Note, message: Message, record: Record) -> Entry:
+    if message.target is None:
         raise ValueError(f"commit {note.commit} tells of no decision")
     landed, time = record.commit_at(note.landed)
     return Entry(

@@ -24,7 +24,9 @@ from cartwright.history.trailers import NOT_ASKED, PASSED, Message
 from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.changes import Explained, explain, named, same_content
 from cartwright.promotion.audit.past import Past, PastEnvironment
-from cartwright.promotion.audit.pastgates import PastGates, Reason
+from cartwright.promotion.audit.pastgates import PastGates
+from cartwright.promotion.audit.reviewed import Merged, Reason, Reviewed
+from cartwright.promotion.gates.conditions import FORGE_REVIEWS
 from cartwright.promotion.inforce import InForce
 from cartwright.yaml.read import load
 
@@ -80,8 +82,11 @@ class Verification:
     notices: tuple[Notice, ...]
 
 
-def verify(snapshot: Snapshot, record: Record) -> Verification:
+def verify(snapshot: Snapshot, record: Record, *, reviewed: Reviewed | None = None) -> Verification:
     """Judge every change of the record.
+
+    Args:
+        reviewed: where reviews are looked up that count as approvals; by default nowhere, and a notice says so.
 
     Raises:
         UserError: the clone is shallow, so nobody can tell what came before its cut; or environments/record.yaml does
@@ -95,7 +100,8 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
         )
     baseline = read_baseline(record)
     accepted = read_accepted(snapshot.tree)
-    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree, snapshot.root))
+    reviewed = reviewed or Reviewed(_no_forge)
+    judge = _Judge(snapshot.root, record, Past(record, snapshot.tree, snapshot.root), reviewed)
     findings: list[Finding] = []
     notices: list[Notice] = []
     judged = trusted = 0
@@ -129,6 +135,7 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     found_already = {one.note.commit for one in undone if one.code == "gates-weakened"}
     changed = _gate_changes(record, baseline.index if baseline else 0)
     notices += [one for one in changed if one.note.commit not in found_already]
+    notices += [Notice("reviews-unverified", one.event.note, words) for one, words in reviewed.unverified]
     return Verification(
         head=record.head,
         environments=tuple(name for name in snapshot.environments if name in environments),
@@ -142,13 +149,17 @@ def verify(snapshot: Snapshot, record: Record) -> Verification:
     )
 
 
+def _no_forge() -> Merged:
+    raise UserError("no forge was named")
+
+
 class _Judge:
     """Walks the history from its beginning and knows what ran where at each step."""
 
-    def __init__(self, root: Path, record: Record, past: Past) -> None:
+    def __init__(self, root: Path, record: Record, past: Past, reviewed: Reviewed) -> None:
         self._past = past
         self.in_force = past.in_force
-        self._gates = PastGates(root, record)
+        self._gates = PastGates(root, record, reviewed)
         self._running: dict[tuple[str, str], Event] = {}
 
     def past(self, event: Event) -> PastEnvironment | None:
@@ -221,7 +232,9 @@ class _Judge:
         yield from self._gates.approvals(one, past)
         yield from self._gates.unproved(one, past)
         for gate, code in (message.gates if message else {}).items():
-            if code not in {PASSED, NOT_ASKED} and not (gate == "hold" and message and message.override_hold):
+            # What the forge's reviews came to is asked above, of the forge.
+            known = {PASSED, NOT_ASKED, FORGE_REVIEWS}
+            if code not in known and not (gate == "hold" and message and message.override_hold):
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:

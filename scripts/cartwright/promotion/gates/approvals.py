@@ -5,6 +5,9 @@ Anyone can write a trailer, so one counts only in a commit that is by the approv
 ``--approved-by``. Where environment.yaml names ``signers``, that commit's signature says who it is by. Where it does
 not, the committer's address does, and that is only as good as the rules about who may push. An approval ends with its
 time, with a commit of `cartwright promote withdraw`, and with a rollback of the release.
+
+With ``from: forge`` the reviews of the promotion's pull or merge request count in place of commits. They are looked up
+when the request is there, so the gate itself only says that (:func:`judge_reviews` says the rest).
 """
 
 from __future__ import annotations
@@ -16,30 +19,37 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion.approvers import Roster, address_of, parse_roster
 from cartwright.promotion.gates.case import Case
 from cartwright.promotion.gates.conditions import (
+    FORGE_REVIEWS,
     Approval,
     approvals_asked,
     approvers,
     approves_itself,
     approving,
+    asks_forge,
+    reviewers,
     rolled_back,
 )
+from cartwright.promotion.reviews import Review, Reviews
 from cartwright.promotion.signers import signer
 from cartwright.promotion.verdict import Verdict
 from cartwright.tree.environments import Environment
 from cartwright.tree.repository import Tree
 
-__all__ = ["judge", "signer_keys"]
+__all__ = ["judge", "judge_reviews", "signer_keys"]
 
 GATE = "approvals"
 
 
 def judge(case: Case) -> Verdict:
-    """Code: ``approvals-missing``."""
+    """Codes: ``approvals-missing``, ``forge-reviews``."""
     count, settings = approvals_asked(case.gates)
     if case.is_rollback:
         return case.not_asked(GATE, f"{case.release} was approved when it came to {case.target.name} the first time")
     if not count:
         return case.not_asked(GATE, f"{case.target.name} asks for no approval")
+    if asks_forge(settings):
+        asked = _reviews_asked(case.target)
+        return case.blocked(GATE, FORGE_REVIEWS, f"{asked}: open it with --pr")
     roster = _roster(case, settings)
     keys = signer_keys(case.target, case.context.snapshot.tree)
     found = approvers(
@@ -58,6 +68,43 @@ def judge(case: Case) -> Verdict:
     return case.blocked(
         GATE, "approvals-missing", f"{len(found)} of {count} approvals{named}: {_how(case, roster, settings)}"
     )
+
+
+def judge_reviews(target: Environment, app: str, reviews: Reviews | None) -> Verdict:
+    """What the reviews of the request come to. Code: ``reviews-missing``.
+
+    Args:
+        reviews: None where the request is not there yet.
+    """
+    count, settings = approvals_asked(target.content["gates"])
+    found = reviewers(reviews, settings) if reviews else {}
+    named = f" ({', '.join(found)})" if found else ""
+    if len(found) >= count:
+        return Verdict(
+            gate=GATE,
+            code="passed",
+            passed=True,
+            sentence=f"{len(found)} of {count} reviews{named}",
+            app=app,
+            approved_by=tuple(found.values()),
+        )
+    left_out = (
+        [f"; {one.login} {_why_not(one, reviews)}" for one in reviews.approving if one.login not in found]
+        if (reviews)
+        else []
+    )
+    sentence = f"{len(found)} of {count} reviews{named}{''.join(left_out)}: {_reviews_asked(target)}"
+    return Verdict(gate=GATE, code="reviews-missing", passed=False, sentence=sentence, app=app)
+
+
+def _reviews_asked(target: Environment) -> str:
+    return f"{target.name} asks for reviews of the pull or merge request"
+
+
+def _why_not(review: Review, reviews: Reviews) -> str:
+    if review.commit != reviews.head:
+        return "approved an older commit"
+    return "may not write to the repository" if not review.entitled else "is its author"
 
 
 def signer_keys(target: Environment, tree: Tree) -> bytes | None:

@@ -18,25 +18,37 @@ from cartwright.history.record import Event, Note
 from cartwright.history.trailers import NOT_ASKED
 from cartwright.kernel.moments import parse_duration
 from cartwright.promotion.approvers import Roster, address_of
+from cartwright.promotion.reviews import Reviews
 from cartwright.tree.decisions import Hold
 
 __all__ = [
+    "FORGE",
+    "FORGE_REVIEWS",
     "Approval",
     "approval_lasts",
     "approvals_asked",
     "approvers",
     "approves_itself",
     "approving",
+    "asks_forge",
     "is_soaked",
     "jobs_asked",
     "keeps",
     "not_run",
     "other_config",
+    "reviewers",
     "rolled_back",
     "soak_asked",
     "standing_hold",
     "unproved",
 ]
+
+
+FORGE = "forge"
+"""What ``approvals.from`` says where the forge's reviews count."""
+FORGE_REVIEWS = "forge-reviews"
+"""Code of a promotion whose approvals are the reviews of its request. It stands in the commit, so it must not change
+when a review comes: each new commit would make the reviews of the one before it stale."""
 
 
 def not_run(release: Iterable[Pinned], running: Iterable[Pinned]) -> tuple[Pinned, ...]:
@@ -103,7 +115,7 @@ def approvals_asked(gates: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
     """Approvals: how many an environment asks for, and what else it says of them: ``from``, ``group``, ``signers``."""
     asked = gates.get("approvals", 0)
     settings: Mapping[str, Any] = asked if isinstance(asked, dict) else {"count": asked}
-    count = settings.get("count", 0)
+    count = settings.get("count", 1 if asks_forge(settings) else 0)
     return (count if isinstance(count, int) else 0), settings
 
 
@@ -152,10 +164,33 @@ def approving(
         after: the place of the last rollback of that release: what was approved up to there counts no more.
     """
     for note in notes:
-        for one in note.message.moved if note.message else ():
-            same = set(one.digests) == set(digests) and one.tree in {None, tree}
-            if one.app == app and note.landed > after and (_withdraws(note) or same):
-                yield note
+        for message in note.messages:
+            for one in message.moved:
+                same = message.approves and set(one.digests) == set(digests) and one.tree in {None, tree}
+                if one.app == app and note.landed > after and (message.decision == "withdraw" or same):
+                    yield note
+
+
+def asks_forge(settings: Mapping[str, Any]) -> bool:
+    """Approvals: whether the reviews of the request are what counts, in place of commits."""
+    return settings.get("from") == FORGE
+
+
+def reviewers(reviews: Reviews, settings: Mapping[str, Any], *, known: Collection[str] = ()) -> dict[str, str]:
+    """Approvals: those whose reviews of a request count, each once: ``Name <address>`` by login.
+
+    Not counted are a review of an older commit, one that came after the merge, one by somebody who may not write to the
+    repository, and with ``distinct`` one by an author of the request.
+
+    Args:
+        known: ``Name <address>`` of people who were found entitled at the merge, and may have left since.
+    """
+    own = reviews.authors if settings.get("distinct") else frozenset()
+    return {
+        one.login: one.who
+        for one in reviews.approving
+        if one.commit == reviews.head and not one.late and (one.entitled or one.who in known) and one.login not in own
+    }
 
 
 def approves_itself(committer: str, approved_by: Iterable[str]) -> bool:

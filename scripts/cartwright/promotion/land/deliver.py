@@ -28,7 +28,7 @@ from cartwright.promotion.gates import in_force, judge, next_time
 from cartwright.promotion.gates.approvals import signer_keys
 from cartwright.promotion.intents import Intent, Promote
 from cartwright.promotion.land.commit import build_commit, write_contents
-from cartwright.promotion.land.worktree import BranchMovedError
+from cartwright.promotion.land.moved import BranchMovedError
 from cartwright.promotion.moves import FileEdit
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.planning import make_plan

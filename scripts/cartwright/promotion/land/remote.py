@@ -12,16 +12,18 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tenacity
 
 from cartwright.history.git import Head, git, git_file, has_commit
-from cartwright.kernel.errors import Blocked, ToolError, UserError
+from cartwright.kernel.errors import ToolError, UserError
 from cartwright.kernel.run import Completed, run
-from cartwright.promotion.land.worktree import BranchMovedError
+from cartwright.promotion.land.locks import LockedError, find_lock, wait_for_lock
+from cartwright.promotion.land.moved import BranchMovedError
 
 __all__ = ["Remote", "pick_remote"]
 
@@ -32,6 +34,11 @@ _STALE = re.compile(
     r"|reference already exists|remote ref updated since checkout|is at [0-9a-f]+ but expected"
 )
 """How remotes say that their branch has moved, or is being moved."""
+_PROTECTED = re.compile(
+    r"GH006: [^;]*|GH013: [^;]*(?=;.*(?:through a pull request|through the merge queue|status check))"
+    r"|GitLab: You are not allowed to push code to protected branches[^;]*"
+)
+"""How GitHub (by branch protection, or a ruleset that a request can satisfy) and GitLab refuse a push to a branch."""
 _UNREACHABLE_ATTEMPTS = 3
 
 
@@ -45,6 +52,8 @@ class Remote:
     """The remote's name or URL."""
     branch: str
     """Full name: ``refs/heads/main``."""
+    _asked: list[Future[str]] = field(default_factory=list, repr=False, compare=False)
+    """The answer that :meth:`ask_ahead` waits for, until it is taken."""
 
     def name(self, head: Head) -> str:
         """``main of origin``."""
@@ -55,7 +64,7 @@ class Remote:
         """A folder for files that are made on the way.
 
         Raises:
-            Blocked: the clone's Git folder can't be written to.
+            UserError: the clone's Git folder can't be written to.
         """
         folder = git_file(self.root, "cartwright")
         try:
@@ -63,20 +72,29 @@ class Remote:
             _remove_leftovers(folder)
             side = Path(tempfile.mkdtemp(prefix=f"push-{os.getpid()}-", dir=folder))
         except OSError as error:
-            raise Blocked(f"{folder}: {error.strerror}; nothing was promoted") from error
+            raise UserError(f"{error.strerror}; nothing was promoted", file=folder) from error
         try:
             yield side
         finally:
             shutil.rmtree(side, ignore_errors=True)
+
+    def ask_ahead(self) -> None:
+        """Ask for the newest commit while this process loads what it needs next; :meth:`head` takes the answer.
+
+        A connection takes as long as loading the rest. An answer that is old by then loses the race like any other.
+        """
+        pool = ThreadPoolExecutor(max_workers=1)
+        self._asked.append(pool.submit(self._newest))
+        pool.shutdown(wait=False)
 
     def head(self) -> Head:
         """The branch's newest commit, with its history.
 
         Raises:
             UserError: no such remote or branch.
-            Blocked: the remote can't be reached.
+            ToolError: the remote can't be reached.
         """
-        commit = self._newest()
+        commit = self._asked.pop().result() if self._asked else self._newest()
         shallow = git_file(self.root, "shallow").exists()
         known = has_commit(self.root, commit)
         if shallow or not known:
@@ -94,24 +112,46 @@ class Remote:
 
         Raises:
             BranchMovedError: the branch is not at ``head`` any more; nothing has happened.
-            Blocked: the remote refuses, with its words; or can't be reached.
+            LockedError: a lock file of the remote's Git does not go.
+            UserError: the branch is protected, and takes requests only.
+            ToolError: the remote refuses, with its words; or can't be reached.
         """
+        said = self._push(head, commit, expected=head.commit)
+        if said is None:
+            return
+        protected = _PROTECTED.search(said)
+        if protected:
+            raise UserError(
+                f"{self.name(head)} is protected, nothing was promoted: {protected[0].strip()}",
+                hint="open a request with --pr in place of --push",
+            )
+        raise ToolError(f"{self.remote}: refuses the push, nothing was promoted: {said}")
+
+    def _push(self, head: Head, commit: str, *, expected: str) -> str | None:
+        """Push a commit, and return why the remote refuses it; None where it took it. A lock is waited for."""
+        return wait_for_lock(lambda: self._push_once(head, commit, expected=expected))
+
+    def _push_once(self, head: Head, commit: str, *, expected: str) -> str | None:
         done = self._git(
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
-            *(f"--force-with-lease={self.branch}:{head.commit}", "--", self.remote, f"{commit}:{self.branch}"),
+            *(f"--force-with-lease={self.branch}:{expected}", "--", self.remote, f"{commit}:{self.branch}"),
         )
         if done.returncode == 0:
-            return
+            return None
         said = _words(done)
         rejected = next((line for line in done.stdout.splitlines() if line.startswith("!")), None)
         if rejected is None:
             # The connection may have been lost after the branch moved: the next look at it tells.
-            if self._newest() != head.commit:
+            if (self.newest_or_none() or "") != expected:
                 raise BranchMovedError
-            raise Blocked(f"{self.remote}: can't be pushed to, nothing was promoted: {said}")
+            raise ToolError(f"{self.remote}: can't be pushed to, nothing was promoted: {said}")
+        lock = find_lock(done.stderr)
+        # A push that holds the lock moves the branch: then the plan is old.
+        if lock and (self.newest_or_none() or "") == expected:
+            raise LockedError(f"locks {self.name(head)}; nothing was promoted", file=lock, there=" there")
         if _STALE.search(rejected) or ("remote rejected" not in rejected and _STALE.search(said)):
             raise BranchMovedError
-        raise Blocked(f"{self.remote}: refuses the push, nothing was promoted: {said}")
+        return said
 
     def newest_or_none(self) -> str | None:
         """The branch's newest commit as the remote names it; None where there is no such branch."""
@@ -130,9 +170,13 @@ class Remote:
 
         Raises:
             BranchMovedError: the branch is not at ``expected`` any more.
-            Blocked: the remote refuses, with its words; or can't be reached.
+            ToolError: the remote refuses, with its words; or can't be reached.
         """
-        self.land(self.root, head=Head(branch=self.branch, commit=expected or ""), commit=commit)
+        head = Head(branch=self.branch, commit=expected or "")
+        said = self._push(head, commit, expected=head.commit)
+        if said is not None:
+            branch = self.branch.removeprefix("refs/heads/")
+            raise ToolError(f"{self.remote}: refuses the branch {branch}, nothing was promoted: {said}")
 
     def contains(self, head: Head, commit: str) -> bool:
         """Whether a commit is on the branch: a push whose answer was lost may have landed."""
@@ -154,7 +198,7 @@ class Remote:
         if done.returncode and options:
             self._fetch([])  # another run has fetched the rest meanwhile
         elif done.returncode:
-            raise Blocked(f"{self.remote}: can't be fetched from, nothing was promoted: {_words(done)}")
+            raise ToolError(f"{self.remote}: can't be fetched from, nothing was promoted: {_words(done)}")
 
     def _patiently(self, *words: str) -> Completed:
         """Run git against the remote; a network may fail for a moment."""
@@ -171,7 +215,7 @@ class Remote:
                     if attempt.retry_state.attempt_number < _UNREACHABLE_ATTEMPTS:
                         raise
                     said = str(error).partition(": ")[2]
-                    raise Blocked(
+                    raise ToolError(
                         f"{self.remote}: can't be reached, nothing was promoted: {' '.join(said.split())}"
                     ) from error
         raise AssertionError

@@ -7,6 +7,7 @@ journal, written before that step, lets the next run end what a kill cut short.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -17,20 +18,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import tenacity
-
 from cartwright.history.git import Head, git, git_file, in_progress, read_blob, read_head
-from cartwright.kernel.errors import Blocked, ToolError, UserError
+from cartwright.kernel.errors import Blocked, CartwrightError, ToolError, UserError
+from cartwright.promotion.land.locks import LockedError, await_index, find_lock, wait_for_lock
+from cartwright.promotion.land.moved import BranchMovedError
 from cartwright.promotion.moves import FileEdit
 
-__all__ = ["BranchMovedError", "WorkTree"]
+__all__ = ["WorkTree"]
 
 _FOLDER = "cartwright"
 """Folder within the Git folder: lock, journal, and files on their way to the work tree."""
-
-
-class BranchMovedError(Exception):
-    """Someone else committed since the plan was made."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +68,14 @@ class WorkTree:
             A folder within the Git folder, for files that are made on the way.
 
         Raises:
-            Blocked: the Git folder can't be written to.
+            UserError: the Git folder can't be written to.
         """
         folder = git_file(self.root, _FOLDER)
         try:
             folder.mkdir(exist_ok=True)
             lock = (folder / "lock").open("w")
         except OSError as error:
-            raise Blocked(f"{folder}: {error.strerror}; nothing was promoted") from error
+            raise UserError(f"{error.strerror}; nothing was promoted", file=folder) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for left in (one for kind in ("index", "contents", "file") for one in folder.glob(f"{kind}-*")):
@@ -98,16 +95,21 @@ class WorkTree:
         """Prove that a commit may be put on the branch here.
 
         Raises:
-            Blocked: HEAD is on no branch, a merge is under way, or one of the files has uncommitted changes.
+            UserError: HEAD is on no branch, or another git holds the index's lock.
+            Blocked: a merge is under way, or one of the files has uncommitted changes.
         """
         if head.branch is None:
-            raise Blocked(f"HEAD is detached at {head.commit[:7]}: switch to the branch that should get the commit")
+            raise UserError(
+                f"HEAD is detached at {head.commit[:7]}", hint="switch to the branch that should get the commit"
+            )
         operation = in_progress(self.root)
         if operation:
             raise Blocked(f"{operation} is under way: end it first")
         changed = git(self.root, "status", "--porcelain", "-z", "--", *paths).stdout if paths else ""
         if changed:
             raise Blocked(f"{changed[3:].partition(chr(0))[0]}: has uncommitted changes: commit or drop them first")
+        if paths:
+            await_index(self.root)  # else the index would stay behind and undo the commit in the next one
 
     def land(
         self,
@@ -124,6 +126,7 @@ class WorkTree:
 
         Raises:
             BranchMovedError: the branch is not at ``head`` any more; nothing has happened.
+            LockedError: a lock file does not go. The message says whether the branch has the commit by then.
             ToolError: git refused for another reason; nothing has happened.
         """
         files = tuple(
@@ -133,22 +136,37 @@ class WorkTree:
         journal = _Journal(commit=commit, files=files)
         _write_journal(folder, journal)
         try:
-            git(
-                self.root,
-                "update-ref",
-                "-m",
-                f"cartwright promote: {subject}",
-                head.branch or "HEAD",
-                commit,
-                head.commit,
-            )
-        except ToolError as error:
+            wait_for_lock(lambda: self._move_branch(head, commit, subject))
+        except (BranchMovedError, CartwrightError):
             _drop_journal(folder)
+            raise
+        try:
+            _bring_in_step(self.root, folder, journal)
+        except (LockedError, ToolError) as error:
+            # The journal stays: with it the next run brings index and files up to date.
+            raise _left_behind(head, commit, error) from error
+        _drop_journal(folder)
+
+    def _move_branch(self, head: Head, commit: str, subject: str) -> None:
+        words = ("update-ref", "-m", f"cartwright promote: {subject}", head.branch or "HEAD", commit, head.commit)
+        try:
+            git(self.root, *words)
+        except ToolError as error:
             if read_head(self.root) != head:
                 raise BranchMovedError from error
+            lock = find_lock(str(error))
+            if lock:
+                raise LockedError(f"locks {head.short_branch}; nothing was promoted", file=lock) from error
             raise
-        _bring_in_step(self.root, folder, journal)
-        _drop_journal(folder)
+
+
+def _left_behind(head: Head, commit: str, error: LockedError | ToolError) -> UserError:
+    """What to say where the branch has the commit, and index and files do not."""
+    state = f"{head.short_branch} has the commit {commit[:7]}, but the index does not: a commit now would undo it"
+    again = "then run the same command again, which brings index and files up to date"
+    if isinstance(error, LockedError):
+        return UserError(state, file=error.file, hint=f"remove that file if no git is at work, {again}")
+    return UserError(f"{state}: {' '.join(str(error).split())}", hint=f"mend it, {again}")
 
 
 def _finish_interrupted(root: Path, folder: Path) -> None:
@@ -159,6 +177,7 @@ def _finish_interrupted(root: Path, folder: Path) -> None:
     except FileNotFoundError:
         return
     if git(root, "merge-base", "--is-ancestor", journal.commit, "HEAD", accept=(0, 1, 128)).returncode == 0:
+        await_index(root)
         current = tuple(one for one in journal.files if _committed(root, one.path) == one.new)
         _bring_in_step(root, folder, _Journal(commit=journal.commit, files=current))
     _drop_journal(folder)
@@ -182,7 +201,7 @@ def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
         lines = "".join(
             f"{one.mode if one.new else 0} {one.new or '0' * len(one.old or '')}\t{one.path}\0" for one in wanted
         )
-        _update_index(root, "-z", "--add", "--index-info", stdin=lines)
+        wait_for_lock(lambda: _update_index(root, lines))
     stale = _stale(root, journal.files)
     gone = {one.path for one in journal.files if one.new is None}
     for path in stale:
@@ -190,7 +209,19 @@ def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
             _remove(root, path)
     if kept := [path for path in stale if path not in gone]:
         _replace(root, folder, kept)
-    _update_index(root, "-q", "--refresh")
+    with contextlib.suppress(ToolError):  # what it writes saves the next `git status` time, no more
+        git(root, "update-index", "-q", "--refresh", accept=(0, 1))
+
+
+def _update_index(root: Path, lines: str) -> None:
+    """Change entries of the person's index."""
+    try:
+        git(root, "update-index", "-z", "--add", "--index-info", stdin=lines)
+    except ToolError as error:
+        lock = find_lock(str(error))
+        if lock:
+            raise LockedError("locks the index", file=lock) from error
+        raise
 
 
 def _staged(root: Path, paths: Sequence[str]) -> dict[str, str]:
@@ -221,17 +252,6 @@ def _remove(root: Path, path: str) -> None:
             parent.rmdir()
         except OSError:
             return
-
-
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(ToolError),
-    stop=tenacity.stop_after_delay(5),
-    wait=tenacity.wait_fixed(0.1),
-    reraise=True,
-)
-def _update_index(root: Path, *words: str, stdin: str = "") -> None:
-    """Change the person's index; another git may hold its lock for a moment."""
-    git(root, "update-index", *words, accept=(0, 1) if "--refresh" in words else (0,), stdin=stdin)
 
 
 def _replace(root: Path, folder: Path, paths: Sequence[str]) -> None:

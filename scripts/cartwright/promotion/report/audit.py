@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
 from cartwright.history.trailers import NOT_ASKED, PASSED
@@ -20,17 +19,25 @@ from cartwright.promotion.audit.metrics import Figures, Metrics, median
 from cartwright.promotion.audit.timeline import Entry, History, pin_json
 from cartwright.promotion.audit.verify import Finding, Notice, Verification
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 __all__ = ["history_text", "matrix_text", "metrics_text", "verification_json", "verification_text"]
 
 _VERSION = 1
 """Version of the JSON; a change that breaks a reader raises it."""
 _DIGEST = 12
 """So many digits of a digest tell two releases apart for a person."""
+_Lines = list[tuple[str, str]]
+"""The lines of a table's cell, each with its style."""
 _LARGEST = re.compile(r"^([0-9]+[a-z]).*")
 
 
 def history_text(history: History) -> RenderableType:
     """An app's history as a table, newest first."""
+    from rich.console import Group
+    from rich.table import Table
+
     table = Table("when (UTC)", "environment", "what", "release", "by", "why", "commit", box=None)
     for one in history.entries:
         table.add_row(
@@ -39,12 +46,12 @@ def history_text(history: History) -> RenderableType:
     return Group(table, *_cut(history.cut))
 
 
-def matrix_text(matrix: Matrix) -> RenderableType:
+def matrix_text(matrix: Matrix) -> Text:
     """A table of apps and environments, then what waits and why."""
-    table = Table("app", *matrix.environments, box=None)
+    rows = [[[(one, "bold")] for one in ("app", *matrix.environments)]]
     lines: list[Text] = []
     for app, cells in matrix.apps.items():
-        table.add_row(app, *(_cell(cells.get(name), matrix.now) for name in matrix.environments))
+        rows.append([[(app, "")], *(_cell(cells.get(name), matrix.now) for name in matrix.environments)])
         for cell in cells.values():
             for one in cell.waiting:
                 lines += _waiting(app, cell, one, matrix.now)
@@ -53,11 +60,27 @@ def matrix_text(matrix: Matrix) -> RenderableType:
                 lines.append(Text(f"{app}: main changed its base since {cell.environment} took it: {commits}"))
     waiting = sum(len(cell.waiting) for cells in matrix.apps.values() for cell in cells.values())
     total = f"{count(len(matrix.apps), 'app')} in {count(len(matrix.environments), 'environment')}, {waiting} waiting"
-    return Group(table, Text(), *lines, Text(total), *_cut(matrix.cut))
+    return Text("\n").join([_aligned(rows), *lines, Text(total), *_cut(matrix.cut)])
+
+
+def _aligned(rows: Sequence[Sequence[_Lines]]) -> Text:
+    """A table in columns. One of thousands of rows takes rich's own table seconds."""
+    widths = [max(cell_len(text) for cell in column for text, _ in cell) for column in zip(*rows, strict=True)]
+    parts: list[tuple[str, str]] = []
+    for row in rows:
+        for number in range(max(map(len, row))):
+            for cell, width in zip(row, widths, strict=True):
+                text, style = cell[number] if number < len(cell) else ("", "")
+                parts += [(" ", ""), (text, style), (" " * (width - cell_len(text) + 1), "")]
+            parts.append(("\n", ""))
+    return Text.assemble(*(part for part in parts if part[0]))
 
 
 def metrics_text(metrics: Metrics, *, apps: bool) -> RenderableType:
     """The four figures of each environment, and of each app where asked."""
+    from rich.console import Group
+    from rich.table import Table
+
     table = Table("environment", *(["app"] if apps else []), box=None)
     for title in ("deployments", "per day", "lead time", "failed", "time to restore", "commit to live"):
         table.add_column(title, justify="right")
@@ -73,6 +96,8 @@ def metrics_text(metrics: Metrics, *, apps: bool) -> RenderableType:
 
 def verification_text(found: Verification) -> RenderableType:
     """The findings, each with commit, author, file and what it changed; then notices and the sum."""
+    from rich.console import Group
+
     lines: list[Text] = []
     for one in found.undone:
         who = f"commit {one.note.commit[:12]} by {one.note.author}, {_moment(one.note.time)} UTC"
@@ -219,17 +244,16 @@ def _approver(who: str) -> str:
     return f"{name} {proof}" if proof else name
 
 
-def _cell(cell: Cell | None, now: datetime.datetime) -> Text:
+def _cell(cell: Cell | None, now: datetime.datetime) -> _Lines:
     if cell is None:
-        return Text("–", style="dim")
+        return [("–", "dim")]
     running = cell.running
     name = "unreadable" if running.problem else named(running.pins, running.tree)
-    text = Text(f"{name} · {_age(now - running.since)}")
-    for one in cell.waiting:
-        text.append(f"\n← {one.name}", style="yellow" if one.blocked else "green")
+    here = f"{name} · {_age(now - running.since)}"
+    lines = [(here, ""), *((f"← {one.name}", "yellow" if one.blocked else "green") for one in cell.waiting)]
     if cell.behind:
-        text.append(f"\nbase {count(len(cell.behind), 'commit')} behind main", style="dim")
-    return text
+        lines.append((f"base {count(len(cell.behind), 'commit')} behind main", "dim"))
+    return lines
 
 
 def _waiting(app: str, cell: Cell, one: Waiting, now: datetime.datetime) -> Iterable[Text]:

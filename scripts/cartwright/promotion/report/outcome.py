@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,15 @@ if TYPE_CHECKING:  # a promotion without --dry-run renders nothing, and loads no
     from cartwright.promotion.request.forge import Proposed
     from cartwright.promotion.verdict import Verdict
 
-__all__ = ["VERSION", "as_json", "as_text", "exit_code"]
+__all__ = ["VERSION", "as_data", "as_text", "exit_code"]
 
 VERSION = 3
 """Version of the JSON; a change that breaks a reader raises it."""
 _MERGE = {
     "draft": "a draft until the gates let it pass",
+    "review": "it waits for reviews; run the command again after them",
     "auto": "merged by the forge once its own conditions are met",
+    "queued": "in the merge queue",
     "merged": "merged",
     "by-hand": "ready to be merged",
 }
@@ -32,15 +33,15 @@ _MARKS = {PASSED: ("✓", "green"), NOT_ASKED: ("–", "dim")}
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def exit_code(result: Result) -> int:
-    """1 where a gate blocks, else 0."""
-    return 1 if result.status == "blocked" else 0
+def exit_code(result: Result, request: Proposed | None = None) -> int:
+    """1 where a gate blocks, whether nothing was written or the request may not be merged yet; else 0."""
+    return 1 if result.status == "blocked" or (request is not None and request.is_blocked) else 0
 
 
-def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> str:
-    """The result as JSON, version 3. ``objects`` is None where nothing was rendered."""
+def as_data(result: Result, objects: Sequence[ObjectDiff] | None, request: Proposed | None = None) -> dict[str, Any]:
+    """The result for JSON, version 3. ``objects`` is None where nothing was rendered."""
     plan = result.plan
-    data: dict[str, Any] = {
+    return {
         "version": VERSION,
         "operation": plan.operation,
         "status": result.status,
@@ -59,7 +60,6 @@ def as_json(result: Result, objects: Sequence[ObjectDiff] | None, request: Propo
         "objects": None if objects is None else [_object(one) for one in objects],
         "request": None if request is None else _request(request),
     }
-    return json.dumps(data, indent=2)
 
 
 def _request(request: Proposed) -> dict[str, Any]:
@@ -68,7 +68,9 @@ def _request(request: Proposed) -> dict[str, Any]:
         "url": request.url,
         "status": request.status,
         "merge": request.merge,
+        "remark": request.remark,
         "superseded": list(request.superseded),
+        "failure": str(request.failure) if request.failure else None,
     }
 
 
@@ -171,7 +173,9 @@ def _say_gates(text: Text, result: Result, *, everything: bool) -> None:
 def _say_request(text: Text, request: Proposed) -> None:
     for url in request.superseded:
         text.append(f"  closed {url}, which it replaces\n")
-    text.append(f"{request.status} {request.url}: {_MERGE[request.merge]}")
+    remark = f"; {request.remark}" if request.remark else ""
+    state = "unfinished" if request.failure and not request.is_blocked else _MERGE[request.merge]
+    text.append(f"{request.status} {request.url}: {state}{remark}")
 
 
 def _say_end(text: Text, result: Result, objects: Sequence[ObjectDiff] | None) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from cartwright.history.trailers import NOT_ASKED, PASSED
+from cartwright.history.trailers import NOT_ASKED, PASSED, RELEASES, Message
 from cartwright.kernel.moments import instant
 from cartwright.promotion.land.deliver import Result
 from cartwright.promotion.plan import Plan
@@ -28,10 +28,20 @@ class Mark:
 
     environment: str
     apps: tuple[str, ...]
+    operation: str = "promote"
+    """As in :attr:`cartwright.history.trailers.Message.operation`."""
+    everything: bool = False
+    """Whether it holds every app that may go (``--all``)."""
 
     def render(self) -> str:
         """As a comment that no reader sees."""
-        return f"<!-- cartwright-promotion {json.dumps({'environment': self.environment, 'apps': list(self.apps)})} -->"
+        return f"<!-- cartwright-promotion {json.dumps(asdict(self))} -->"
+
+    def replaces(self, older: Mark) -> bool:
+        """Whether a request about this makes an older one pointless: it gives all of its apps another release."""
+        if self.environment != older.environment or not {self.operation, older.operation} <= {*RELEASES}:
+            return False
+        return set(older.apps) <= set(self.apps) or (self.everything and older.everything)
 
 
 def read_mark(body: str | None) -> Mark | None:
@@ -43,28 +53,49 @@ def read_mark(body: str | None) -> Mark | None:
         return None
     if not isinstance(data, dict) or not isinstance(data.get("apps"), list):
         return None
-    return Mark(environment=str(data.get("environment")), apps=tuple(map(str, data["apps"])))
+    return Mark(
+        environment=str(data.get("environment")),
+        apps=tuple(map(str, data["apps"])),
+        operation=str(data.get("operation", "promote")),
+        everything=data.get("everything") is True,
+    )
 
 
-def render_body(result: Result, objects: Sequence[ObjectDiff]) -> str:
-    """The request's Markdown; object diffs that do not fit are counted."""
+def render_body(result: Result, objects: Sequence[ObjectDiff], mark: Mark, *, trailers: Message | None) -> str:
+    """The request's Markdown; object diffs that do not fit are counted.
+
+    Args:
+        trailers: the message whose trailers stand at the end, where a squash that takes this text keeps them.
+    """
     plan = result.plan
+    origin = f" from `{plan.source}`" if plan.source else ""
+    until = f", until {instant(plan.until)}" if plan.until else ""
+    parts = [
+        f"{plan.operation.capitalize()}{origin} to `{plan.target.name}`"
+        + (f": {plan.reason}" if plan.reason else "")
+        + until,
+        *_moves(plan),
+        *_settings(plan),
+        *([_gates(result)] if plan.operation in RELEASES else []),
+    ]
+    end = [f"### Trailers\n\n```text\n{trailers.trailers()}\n```"] if trailers else []
+    end.append(mark.render())
+    room = _LONGEST - sum(map(len, (*parts, *end)))
+    shown = _objects(objects, room) if plan.edits else []
+    return "\n\n".join([*parts, *shown, *end]) + "\n"
+
+
+def _moves(plan: Plan) -> list[str]:
+    """What each app runs and gets; of a decision the apps that it is about."""
+    if not plan.changed:
+        return [", ".join(f"`{app}`" for app in plan.apps)] if plan.apps else []
     rows = [
         f"| {_cell(move.app)} | {_cell(', '.join(str(tag or '–') for tag in move.current.tags))} "
         f"| {_cell(', '.join(move.release.tags))} "
         f"| {'<br>'.join(f'`{digest[:19]}`' for digest in move.release.digests)} |"
         for move in plan.changed
     ]
-    origin = f" from `{plan.source}`" if plan.source else ""
-    parts = [
-        f"{plan.operation.capitalize()}{origin} to `{plan.target.name}`" + (f": {plan.reason}" if plan.reason else ""),
-        "\n".join(["| app | runs | gets | digest |", "|---|---|---|---|", *rows]),
-        *_settings(plan),
-        _gates(result),
-    ]
-    mark = Mark(environment=plan.target.name, apps=tuple(sorted(move.app for move in plan.changed))).render()
-    room = _LONGEST - sum(map(len, parts)) - len(mark)
-    return "\n\n".join([*parts, *_objects(objects, room), mark]) + "\n"
+    return ["\n".join(["| app | runs | gets | digest |", "|---|---|---|---|", *rows])]
 
 
 def _settings(plan: Plan) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cartwright.history.git import Head, git
 from cartwright.history.trailers import Message, parse
-from cartwright.kernel.errors import Blocked
+from cartwright.kernel.errors import ToolError
 from cartwright.promotion.land.remote import Remote
 from cartwright.promotion.moves import FileEdit
 
@@ -63,6 +63,7 @@ class RequestBranch:
         _folder: Path,
         /,
         *,
+        head: Head,
         commit: str,
         edits: Sequence[FileEdit],
         contents: Mapping[str, str | None],
@@ -72,33 +73,45 @@ class RequestBranch:
 
         Raises:
             BranchMovedError: somebody else moved the request's branch meanwhile.
-            Blocked: the remote refuses, or can't be reached.
+            ToolError: the remote refuses, or can't be reached.
         """
         root = self.base.root
-        message = parse(git(root, "show", "--no-patch", "--format=%B", commit).stdout)
+        by, text = git(root, "show", "--no-patch", "--format=%ce%n%B", commit).stdout.split("\n", 1)
+        message = parse(text)
         if message is None:
-            raise Blocked("the commit is not a promotion, so no request can be opened for it")
-        self.branch = branch_name(message)
+            raise ToolError(f"git did not keep the message of {commit}, so no request can be opened for it")
+        self.branch = branch_name(message, by=by)
         full = f"refs/heads/{self.branch}"
         there = Remote(root=root, remote=self.base.remote, branch=full)
         old = there.newest_or_none()
-        if old is not None and self._says_the_same(there, old, commit, edits, contents):
+        if old is not None and self._says_the_same(there, old, commit, edits, contents, head=head):
             self.commit = old
             return
         there.replace(commit, expected=old)
         self.commit = commit
 
     def _says_the_same(
-        self, there: Remote, old: str, commit: str, edits: Sequence[FileEdit], contents: Mapping[str, str | None]
+        self,
+        there: Remote,
+        old: str,
+        commit: str,
+        edits: Sequence[FileEdit],
+        contents: Mapping[str, str | None],
+        *,
+        head: Head,
     ) -> bool:
         """Whether the branch has the same change with the same message, and still applies to what is there now."""
         root = self.base.root
         there.fetch(old)
+        if self.base.contains(head, old):
+            return False  # merged already: an older request, whose branch stayed
 
         def show(*words: str) -> str:
             return git(root, *words, accept=(0, 128)).stdout.strip()
 
         if show("show", "--no-patch", "--format=%B", old) != show("show", "--no-patch", "--format=%B", commit):
+            return False
+        if _is_signed(show("cat-file", "commit", commit)) and not _is_signed(show("cat-file", "commit", old)):
             return False
         for one in edits:
             before = one.before[1] if one.before else ""
@@ -109,14 +122,32 @@ class RequestBranch:
         return True
 
 
-def branch_name(message: Message) -> str:
-    """``promote/<environment>/<what>-<hash>``: the same for the same releases of the same apps, else another."""
+def _is_signed(content: str) -> bool:
+    return "\ngpgsig" in content.partition("\n\n")[0]
+
+
+def branch_name(message: Message, *, by: str = "") -> str:
+    """``promote/<environment>/<what>-<hash>``: the same for the same releases of the same apps, else another.
+
+    A decision has a branch by its reason, so that a later end or beginning brings its request up to date. An approval
+    has one by its approver.
+
+    Args:
+        by: the committer's address.
+    """
+    content: object = sorted((one.app, one.tags, one.digests, one.tree or "") for one in message.moved)
+    parts = [message.operation, message.target, content]
+    if message.decision:
+        parts.append(message.reason)
+    elif message.approves:
+        parts.append(by.lower())
     if message.set_name is not None:
         what = f"set-{message.set_name}"
     elif len(message.moved) == 1:
-        what = f"{message.moved[0].app}-{'-'.join(message.moved[0].tags)}"
+        what = "-".join((message.moved[0].app, *message.moved[0].tags))
     else:
-        what = f"{len(message.moved)}-apps"
-    content = sorted((one.app, one.tags, one.digests, one.tree or "") for one in message.moved)
-    mark = hashlib.sha256(repr((message.operation, message.target, content)).encode()).hexdigest()[:8]
+        what = f"{len(message.moved)}-apps" if message.moved else ""
+    if message.decision or message.approves:
+        what = f"{message.operation}-{what}"
+    mark = hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()[:8]
     return f"{PREFIX}{message.target}/{_ODD.sub('-', what)[:80].strip('-')}-{mark}"

@@ -5,93 +5,18 @@ What differs between GitHub and GitLab is in the modules ``github`` and ``gitlab
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from cartwright.kernel.errors import Blocked, UserError, nearest
+from cartwright.kernel.errors import CartwrightError
 from cartwright.promotion.request.body import Mark, read_mark
 from cartwright.promotion.request.branch import PREFIX
+from cartwright.promotion.request.method import Rules, pick_method
+from cartwright.promotion.request.project import Project
+from cartwright.promotion.reviews import Reviews
 
-__all__ = [
-    "KINDS",
-    "Forge",
-    "ForgeError",
-    "Opened",
-    "Project",
-    "Proposed",
-    "Request",
-    "connect",
-    "find_project",
-    "propose",
-]
-
-_NAMES = {"github": "GitHub", "gitlab": "GitLab"}
-KINDS = tuple(_NAMES)
-_TOKENS = {"github": ("GITHUB_TOKEN", "GH_TOKEN"), "gitlab": ("GITLAB_TOKEN", "CI_JOB_TOKEN")}
-_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)")
-_USER_MENDS = frozenset({"unauthorized", "not-found", "no-token"})
-
-
-class ForgeError(Blocked):
-    """A forge refuses, or can't be reached; the message says why, ``code`` says it to programs.
-
-    Codes: ``no-token``, ``unauthorized``, ``forbidden``, ``not-found``, ``refused``, ``rate-limited``,
-    ``unavailable``, ``unreachable``.
-    """
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.exit_code = 2 if code in _USER_MENDS else 1
-
-
-@dataclass(frozen=True)
-class Project:
-    """A repository on a forge."""
-
-    kind: str
-    """``github`` or ``gitlab``."""
-    api: str
-    """Where its API answers: ``https://api.github.com``, ``https://gitlab.com``."""
-    path: str
-    """``owner/name``; on GitLab with all groups."""
-    token: str
-    token_name: str
-    """The variable that it came from."""
-
-    def refusal(self, status: int, said: object, *, needs: str, again: str = "") -> ForgeError:
-        """What an answer of the forge means.
-
-        Args:
-            status: of HTTP; 0 where there was none.
-            said: the forge's own words.
-            needs: what the token must be allowed to do.
-            again: when a rate limit ends, where that is known.
-        """
-        words = _one_line(said, self.token)
-        code, sentence = {
-            401: ("unauthorized", f"the token in {self.token_name} is refused"),
-            403: ("forbidden", f"the token in {self.token_name} may not do this: {words} ({needs})"),
-            404: ("not-found", f"not there, or the token in {self.token_name} may not see it"),
-            429: ("rate-limited", f"the rate limit is reached{again}"),
-        }.get(status, ("refused", f"refuses: {words}"))
-        if status >= 500:
-            code, sentence = "unavailable", f"answers {status}: {words}"
-        return ForgeError(code, f"{self}: {sentence}")
-
-    def unreachable(self, error: Exception) -> ForgeError:
-        """What it means that the forge does not answer."""
-        return ForgeError("unreachable", f"{self}: can't be reached: {_one_line(error, self.token)}")
-
-    def __str__(self) -> str:
-        return f"{_NAMES[self.kind]} {self.path}"
-
-    def __repr__(self) -> str:
-        return f"Project({self.kind}, {self.api}, {self.path}, token of {self.token_name})"
+__all__ = ["Forge", "Landing", "Merging", "Opened", "Proposed", "Request", "connect", "own_request", "propose"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +31,23 @@ class Request:
     commit: str
     base: str
     """Short name of the branch that it shall come to."""
+    message: str
+    """The whole message for a method that writes one: a squash, or the merge of a reviewed request."""
     draft: bool
     """Whether it must not be merged yet: a gate blocks."""
+    waits_for_reviews: bool = False
+    """Whether nothing but the forge's reviews is missing: people are asked to review, and it is not merged yet."""
+    reviewed: bool = False
+    """Whether the forge's reviews count as approvals."""
+    keep_commit: bool = False
+    """Whether the commit is somebody's approval, and must land as it is."""
     auto_merge: bool
     """Whether the forge shall merge it as soon as its own conditions are met."""
+
+    @property
+    def may_merge(self) -> bool:
+        """Whether nothing of ours keeps it from being merged."""
+        return not self.draft and not self.waits_for_reviews
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -127,9 +65,42 @@ class Opened:
     title: str
     body: str
     draft: bool
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class Landing:
+    """How a request shall be merged."""
+
+    commit: str
+    """Newest commit of the request's branch; another one is not merged."""
+    method: str
+    """See :mod:`cartwright.promotion.request.method`."""
+    message: str | None
+    """The message that the method writes; None for the forge's own."""
+
+    @property
+    def headline(self) -> str | None:
+        """The message's first line."""
+        return None if self.message is None else self.message.partition("\n")[0]
+
+    @property
+    def text(self) -> str | None:
+        """The message without its first line."""
+        return None if self.message is None else self.message.partition("\n")[2].strip("\n")
+
+
+@dataclass(frozen=True)
+class Merging:
+    """Who merges a request, and when."""
+
+    how: str
+    """``auto`` (the forge, when it may), ``queued``, ``merged``, or ``by-hand``."""
+    remark: str | None = None
+    """Why the forge does not, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proposed:
     """What came of it."""
 
@@ -137,10 +108,19 @@ class Proposed:
     url: str
     status: str
     """``opened``, ``updated`` or ``unchanged``."""
-    superseded: tuple[str, ...]
+    superseded: tuple[str, ...] = ()
     """Addresses of older requests that were closed."""
     merge: str
-    """``auto`` (the forge merges it when it may), ``merged``, ``draft`` (a gate blocks), or ``by-hand``."""
+    """As :attr:`Merging.how`; or ``draft`` (a gate blocks), or ``review`` (only reviews are missing)."""
+    remark: str | None = None
+    """What to know of it."""
+    failure: CartwrightError | None = None
+    """The step after which the rest was left to the next run."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a gate keeps it from being merged."""
+        return self.merge in {"draft", "review"}
 
 
 class Forge(Protocol):
@@ -149,11 +129,14 @@ class Forge(Protocol):
     def open_requests(self, base: str) -> Sequence[Opened]:
         """The open requests for a branch, from branches of the same repository."""
 
+    def rules(self, base: str) -> Rules:
+        """What the repository says about merging to a branch."""
+
     def create(self, request: Request) -> Opened:
         """Open a request."""
 
     def update(self, opened: Opened, request: Request) -> Opened:
-        """Give it title, text and state of the request."""
+        """Give it title, text and state of the request; what may not be merged yet is not merged later on either."""
 
     def label(self, opened: Opened, labels: Sequence[str]) -> None:
         """Add labels; those that people added stay."""
@@ -161,41 +144,82 @@ class Forge(Protocol):
     def close(self, opened: Opened, comment: str) -> None:
         """Say why, close it, and remove its branch."""
 
-    def merge_when_ready(self, opened: Opened, commit: str) -> bool:
-        """Have it merged as soon as the forge's own conditions are met; True where that was at once."""
+    def merge_when_ready(self, opened: Opened, landing: Landing, rules: Rules) -> Merging:
+        """Have it merged as soon as the forge's own conditions are met, by the queue where there is one."""
+
+    def reviews(self, opened: Opened) -> Reviews:
+        """The reviews of an open request."""
+
+    def merged_reviews(self, commit: str, base: str, /) -> Reviews | None:
+        """The reviews of the merged request that brought a commit to a branch; None where none did."""
 
 
-def propose(forge: Forge, request: Request) -> Proposed:
+def own_request(before: Sequence[Opened], branch: str) -> Opened | None:
+    """The open request of a branch of ours, if there is one."""
+    return next((one for one in before if one.branch == branch), None)
+
+
+def propose(forge: Forge, request: Request, *, before: Sequence[Opened] | None = None) -> Proposed:
     """Open the request, or bring the open one of the same branch up to date; then close the older ones it replaces.
 
-    An older request is replaced where it is ours, for the same environment, and all its apps are in the new one.
-    Safe to repeat: what a killed run left undone, the next one does.
+    Safe to repeat: what a killed or failed run left undone, the next one does. Once the request is there, a step that
+    fails ends the run in :attr:`Proposed.failure`, so that the caller knows the request in any case.
+
+    Args:
+        before: what :meth:`Forge.open_requests` said, where the caller has asked already.
 
     Raises:
-        ForgeError: the forge refuses, or can't be reached.
+        ForgeError: the forge refuses, or can't be reached, and there is no request.
     """
-    before = [one for one in forge.open_requests(request.base) if one.branch.startswith(PREFIX)]
-    mine = next((one for one in before if one.branch == request.branch), None)
+    if before is None:
+        before = forge.open_requests(request.base)
+    mine = own_request(before, request.branch)
+    status = "unchanged"
     if mine is None:
-        opened, status = forge.create(request), "opened"
-    elif (mine.title, mine.body.strip(), mine.draft) == (request.title, request.body.strip(), request.draft):
-        opened, status = mine, "unchanged"
-    else:
-        opened, status = forge.update(mine, request), "updated"
-    if status != "unchanged":
-        forge.label(opened, request.labels)
-    superseded = []
-    for old in before:
-        mark = read_mark(old.body)
-        if old.branch == request.branch or mark is None or mark.environment != request.mark.environment:
-            continue
-        if set(mark.apps) <= set(request.mark.apps):
-            forge.close(old, f"Superseded by {opened.url}: {request.title}.")
-            superseded.append(old.url)
-    merge = "draft" if request.draft else "by-hand"
-    if request.auto_merge and not request.draft:
-        merge = "merged" if forge.merge_when_ready(opened, request.commit) else "auto"
-    return Proposed(number=opened.number, url=opened.url, status=status, superseded=tuple(superseded), merge=merge)
+        mine, status = forge.create(request), "opened"
+    superseded: list[str] = []
+    merging = Merging(_unmerged(request))
+    failure = None
+    try:
+        current = (mine.title, mine.body.strip(), mine.draft)
+        if status != "opened" and current != (request.title, request.body.strip(), request.draft):
+            mine, status = forge.update(mine, request), "updated"
+        missing = [label for label in request.labels if label not in mine.labels]
+        if missing:
+            forge.label(mine, missing)
+        for old in before:
+            mark = read_mark(old.body)
+            ours = old.branch != request.branch and old.branch.startswith(PREFIX) and mark is not None
+            if ours and mark is not None and request.mark.replaces(mark):
+                forge.close(old, f"Superseded by {mine.url}: {request.title}.")
+                superseded.append(old.url)
+        if request.auto_merge and request.may_merge:
+            merging = _merge(forge, mine, request)
+    except CartwrightError as error:
+        failure = error
+    return Proposed(
+        number=mine.number,
+        url=mine.url,
+        status=status,
+        superseded=tuple(superseded),
+        merge=merging.how,
+        remark=merging.remark,
+        failure=failure,
+    )
+
+
+def _unmerged(request: Request) -> str:
+    if request.draft:
+        return "draft"
+    return "review" if request.waits_for_reviews else "by-hand"
+
+
+def _merge(forge: Forge, opened: Opened, request: Request) -> Merging:
+    rules = forge.rules(request.base)
+    method = pick_method(rules, keep_commit=request.keep_commit, reviewed=request.reviewed)
+    takes = method == "squash" or (method == "merge" and request.reviewed)
+    landing = Landing(commit=request.commit, method=method, message=request.message if takes else None)
+    return forge.merge_when_ready(opened, landing, rules)
 
 
 def connect(project: Project) -> Forge:
@@ -207,65 +231,3 @@ def connect(project: Project) -> Forge:
     from cartwright.promotion.request.gitlab import GitLab
 
     return GitLab(project)
-
-
-def find_project(
-    remote_url: str,
-    *,
-    kind: str | None = None,
-    path: str | None = None,
-    api: str | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> Project:
-    """The project that a remote's URL names, and the token for it.
-
-    Args:
-        remote_url: as Git has it: https, ssh, or ``git@host:path``.
-        kind: ``github`` or ``gitlab``, where the host's name does not tell.
-        path: ``owner/name``, where the URL does not tell.
-        api: where the API answers, where it is not the usual place.
-
-    Raises:
-        UserError: it can't be told which forge or project is meant.
-        ForgeError: no token.
-    """
-    host, found, place = _split(remote_url)
-    if kind is None:
-        kind = next((one for one in KINDS if one in host), None)
-        if kind is None:
-            raise UserError(f"unknown forge at '{host or remote_url}'", hint="pass --forge github or --forge gitlab")
-    if kind not in KINDS:
-        raise UserError(f"no forge '{kind}'", hint=nearest(kind, KINDS))
-    path = path or found
-    if not path or "/" not in path:
-        raise UserError(f"the remote's URL '{host}' names no project", hint="pass --project OWNER/NAME")
-    name = next((one for one in _TOKENS[kind] if environ.get(one)), None)
-    if name is None:
-        raise ForgeError("no-token", f"{kind}: no token (set {' or '.join(_TOKENS[kind])})")
-    return Project(kind=kind, api=api or _api(kind, host, place), path=path, token=environ[name], token_name=name)
-
-
-def _split(url: str) -> tuple[str, str, str]:
-    """Host and path of a Git URL, and where the same host answers over HTTP."""
-    if "://" in url:
-        parts = urlsplit(url)
-        host, path = parts.hostname or "", parts.path
-        web = parts.scheme in {"http", "https"}  # the port of ssh is not that of the API
-        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if web else f"https://{host}"
-    elif match := _SCP.fullmatch(url):
-        host, path = match["host"], match["path"]
-        place = f"https://{host}"
-    else:
-        return "", "", ""
-    return host, path.strip("/").removesuffix(".git"), place
-
-
-def _api(kind: str, host: str, place: str) -> str:
-    if kind == "gitlab":
-        return place
-    return "https://api.github.com" if host in {"github.com", "ssh.github.com"} else f"{place}/api/v3"
-
-
-def _one_line(text: object, token: str) -> str:
-    """What a forge said, in one line, without the token."""
-    return " ".join(str(text).split()).replace(token, "…")[:300]

@@ -6,11 +6,16 @@ import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import github
 import requests
 
-from cartwright.promotion.request.forge import ForgeError, Opened, Project, Request
+from cartwright.promotion.request.forge import Landing, Merging, Opened, Request
+from cartwright.promotion.request.githubreviews import ask_merged_reviews, ask_reviews
+from cartwright.promotion.request.method import Rules
+from cartwright.promotion.request.project import ForgeError, Project
+from cartwright.promotion.reviews import Reviews
 from cartwright.registry.credentials import ca_bundle
 
 if TYPE_CHECKING:
@@ -21,8 +26,14 @@ __all__ = ["GitHub"]
 _TIMEOUT = 20
 _PATIENCE = 20.0
 """Seconds that a rate limit is waited for; a longer one is said."""
-_METHOD = "REBASE"
-"""The commit lands with its message, whose trailers are history, and with the time of the merge: soaking starts"""
+_ASK_RULES = """
+query($owner: String!, $name: String!, $branch: String!) {
+  repository(owner: $owner, name: $name) {
+    mergeCommitAllowed rebaseMergeAllowed squashMergeAllowed autoMergeAllowed
+    mergeQueue(branch: $branch) { configuration { mergeMethod } }
+  }
+}"""
+_METHODS = {"mergeCommitAllowed": "merge", "rebaseMergeAllowed": "rebase", "squashMergeAllowed": "squash"}
 
 
 class GitHub:
@@ -81,7 +92,7 @@ class GitHub:
         with self._explained():
             pull = self._repository.get_pull(opened.number)
             pull.edit(title=request.title, body=request.body)
-            if request.draft and pull.auto_merge:
+            if not request.may_merge and pull.auto_merge:
                 pull.disable_automerge()
             if request.draft and not pull.draft:
                 pull.convert_to_draft()
@@ -105,20 +116,87 @@ class GitHub:
                 if ref.ref == f"refs/heads/{opened.branch}":
                     ref.delete()
 
-    def merge_when_ready(self, opened: Opened, commit: str) -> bool:
-        """Turn auto-merge on; where nothing is left to wait for, GitHub refuses that, and it is merged now."""
+    def rules(self, base: str) -> Rules:
+        """What the repository's settings, its rulesets and the branch's merge queue say."""
+        owner, _, name = self._project.path.partition("/")
+        with self._explained():
+            variables = {"owner": owner, "name": name, "branch": base}
+            said = self._github.requester.graphql_query(_ASK_RULES, variables)[1]["data"]["repository"]
+            methods = {method for setting, method in _METHODS.items() if said[setting]}
+            for rule in self._rulesets(base):
+                if rule["type"] == "required_linear_history":
+                    methods.discard("merge")
+                elif rule["type"] == "pull_request":
+                    methods &= set(rule["parameters"].get("allowed_merge_methods") or methods)
+            queue = said["mergeQueue"]
+            if queue is not None:
+                methods = {queue["configuration"]["mergeMethod"].lower()}
+            return Rules(methods=methods, auto_merge=said["autoMergeAllowed"], queue=queue is not None)
+
+    def _rulesets(self, base: str) -> list[dict[str, Any]]:
+        """The active rules of a branch; none where the server or the plan has no rulesets."""
+        place = f"/repos/{self._project.path}/rules/branches/{quote(base, safe='')}?per_page=100"
+        try:
+            found: list[dict[str, Any]] = self._github.requester.requestJsonAndCheck("GET", place)[1]
+        except github.GithubException as error:
+            if error.status not in {403, 404}:
+                raise
+            return []
+        return found
+
+    def merge_when_ready(self, opened: Opened, landing: Landing, rules: Rules) -> Merging:
+        """Turn auto-merge on, or join the queue; where nothing is left to wait for, it is merged now."""
         with self._explained():
             pull = self._repository.get_pull(opened.number)
             if pull.auto_merge:
-                return False
+                return Merging("auto")
+            if rules.queue:
+                return self._enqueue(pull, landing, rules)
+            if not rules.auto_merge:
+                return Merging("by-hand", f"auto-merge is disabled in {self._project}: merge it on the forge")
+            words = {
+                "commit_headline": landing.headline or github.GithubObject.NotSet,
+                "commit_body": landing.text or github.GithubObject.NotSet,
+            }
             try:
-                pull.enable_automerge(merge_method=_METHOD, expected_head_oid=commit)
+                pull.enable_automerge(merge_method=landing.method.upper(), expected_head_oid=landing.commit, **words)
             except github.GithubException as error:
                 if "clean status" not in str(error.data):
                     raise
-                pull.merge(merge_method=_METHOD.lower(), sha=commit)
-                return True
-            return False
+                pull.merge(
+                    merge_method=landing.method,
+                    sha=landing.commit,
+                    commit_title=words["commit_headline"],
+                    commit_message=words["commit_body"],
+                )
+                return Merging("merged")
+            return Merging("auto")
+
+    def _enqueue(self, pull: PullRequest, landing: Landing, rules: Rules) -> Merging:
+        """Join the merge queue, which takes only what has met the branch's conditions; else join it by auto-merge."""
+        given = {"pullRequestId": pull.raw_data["node_id"], "expectedHeadOid": landing.commit}
+        mutate = self._github.requester.graphql_named_mutation
+        try:
+            mutate("enqueuePullRequest", given, "mergeQueueEntry { position }")
+        except github.GithubException as error:
+            said = _message(error.data)
+            if "already in the queue" in said.lower():
+                return Merging("queued")
+            if not rules.auto_merge:
+                return Merging("by-hand", f"the merge queue does not take it yet: {said}; run the command again")
+            mutate("enablePullRequestAutoMerge", given, "clientMutationId")
+            return Merging("auto")
+        return Merging("queued")
+
+    def reviews(self, opened: Opened) -> Reviews:
+        """The reviews of an open pull request."""
+        with self._explained():
+            return ask_reviews(self._github.requester, self._project, opened.number)
+
+    def merged_reviews(self, commit: str, base: str, /) -> Reviews | None:
+        """The reviews of the merged pull request that brought a commit to a branch."""
+        with self._explained():
+            return ask_merged_reviews(self._github.requester, self._project, commit, base)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -145,6 +223,7 @@ def _opened(pull: PullRequest) -> Opened:
         title=pull.title,
         body=pull.body or "",
         draft=bool(pull.draft),
+        labels=tuple(label.name for label in pull.labels),
     )
 
 

@@ -11,7 +11,11 @@ import gitlab.exceptions
 import requests
 import tenacity
 
-from cartwright.promotion.request.forge import Opened, Project, Request
+from cartwright.promotion.request.forge import Landing, Merging, Opened, Request
+from cartwright.promotion.request.gitlabreviews import read_reviews
+from cartwright.promotion.request.method import Rules
+from cartwright.promotion.request.project import Project
+from cartwright.promotion.reviews import Reviews
 from cartwright.registry.credentials import ca_bundle
 
 __all__ = ["GitLab"]
@@ -20,6 +24,8 @@ _TIMEOUT = 20.0
 _DRAFT = "Draft: "
 _NOT_YET = frozenset({405, 406, 422})
 """How GitLab says that it has not looked at a new merge request yet, for some seconds after it was made."""
+_NO_REASON = frozenset({None, "mergeable", "checking", "unchecked", "preparing"})
+"""What GitLab says of a merge request that nothing keeps from being merged, or that it still looks at."""
 _OPTIONS: dict[str, Any] = {"obey_rate_limit": False, "retry_transient_errors": True, "max_retries": 3}
 """The library would wait for as long as a rate limit asks."""
 
@@ -77,7 +83,7 @@ class GitLab:
         """Give a merge request title, text and draft state (part of the title); no draft is merged later on."""
         with self._explained():
             merge = self._there.mergerequests.get(opened.number, **_OPTIONS)
-            if request.draft and merge.merge_when_pipeline_succeeds:
+            if not request.may_merge and merge.merge_when_pipeline_succeeds:
                 merge.cancel_merge_when_pipeline_succeeds(**_OPTIONS)
             merge.title, merge.description = _title(request), request.body
             merge.save(**_OPTIONS)
@@ -101,21 +107,75 @@ class GitLab:
                 if error.response_code != 404:
                     raise
 
-    def merge_when_ready(self, opened: Opened, commit: str) -> bool:
-        """Have it merged when its pipeline succeeds; GitLab merges at once where there is none."""
+    def rules(self, base: str) -> Rules:  # noqa: ARG002 - GitLab has one method for all branches of a project
+        """What the project's settings say."""
+        with self._explained():
+            project = self._gitlab.projects.get(self._project.path, **_OPTIONS)
+            squash = project.attributes.get("squash_option", "default_off")
+            methods = {"fast-forward" if project.merge_method == "ff" else "merge"} if squash != "always" else set()
+            return Rules(
+                methods=methods | ({"squash"} if squash != "never" else set()),
+                queue=bool(project.attributes.get("merge_trains_enabled")),
+            )
+
+    def merge_when_ready(self, opened: Opened, landing: Landing, rules: Rules) -> Merging:
+        """Have it merged when its pipeline succeeds, by the train where there is one; GitLab merges at once without."""
         with self._explained():
             merge = self._there.mergerequests.get(opened.number, **_OPTIONS)
             if merge.merge_when_pipeline_succeeds:
-                return False
-            for attempt in tenacity.Retrying(
-                retry=tenacity.retry_if_exception(_not_yet),
-                stop=tenacity.stop_after_delay(self._patience),
-                wait=tenacity.wait_exponential(multiplier=0.5, max=4),
-                reraise=True,
-            ):
-                with attempt:
-                    merge.merge(merge_when_pipeline_succeeds=True, sha=commit, **_OPTIONS)
-            return bool(merge.state == "merged")
+                return Merging("queued" if rules.queue else "auto")
+            squash = landing.method == "squash"
+            # Both names of the option: GitLab 17.11 took the first in place of the second.
+            given = {"sha": landing.commit, "squash": squash, "auto_merge": True}
+            if rules.queue:
+                place = f"{self._there.manager.path}/{self._there.encoded_id}/merge_trains/merge_requests/{merge.iid}"
+                self._gitlab.http_post(place, post_data={**given, "when_pipeline_succeeds": True}, **_OPTIONS)
+                return Merging("queued")
+            if landing.message is not None:
+                given["squash_commit_message" if squash else "merge_commit_message"] = landing.message
+            given["merge_when_pipeline_succeeds"] = True
+            try:
+                merged = self._merge(merge, given)
+            except gitlab.exceptions.GitlabHttpError as error:
+                status = self._there.mergerequests.get(opened.number, **_OPTIONS).attributes.get(
+                    "detailed_merge_status"
+                )
+                if not _not_yet(error) or status in _NO_REASON:
+                    raise
+                words = str(status).replace("_", " ")
+                return Merging("by-hand", f"{self._project} does not merge it yet ({words}): run the command again")
+            return Merging("merged" if merged["state"] == "merged" else "auto")
+
+    def _merge(self, merge: Any, given: dict[str, Any]) -> dict[str, Any]:
+        """Accept the merge request; GitLab looks at a new one for some seconds first."""
+        place = f"{merge.manager.path}/{merge.encoded_id}/merge"
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_not_yet),
+            stop=tenacity.stop_after_delay(self._patience),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=4),
+            reraise=True,
+        ):
+            with attempt:
+                merged = self._gitlab.http_put(place, post_data=given, **_OPTIONS)
+        if not isinstance(merged, dict):
+            raise gitlab.exceptions.GitlabParsingError("the answer is not a merge request")
+        return merged
+
+    def reviews(self, opened: Opened) -> Reviews:
+        """The approvals of an open merge request."""
+        with self._explained():
+            return read_reviews(self._there.mergerequests.get(opened.number, **_OPTIONS), self._project, **_OPTIONS)
+
+    def merged_reviews(self, commit: str, base: str, /) -> Reviews | None:
+        """The approvals of the merged merge request that brought a commit to a branch."""
+        with self._explained():
+            found = self._there.commits.get(commit, lazy=True).merge_requests(get_all=True, **_OPTIONS)
+            number = next(
+                (one["iid"] for one in found if one["state"] == "merged" and one["target_branch"] == base), None
+            )
+            if number is None:
+                return None
+            return read_reviews(self._there.mergerequests.get(number, **_OPTIONS), self._project, **_OPTIONS)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -137,6 +197,7 @@ def _opened(merge: Any) -> Opened:
         title=merge.title.removeprefix(_DRAFT),
         body=merge.description or "",
         draft=merge.title.startswith(_DRAFT),
+        labels=tuple(merge.labels),
     )
 
 
