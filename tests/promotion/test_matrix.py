@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -14,6 +15,7 @@ import pytest
 
 from benchmarks.promote import write_promoted_repository
 from cartwright.history.git import read_head
+from cartwright.history.releasetree import render_kustomization
 from cartwright.history.snapshot import open_snapshot
 from cartwright.kernel import run as run_module
 from cartwright.promotion.argo import AppState, UnknownHealthError
@@ -140,9 +142,9 @@ def test_images_that_only_the_target_pins_are_its_own_business(tmp_path: Path) -
     assert seen(shop.root, now=minutes(20)).apps[APP]["staging"].waiting == ()
 
 
-def command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def command(root: Path, *words: str, name: str = "matrix") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(Path(sys.executable).with_name("cartwright")), "promote", "matrix", *words],
+        [str(Path(sys.executable).with_name("cartwright")), "promote", name, *words],
         cwd=root,
         env=dict(os.environ),
         capture_output=True,
@@ -166,6 +168,45 @@ def test_the_command_prints_the_table_then_what_waits_and_why(tmp_path: Path) ->
     assert lines[4].endswith(" for prod")
     assert lines[5].startswith("approvals: 0 of 1 approvals: ")
     assert lines[6] == "1 app in 3 environments, 1 waiting"
+
+
+def test_what_pins_no_image_goes_by_its_release(tmp_path: Path) -> None:
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+    begin = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
+    files = {
+        "clusters/base/kustomization.yaml": f"{begin}  - namespace.yaml\n",
+        "clusters/base/namespace.yaml": namespace,
+        "clusters/dev/kustomization.yaml": f"{begin}  - ../base\n",
+        "clusters/staging/kustomization.yaml": f"{begin}  - release\n",
+        "clusters/staging/release/kustomization.yaml": render_kustomization(["clusters/base"], []),
+        "clusters/staging/release/clusters/base/kustomization.yaml": f"{begin}  - namespace.yaml\n",
+        "clusters/staging/release/clusters/base/namespace.yaml": namespace,
+    }
+    shop = Shop(tmp_path, extra=files)
+    shop.commit({"clusters/base/namespace.yaml": f"{namespace}# ours\n"}, at=minutes(10))
+    shop.write()
+    here = seen(shop.root, now=minutes(20)).apps["cluster"]["staging"]
+    release = (here.running.tree or "")[:12]
+    assert (len(release), here.waiting[0].since) == (12, minutes(10))
+    comes = here.waiting[0].name
+    assert re.fullmatch(r"release [0-9a-f]{12}", comes) and comes != f"release {release}"
+    lines = [re.split(r"  +", line.strip()) for line in command(shop.root).stdout.splitlines()]
+    cells = next(line for line in lines if line[0] == "cluster")
+    assert [cell.partition(" · ")[0] for cell in cells] == [
+        "cluster",
+        "follows main",
+        f"release {release}",
+        "follows main",
+    ]
+    assert [f"← {comes}"] in lines
+    history = command(shop.root, "cluster", name="history").stdout
+    assert [
+        line.split("begins")[1].split("Platform")[0].strip() for line in history.splitlines() if "begins" in line
+    ] == [
+        f"release {release}",
+        "follows main",
+        "follows main",
+    ]
 
 
 def test_the_json_is_versioned_and_says_ready_or_blocked(tmp_path: Path) -> None:

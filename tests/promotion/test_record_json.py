@@ -42,7 +42,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     shop.rollback("1.0.0", "staging", at=minutes(40), until=minutes(100))
     shop.edit("prod", "6.6.6", at=minutes(50))
     shop.commit({overlay_path("staging", "shop/app-001"): "images: 7\n"}, at=minutes(55))
-    shop.commit({overlay_path("prod", "shop/app-001"): None}, at=minutes(60))
+    shop.commit({"environments/prod/shop/app-001": None}, at=minutes(60))
     shop.write(checkout=False)
     context = Context(snapshot=open_snapshot(shop.root, read_head(shop.root)), by="", now=minutes(1000))
     record = context.record

@@ -13,6 +13,8 @@ __all__ = ["KINDS", "Explained", "contradiction", "explain", "named", "same_cont
 
 _Content = tuple[tuple[Pinned, ...] | None, str | None]
 """Images and tree of a release."""
+_DIGITS = 12
+"""So many digits of a tree id tell two releases apart for a person."""
 KINDS = ("start", "promote", "set", "rollback", "edit", "move", "remove")
 """``start`` is what stood there when the history begins, ``edit`` a change without trailers that fit it, ``move`` an
 overlay that came to another folder as it was, ``remove`` the end of an overlay."""
@@ -138,12 +140,20 @@ def _other_images(event: Event, claim: Moved) -> str | None:
     return None
 
 
-def named(pins: Iterable[Pinned]) -> str:
-    """A release as people call it: its tag, or ``name:tag`` for each image where there are several."""
+def named(pins: Iterable[Pinned], tree: str | None = None) -> str:
+    """A release as people call it: its tag, or ``name:tag`` for each image where there are several.
+
+    What pins no image goes by the first digits of its tree id, or follows main where it has no tree.
+
+    >>> named([], "c32d78dd61f5aa0940d3f8d9a0f4a7a1c0ffee00")
+    'release c32d78dd61f5'
+    """
     listed = list(pins)
     if len(listed) == 1:
         return str(listed[0])
-    return ", ".join(f"{pin.image.rpartition('/')[2]}:{pin}" for pin in listed) or "nothing"
+    if not listed:
+        return f"release {tree[:_DIGITS]}" if tree else "follows main"
+    return ", ".join(f"{pin.image.rpartition('/')[2]}:{pin}" for pin in listed)
 
 
 def _claimed(claim: Moved, after: dict[str, Pinned]) -> dict[str, tuple[str, str]]:

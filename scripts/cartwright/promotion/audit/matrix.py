@@ -45,13 +45,16 @@ class Waiting:
     """What every gate says now."""
     next_time: datetime.datetime | None
     """When it could go by itself; None where it may go now, or where no time opens one of its gates."""
+    tree: str | None = None
+    """Id of the release that would come; None where images move alone, or where it can't be read."""
     is_config: bool = False
     """Whether its images are those that run, and its base or components are not."""
 
     @property
     def name(self) -> str:
         """The release as people call it."""
-        return f"{named(self.pins)} on another base" if self.is_config else named(self.pins)
+        name = named(self.pins, self.tree)
+        return f"{name} on another base" if self.is_config and self.pins else name
 
     @property
     def blocked(self) -> tuple[Verdict, ...]:
@@ -191,10 +194,16 @@ def _waiting(
                     since=(begun or upstream).since,
                     verdicts=said,
                     next_time=next_time(plan, context, said),
+                    tree=_tree(moves.get(app)),
                     is_config=bool(here.tree) and not not_run(upstream.pins, here.pins),
                 )
             )
     return found
+
+
+def _tree(move: Move | None) -> str | None:
+    """Id of the release that would come."""
+    return move.release.tree.id if move is not None and move.release.tree is not None else None
 
 
 def _differs(context: Context, upstream: Running, here: Running) -> bool:
@@ -222,7 +231,9 @@ def _move(context: Context, target: str, upstream: Running, here: Running) -> Mo
     """
     snapshot, app = context.snapshot, upstream.app
     file = snapshot.pins_file(target, app)
-    change = Change(image="", key="release", line=1, old=named(here.pins), new=named(upstream.pins))
+    change = Change(
+        image="", key="release", line=1, old=named(here.pins, here.tree), new=named(upstream.pins, upstream.tree)
+    )
     release = Release(file=file, pins=tuple(map(as_pin, upstream.pins)))
     if here.tree is not None:
         release = carried_release(snapshot, upstream.environment, app)
@@ -251,8 +262,9 @@ def _cell(cell: Cell, now: datetime.datetime) -> dict[str, Any]:
         "waiting": [
             {
                 "from": one.source,
-                "release": named(one.pins),
+                "release": named(one.pins) if one.pins else None,
                 "images": [pin_json(pin) for pin in one.pins],
+                "tree": one.tree,
                 "configOnly": one.is_config,
                 "since": instant(one.since),
                 "ready": not one.blocked,

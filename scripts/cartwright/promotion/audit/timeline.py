@@ -37,6 +37,8 @@ class Entry:
     """The commit of the branch that brought it: the same, or a merge."""
     pins: tuple[Pinned, ...] = ()
     """What ran from then on; empty for a decision and for the end of an overlay."""
+    name: str | None = None
+    """The same as people call it; None for a decision, for the end of an overlay, and where it can't be read."""
     before: tuple[Pinned, ...] = ()
     """What ran until then."""
     tree: str | None = None
@@ -106,6 +108,7 @@ def _of_change(one: Explained) -> Entry:
         time=event.time,
         kind=one.kind,
         pins=event.after or (),
+        name=None if event.after is None or event.problem else named(event.after, event.tree),
         before=event.before or (),
         tree=event.tree,
         config_changed=event.before_config is not None and one.config is not None,

@@ -223,7 +223,9 @@ class _Judge:
                 yield Reason("break-glass-unnamed", f"break-glass names nobody or no reason: '{message.break_glass}'")
         elif one.kind == "rollback":
             if not one.returned:
-                yield Reason("rollback-unknown", f"{event.environment} had never run {named(event.after or ())}")
+                yield Reason(
+                    "rollback-unknown", f"{event.environment} had never run {named(event.after or (), event.tree)}"
+                )
             yield from self._gates.freeze(event, past)
         else:
             yield from self._all_gates(one, past, message)
@@ -269,7 +271,7 @@ class _Judge:
 def notices_of(one: Explained) -> Iterator[Notice]:
     """What a reviewer should see of a change that is no finding."""
     event, message = one.event, one.message
-    what = f"{named(event.after or ())} of {event.app} in {event.environment}"
+    what = f"{named(event.after or (), event.tree)} of {event.app} in {event.environment}"
     if one.kind == "edit" and event.before is not None and event.tree is not None and not one.returned:
         yield Notice(
             "no-trailers", event.note, f"{what} is what its upstreams ran; the message does not tell: {one.doubt}"

@@ -211,14 +211,9 @@ def _what(one: Entry) -> Text:
 
 
 def _release(one: Entry) -> str:
-    if not one.pins:
-        return "–"
-    digest = one.pins[0].digest
-    return (
-        f"{named(one.pins)} {digest.removeprefix('sha256:')[:_DIGEST]}"
-        if digest and len(one.pins) == 1
-        else named(one.pins)
-    )
+    digest = one.pins[0].digest if len(one.pins) == 1 else None
+    short = f" {digest.removeprefix('sha256:')[:_DIGEST]}" if digest else ""
+    return f"{one.name}{short}" if one.name else "–"
 
 
 def _why(one: Entry) -> str:
@@ -252,7 +247,9 @@ def _approver(who: str) -> str:
 def _cell(cell: Cell | None, now: datetime.datetime) -> _Lines:
     if cell is None:
         return [("–", "dim")]
-    here = f"{named(cell.running.pins)} · {_age(now - cell.running.since)}"
+    running = cell.running
+    name = "unreadable" if running.problem else named(running.pins, running.tree)
+    here = f"{name} · {_age(now - running.since)}"
     lines = [(here, ""), *((f"← {one.name}", "yellow" if one.blocked else "green") for one in cell.waiting)]
     if cell.behind:
         lines.append((f"base {count(len(cell.behind), 'commit')} behind main", "dim"))
