@@ -110,12 +110,6 @@ def read_blob(root: Path, commit: str, path: str) -> Blob:
     return Blob(mode=mode, oid=oid, text=text)
 
 
-def text_at(root: Path, commit: str, path: str) -> str | None:
-    """A file's text in any commit; None where this clone lacks the commit, or the commit the file."""
-    done = git(root, "cat-file", "blob", f"{commit}:{path}", accept=(0, 128))
-    return None if done.returncode else done.stdout
-
-
 def has_commit(root: Path, commit: str) -> bool:
     """Whether this clone has a commit: an id, or a word such as ``<id>^``."""
     return git(root, "cat-file", "-e", f"{commit}^{{commit}}", accept=(0, 1, 128)).returncode == 0
