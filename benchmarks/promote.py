@@ -122,10 +122,10 @@ def _promote(clone: Path, app: str, source: str, target: str) -> float:
 
 
 def _by_hand(clone: Path) -> float:
-    """The same edit by hand: another tag and digest in one overlay."""
+    """The same edit by hand: another tag and digest in one release."""
     count = _count(clone)
     name = f"app-{count % 100:03}"
-    file = clone / "environments" / ENVIRONMENTS[-1] / "shop" / name / "kustomization.yaml"
+    file = clone / pins_path(ENVIRONMENTS[-1], name, environments=ENVIRONMENTS)
     file.write_text(_pinned(file.read_text(), f"9.{count}.0", release_digest(name, str(count))), encoding="utf-8")
     return seconds(["git", "commit", "--quiet", "--all", "--message", "Promote it"], cwd=clone) + seconds(
         ["git", "push", "--quiet"], cwd=clone
@@ -175,8 +175,8 @@ def write_promoted_repository(
         path = f"environments/{environment}/environment.yaml"
         files[path] = _text(files[path]).replace("soak: 0s", "soak: 10m")
     names = [f"app-{number:03}" for number in range(apps)]
-    overlays = {
-        (environment, name): _text(files[f"environments/{environment}/shop/{name}/kustomization.yaml"])
+    pinning = {
+        (environment, name): _text(files[pins_path(environment, name, environments=environments)])
         for environment in environments
         for name in names
     }
@@ -193,7 +193,7 @@ def write_promoted_repository(
         tag = f"1.{minor[name]}.0"
         digest = release_digest(name, tag)
         environment = environments[place]
-        text = _pinned(overlays[environment, name], tag, digest)
+        text = _pinned(pinning[environment, name], tag, digest)
         source = environments[place - 1] if place else None
         message = Message(
             subject=f"Promote shop/{name} {tag} from {source} to {environment}" if source else f"{name} {tag}",
@@ -203,12 +203,18 @@ def write_promoted_repository(
             gates={"upstream": "passed", "soak": "passed"} if source else {},
         )
         history.commit(
-            {f"environments/{environment}/shop/{name}/kustomization.yaml": text},
+            {pins_path(environment, name, environments=environments): text},
             message=message.render(),
             at=_BEGIN + number * _STEP,
         )
     history.write(root)
     return root
+
+
+def pins_path(environment: str, name: str, *, environments: Sequence[str]) -> str:
+    """The kustomization that pins an app's image: the overlay's in the first environment, its release's in others."""
+    below = "" if environment == environments[0] else "release/"
+    return f"environments/{environment}/shop/{name}/{below}kustomization.yaml"
 
 
 def release_digest(name: str, tag: str) -> str:

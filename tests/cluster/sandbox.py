@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ruamel.yaml import YAML
+
 from cartwright.cluster.state import Layout
 from cartwright.tools import require
 
@@ -125,6 +127,18 @@ def make_sandbox(folder: Path, *, real: bool = False) -> Sandbox:
     sandbox.git("init", "--quiet", "--initial-branch=main")
     sandbox.commit("the work tree as it is")
     return sandbox
+
+
+def loosen_gates(sandbox: Sandbox, environment: str, *, soak: str) -> None:
+    """Commit gates that a test can wait for, and the approval of them: another soak, no freeze, nobody to ask."""
+    file = sandbox.repository / "environments" / environment / "environment.yaml"
+    content = YAML(typ="safe").load(file)
+    assert content["gates"]["health"] is True
+    content["gates"].update(soak=soak, freezes=[], approvals=0)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    sandbox.commit(f"{environment}: gates that a test can wait for")
+    done = sandbox.cartwright("promote", "approve-gates", "--env", environment, "--reason", "a test")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def until(question: Callable[[], Answer], *, seconds: float) -> Answer:

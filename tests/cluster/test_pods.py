@@ -34,13 +34,14 @@ def item(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> Any:
     tree = open_tree(find_root())
-    applications = [one for one in find_applications(tree, load_environments(tree)) if one.environment == "dev"]
+    found = find_applications(tree, load_environments(tree))
     dependencies = load_dependencies(tree)
 
-    def read(*items: dict[str, Any]) -> tuple[Pod, ...]:
+    def read(*items: dict[str, Any], environment: str = "dev") -> tuple[Pod, ...]:
         monkeypatch.setattr(Kubectl, "items", lambda *_: list(items))
         kubectl = Kubectl(Path("kubectl"), Path("kubeconfig"))
-        return read_pods(kubectl, "dev", tree=tree, applications=applications, dependencies=dependencies)
+        applications = [one for one in found if one.environment == environment]
+        return read_pods(kubectl, environment, tree=tree, applications=applications, dependencies=dependencies)
 
     return read
 
@@ -53,13 +54,16 @@ def test_a_pod_is_real_on_the_real_node_alone_and_belongs_to_the_app_of_its_labe
     assert stranger.app == ""
 
 
-def test_an_image_that_cannot_be_pulled_is_told_in_kubelets_words_with_the_overlays_line(look: Any) -> None:
+@pytest.mark.parametrize(("environment", "below"), [("dev", ""), ("prod", "release/")])
+def test_a_pull_that_fails_is_told_in_kubelets_words_with_the_pins_line(
+    look: Any, environment: str, below: str
+) -> None:
     waiting = {"reason": "ErrImagePull", "message": "rpc error:\n  not found"}
-    (pod,) = look(item(containerStatuses=[{"name": "orders", "state": {"waiting": waiting}}]))
+    (pod,) = look(item(containerStatuses=[{"name": "orders", "state": {"waiting": waiting}}]), environment=environment)
     assert pod.problem == "ErrImagePull: rpc error: not found"
-    overlay = "environments/dev/shop/orders/kustomization.yaml"
-    lines = (find_root() / overlay).read_text().splitlines()
-    assert pod.place == f"{overlay}:{lines.index(f'  - name: {ORDERS}') + 1}"
+    file = f"environments/{environment}/shop/orders/{below}kustomization.yaml"
+    lines = (find_root() / file).read_text().splitlines()
+    assert pod.place == f"{file}:{lines.index(f'  - name: {ORDERS}') + 1}"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def stage(tmp_path: Path) -> Stage:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the demo edits, edited."""
     folder = tmp_path_factory.mktemp("clone")
-    shutil.copytree(ROOT / "environments", folder / "environments")
+    for name in ("argocd", "environments"):
+        shutil.copytree(ROOT / name, folder / name)
     rehearsal.prepare(folder, REGISTRY, DIGESTS, keys={"cosign.pub": "key\n", "APPROVERS": "* a@example.com\n"})
     git(folder, "init", "--quiet")
     return folder
@@ -98,34 +99,46 @@ def test_the_demos_environments_are_valid_and_their_soak_is_seconds(clone: Path)
     for environment in rehearsal.ENVIRONMENTS:
         content = load_environments(open_tree(clone))[environment].content
         assert "127.0.0.1:5000/shop" in content["policies"]["image-registry"]["registries"]
+        release = "" if environment == "dev" else "release/"
         for app in rehearsal.APPS:
-            overlay = YAML().load(clone / f"environments/{environment}/shop/{app}/kustomization.yaml")
-            assert dict(overlay["images"][0]) == {
-                "name": f"{read_names(open_tree(ROOT)).registry}/{app}",
-                "newName": f"127.0.0.1:5000/shop/{app}",
-                "newTag": "1.0.0",
-                "digest": DIGESTS[app],
-            }
+            pinned = YAML().load(clone / f"environments/{environment}/shop/{app}/{release}kustomization.yaml")
+            assert [dict(one) for one in pinned["images"]] == [
+                {
+                    "name": f"{read_names(open_tree(ROOT)).registry}/{app}",
+                    "newName": f"127.0.0.1:5000/shop/{app}",
+                    "newTag": "1.0.0",
+                    "digest": DIGESTS[app],
+                }
+            ]
 
 
-def test_the_demos_window_is_open_now_and_goes_again(clone: Path) -> None:
+def test_the_demos_window_is_open_now_until_its_end_is_approved(clone: Path) -> None:
     from cartwright.history.git import read_head
     from cartwright.history.snapshot import open_snapshot
     from cartwright.promotion.gates.freeze import freezes_of
+    from cartwright.promotion.plan import Context
 
-    def frozen() -> datetime.datetime | None:
+    def planned() -> Context:
         git(clone, "add", "--all")
-        git(clone, "commit", "--quiet", "--message", "x")
-        snapshot = open_snapshot(clone, read_head(clone))
-        return freezes_of(snapshot, snapshot.environments["prod"]).until(now)
+        git(clone, "commit", "--quiet", "--allow-empty", "--message", "x")
+        return Context(snapshot=open_snapshot(clone, read_head(clone)), by="", now=now)
+
+    def in_force() -> list[str]:
+        asked = planned().in_force.asked("staging")
+        assert asked is not None
+        return [one["reason"] for one in asked.gates.gates["freezes"]]
 
     now = datetime.datetime.now(datetime.UTC)
-    rehearsal.open_window(clone, "prod")
-    until = frozen()
+    assert in_force() == []
+    rehearsal.open_window(clone, "staging")
+    context = planned()
+    until = freezes_of(context, context.snapshot.environments["staging"]).until(now)
     assert until is not None
     assert datetime.timedelta(minutes=110) < until - now <= datetime.timedelta(minutes=115)
-    rehearsal.close_window(clone, "prod")
-    assert frozen() is None
+    rehearsal.close_window(clone, "staging")
+    assert in_force() == ["Sale"], "nobody approved that the window goes"
+    stage(clone).cartwright("promote", "approve-gates", "--env", "staging", "--reason", "the sale is over")
+    assert in_force() == []
 
 
 @pytest.mark.registry

@@ -100,21 +100,18 @@ def test_applications_refresh_for_every_file_of_their_build(
             assert any(_covers(pattern, file) for pattern in patterns), f"{application.name}: {file} refreshes nothing"
 
 
-def test_applications_refresh_for_their_own_overlay_and_base_and_the_components_alone(
-    rendered: dict[str, Rendered], applicationsets: dict[str, dict[str, Any]]
+def test_dev_refreshes_for_base_and_components_later_environments_for_their_own_folder(
+    rendered: dict[str, Rendered],
+    applicationsets: dict[str, dict[str, Any]],
+    environments: dict[str, Environment],
 ) -> None:
     for build in rendered.values():
         application = build.application
-        own = {application.path}
-        own |= (
-            {"clusters/base"}
-            if application.path.startswith("clusters/")
-            else {
-                f"apps/{application.app}",
-                "apps/components",
-            }
-        )
-        assert set(_generate_paths(applicationsets[application.environment], application)) == own
+        expected = {application.path}
+        if not environments[application.environment].upstreams:
+            is_cluster = application.path.startswith("clusters/")
+            expected |= {"clusters/base"} if is_cluster else {f"apps/{application.app}", "apps/components"}
+        assert set(_generate_paths(applicationsets[application.environment], application)) == expected
 
 
 def test_the_root_refreshes_for_what_it_lists_and_not_for_the_install(documents: Read, tree: Tree) -> None:

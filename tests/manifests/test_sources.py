@@ -1,4 +1,4 @@
-"""A field of a rendered service is led back to the file and the line that wrote it: component, base or overlay."""
+"""A field of a rendered service is led back to the file and the line that wrote it: of its release or its overlay."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from cartwright.tree.repository import find_root, open_tree
 from cartwright.tree.sources import SourceMap
 
 ROOT = find_root(Path(__file__))
-COMPONENTS = "apps/components"
-BASE = "apps/shop/catalog"
 OVERLAY = "environments/prod/shop/catalog/kustomization.yaml"
+RELEASE = "environments/prod/shop/catalog/release"
+COMPONENTS = f"{RELEASE}/apps/components"
+BASE = f"{RELEASE}/apps/shop/catalog"
 CONTAINER = "spec/template/spec/containers/0"
 POD = f"{COMPONENTS}/http-service/deployment-patch.yaml"
 
@@ -49,7 +50,7 @@ def catalog() -> Rendered:
             "Deployment", f"{CONTAINER}/env/0", f"{BASE}/deployment.yaml", "DATABASE_PASSWORD", id="the base's"
         ),
         pytest.param("Deployment", f"{CONTAINER}/resources/limits/cpu", OVERLAY, "limits: {cpu:", id="an operation"),
-        pytest.param("Deployment", f"{CONTAINER}/image", OVERLAY, "/catalog", id="the pin"),
+        pytest.param("Deployment", f"{CONTAINER}/image", f"{RELEASE}/kustomization.yaml", "/catalog", id="the pin"),
         pytest.param("Job", f"{CONTAINER}/command/2", f"{BASE}/kustomization.yaml", "catalog.migrate", id="inline"),
         pytest.param("Job", "spec/backoffLimit", f"{COMPONENTS}/migration-job/job.yaml", "backoffLimit", id="the Job"),
         pytest.param("Service", "spec/type", f"{COMPONENTS}/http-service/service.yaml", "type:", id="the Service"),
@@ -98,7 +99,7 @@ def test_a_setting_in_a_file_of_a_configmap_is_led_back_to_its_line() -> None:
     build = built("prod-data-postgresql")
     (content,) = (one.content for one in build.resources if one.identity.kind == "ConfigMap")
     sources = SourceMap(open_tree(ROOT))
-    file = "apps/data/postgresql/postgresql.conf"
+    file = "environments/prod/data/postgresql/release/apps/data/postgresql/postgresql.conf"
     found, line = sources.locate(build.closure, content, ["data", "postgresql.conf", "max_connections"])
     assert found == file
     assert (ROOT / file).read_text().splitlines()[line - 1].startswith("max_connections = ")

@@ -45,7 +45,10 @@ def test_images_come_from_this_machine_in_dev_under_the_names_of_production(node
     for name in ("docker.io/library/postgres", "docker.io/library/redis", f"{own}/orders"):
         assert images[name]["built_here"], name
     assert images["docker.io/library/postgres"]["tag"].endswith("-debian12")
-    upstream = (node_cluster.sandbox.repository / "environments/prod/data/postgresql/kustomization.yaml").read_text()
+    upstream = (
+        node_cluster.sandbox.repository / "environments/prod/data/postgresql/release/kustomization.yaml"
+    ).read_text()
+    assert "newTag: " in upstream
     assert "debian12" not in upstream
 
 

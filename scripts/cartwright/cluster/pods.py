@@ -8,6 +8,7 @@ from typing import Any
 
 from cartwright.cluster.kubectl import Kubectl
 from cartwright.cluster.node.layout import NAME
+from cartwright.history.releasetree import pins_file
 from cartwright.kernel.errors import UserError
 from cartwright.registry.reference import split_reference
 from cartwright.tree.applications import Application
@@ -75,7 +76,7 @@ def read_pods(
     Args:
         kubectl: of that cluster.
         environment: whose cluster it is.
-        tree: what Argo CD is to bring about; its overlays name the images.
+        tree: what Argo CD is to bring about; it pins the images.
         applications: those of that environment.
         dependencies: the map, which says which pods an app has.
 
@@ -83,9 +84,9 @@ def read_pods(
         ToolError: the API server does not answer.
     """
     owners = {(app.namespace, label): app.key for app in dependencies.apps.values() for label in app.pods}
-    overlays = {application.app: f"{application.path}/kustomization.yaml" for application in applications}
+    pinning = {application.app: pins_file(tree, application.path) or "" for application in applications}
     found = kubectl.items("pods", "--all-namespaces")
-    pods = [_pod(item, environment, owners=owners, overlays=overlays, tree=tree) for item in found]
+    pods = [_pod(item, environment, owners=owners, pinning=pinning, tree=tree) for item in found]
     return tuple(sorted(pods, key=lambda pod: (pod.namespace, pod.name)))
 
 
@@ -94,7 +95,7 @@ def _pod(
     environment: str,
     *,
     owners: Mapping[tuple[str, str], str],
-    overlays: Mapping[str, str],
+    pinning: Mapping[str, str],
     tree: Tree,
 ) -> Pod:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status", {})
@@ -111,7 +112,7 @@ def _pod(
         phase=status.get("phase", "Unknown"),
         ready=any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ())),
         problem=problem,
-        place=_place(tree, overlays.get(app, ""), image) if image else "",
+        place=_place(tree, pinning.get(app, ""), image) if image else "",
     )
 
 
@@ -143,19 +144,19 @@ def _words(reason: str, message: str) -> str:
     return ": ".join(part for part in (reason, " ".join(message.split())) if part)
 
 
-def _place(tree: Tree, overlay: str, image: str) -> str:
-    """Where the overlay pins an image: the line of its entry under ``images``."""
-    if not overlay:
+def _place(tree: Tree, file: str, image: str) -> str:
+    """Where a kustomization pins an image: the line of its entry under ``images``."""
+    if not file:
         return ""
     name = split_reference(image).name
     try:
-        (document,) = list(nodes(tree.text(overlay), overlay))
+        (document,) = list(nodes(tree.text(file), file))
     except (UserError, ValueError, OSError):
-        return overlay
+        return file
     for path in _entries(document, name):
         line, _ = line_of(document, path)
-        return f"{overlay}:{line}"
-    return overlay
+        return f"{file}:{line}"
+    return file
 
 
 def _entries(document: Any, name: str) -> Iterator[list[str | int]]:

@@ -12,8 +12,12 @@ from zoneinfo import ZoneInfo
 from ruamel.yaml import YAML
 
 from cartwright.demo.imagestore import Registry
+from cartwright.history.pinned import Pinned
+from cartwright.history.releasetree import FOLDER, pins_file, render_kustomization
+from cartwright.kernel.errors import UserError
+from cartwright.tree.repository import open_tree
 
-__all__ = ["APPS", "ENVIRONMENTS", "break_in_dev", "close_window", "edit", "open_window", "prepare"]
+__all__ = ["APPS", "ENVIRONMENTS", "break_in_dev", "close_window", "edit", "open_window", "pin", "prepare"]
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 APPS = ("catalog", "orders", "gateway")
@@ -95,8 +99,7 @@ def prepare(clone: Path, registry: Registry, digests: Mapping[str, str], *, keys
             content["gates"] = {**content["gates"], **gates[environment]}
             content["policies"]["image-registry"]["registries"].append(f"{registry.host}/shop")
         for app in APPS:
-            with edit(_overlay(clone, environment, app)) as content:
-                content["images"][0].update(newName=registry.image(app), newTag="1.0.0", digest=digests[app])
+            pin(clone, environment, app, source=registry.image(app), tag="1.0.0", digest=digests[app])
 
 
 def break_in_dev(clone: Path, smoke: str) -> None:
@@ -132,6 +135,23 @@ def close_window(clone: Path, environment: str) -> None:
     """Take the window away again."""
     with edit(clone / f"environments/{environment}/environment.yaml") as content:
         content["gates"]["freezes"] = []
+
+
+def pin(clone: Path, environment: str, app: str, *, source: str, tag: str, digest: str) -> str:
+    """Pin another image of an app where its environment pins it; returns that file."""
+    folder = _overlay(clone, environment, app).parent.relative_to(clone).as_posix()
+    tree = open_tree(clone)
+    file = pins_file(tree, folder)
+    if file is None:
+        raise UserError("has no kustomization.yaml", file=folder)
+    with edit(clone / file) as content:
+        image = content["images"][0]
+        image.update(newName=source, newTag=tag, digest=digest)
+    if file.startswith(f"{folder}/{FOLDER}/"):
+        # As a promotion writes it, so that the same release has the same id everywhere.
+        text = render_kustomization(content["resources"], [Pinned(image["name"], tag, digest, source)])
+        (clone / file).write_text(text, encoding="utf-8")
+    return file
 
 
 @contextmanager

@@ -117,6 +117,11 @@ def _to_prod(play: Play, new: dict[str, str]) -> None:
     _commit_by_hand(stage, partial(rehearsal.open_window, environment="prod"), "prod: a window for the sale")
     stage.cartwright(*promote, code=1, shut={"freeze"}, shows="freeze", says=["[freeze-window]"])
     _commit_by_hand(stage, partial(rehearsal.close_window, environment="prod"), "prod: the sale is over")
+    # A window that is taken out by hand stays in force until whoever approves prod's releases approves that, too.
+    stage.cartwright(*promote, code=1, shut={"freeze"}, says=["[freeze-window]"])
+    stage.cartwright(
+        *("promote", "approve-gates", "--env", "prod", "--reason", "the sale is over", "--push"), who=play.approver
+    )
     stage.scene("Every gate is open: staging → prod")
     stage.cartwright(*promote)
     play.await_app("prod", "catalog", digest)
@@ -141,9 +146,8 @@ def _record(play: Play) -> None:
     stage.cartwright("promote", "metrics", "catalog", "--since", "1h", "--argocd", says=["1 (100%)"])
     stage.cartwright("promote", "verify", says=["3 changes in staging, prod: all came through"])
     stage.scene("Somebody goes past the gates by hand: verify names commit and author")
-    file = "environments/prod/shop/orders/kustomization.yaml"
-    with rehearsal.edit(stage.clone / file) as content:
-        content["images"][0].update(newTag="1.1.0", digest="sha256:" + "5" * 64)
+    source = play.registry.image("orders")
+    file = rehearsal.pin(stage.clone, "prod", "orders", source=source, tag="1.1.0", digest="sha256:" + "5" * 64)
     stage.git("commit", "--quiet", "--all", "--message", "orders 1.1.0", who=_SOMEBODY)
     stage.cartwright("promote", "verify", code=1, says=[f"{file}: commit", _SOMEBODY.address, "hand-edit"])
 

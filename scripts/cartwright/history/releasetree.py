@@ -21,9 +21,11 @@ import yaml
 from cartwright.history.pinned import Pinned
 from cartwright.history.trees import blob_id, tree_id
 from cartwright.kernel.errors import UserError
+from cartwright.tree.closure import kustomization_file
+from cartwright.tree.repository import Tree
 from cartwright.yaml.scalars import scalar
 
-__all__ = ["FILE", "FOLDER", "Entry", "ReleaseTree", "config_id", "render_kustomization", "require_plain"]
+__all__ = ["FILE", "FOLDER", "Entry", "ReleaseTree", "config_id", "pins_file", "render_kustomization", "require_plain"]
 
 FOLDER = "release"
 """Folder of an overlay that holds its release."""
@@ -65,6 +67,17 @@ class ReleaseTree:
         """The same files with another kustomization."""
         entry = ("100644", blob_id(text.encode(), like=self.like))
         return ReleaseTree(files={**self.files, FILE: entry}, text=text, like=self.like)
+
+
+def pins_file(tree: Tree, folder: str) -> str | None:
+    """The kustomization that pins the images of an overlay: its release's, else its own; None where it has neither.
+
+    Args:
+        tree: the repository.
+        folder: of the overlay.
+    """
+    release = f"{folder}/{FOLDER}"
+    return f"{release}/{FILE}" if tree.is_dir(release) else kustomization_file(tree, folder)
 
 
 def config_id(entries: Mapping[str, Entry], text: str, *, like: str) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from cartwright.history.git import Blob, Head
 from cartwright.history.log import read_blobs
 from cartwright.history.release import Release, read_release
-from cartwright.history.releasetree import FILE, FOLDER, ReleaseTree
+from cartwright.history.releasetree import FILE, FOLDER, ReleaseTree, pins_file
 from cartwright.history.store import CLUSTER
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.run import run_bytes
@@ -322,8 +322,7 @@ class Snapshot:
         Raises:
             UserError: there is none.
         """
-        folder = self.release_folder(environment, app)
-        return self.overlay_file(environment, app) if folder is None else f"{folder}/{FILE}"
+        return pins_file(self.tree, self.application(environment, app).path) or self.overlay_file(environment, app)
 
     def release(self, environment: str, app: str) -> Release:
         """What an environment has of an app: its release, or the images that an overlay without one pins.

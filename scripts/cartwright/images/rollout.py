@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cartwright.history.pins import read_pins
 from cartwright.history.snapshot import open_snapshot
 from cartwright.images.buildah import Built
 from cartwright.images.push import push
@@ -56,8 +55,8 @@ def record_images(
     changed = 0
     sources = Sources(health=NoHub(), signatures=verify)
     for app in sorted(snapshot.applications[environment]):
-        pinned = read_pins(snapshot.overlay(environment, app).text, app)
-        wanted = tuple(by_name[name] for pin in pinned if (name := pin.source or pin.image) in by_name)
+        pins = snapshot.release(environment, app).pins
+        wanted = tuple(by_name[name] for pin in pins if (name := pin.source or pin.image) in by_name)
         if not wanted:
             continue
         intent = SetImage(app=app, environment=environment, images=wanted)
