@@ -223,11 +223,13 @@ class _Judge:
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:
-        """Whether an app is new, and every upstream runs the same of it, since this commit or longer.
+        """Whether an app came together with its environment, and every upstream runs the same of it.
 
-        That is how a service begins: nothing of it ran before, in any environment, that this could have replaced.
+        That is how an environment begins: it asked for nothing before. An app that comes later passes the gates.
         """
         event = one.event
+        if self._past.environment(event.environment, before=event.index) is not None:
+            return False
         if event.before is not None or one.returned or (event.environment, event.app) in self._running:
             return False
         fresh = {other.event.environment: other.event for other in beside if other.event.app == event.app}

@@ -50,7 +50,7 @@ def render_body(result: Result, objects: Sequence[ObjectDiff]) -> str:
     """The request's Markdown; object diffs that do not fit are counted."""
     plan = result.plan
     rows = [
-        f"| {_cell(move.app)} | {_cell(', '.join(str(tag or '–') for tag in move.current.tags))} "
+        f"| {_cell(move.app)} | {_cell(', '.join(str(tag or '–') for tag in move.current.tags) or '–')} "
         f"| {_cell(', '.join(move.release.tags))} "
         f"| {'<br>'.join(f'`{digest[:19]}`' for digest in move.release.digests)} |"
         for move in plan.changed
