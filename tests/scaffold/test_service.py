@@ -235,6 +235,48 @@ def test_dev_begins_with_what_its_environment_says(copy: Path) -> None:
     assert overlay["components"] == ["../../../../apps/components/autoscaling"]
 
 
+def test_a_new_service_comes_to_prod_by_its_promotions(copy: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], check=True, capture_output=True)
+
+    def checked() -> Any:
+        return json.loads(cartwright("check", "--format", "json").stdout)["findings"]
+
+    waivers = (copy / "policies/waivers.yaml").read_text()
+    (copy / "environments/record.yaml").unlink()  # it names commits of this repository's own history
+    git("init", "--quiet", "--initial-branch=main")
+    git("config", "user.name", "Somebody")
+    git("config", "user.email", "somebody@example.com")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Begin")
+    made = cartwright("new", "service", "parcels", "--database")
+    together = ["shop/parcels", "data/postgresql", "monitoring/prometheus"]
+    assert (
+        made.stdout.splitlines()[-1] == f"once it runs: `cartwright promote {' '.join(together)} --from ENV --to ENV`"
+    )
+    assert checked() == []
+    overlay = copy / "environments/dev/shop/parcels/kustomization.yaml"
+    overlay.write_text(f"{overlay.read_text()}    digest: sha256:{'ab' * 32}\n")
+    (copy / "policies/waivers.yaml").write_text(waivers)
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Add parcels")
+    assert checked() == []
+    for source, target in (("dev", "staging"), ("staging", "prod")):
+        # Its gates are asked, and here is neither a cluster nor an hour's time.
+        words = ("--from", source, "--to", target, "--break-glass", "Somebody: a test")
+        done = cartwright("promote", *together, *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert checked() == [], target
+        scaler = objects(copy, "shop/parcels", target)["HorizontalPodAutoscaler", "parcels"]["spec"]
+        model = objects(copy, "shop/catalog", target)["HorizontalPodAutoscaler", "catalog"]["spec"]
+        assert [scaler[key] for key in _BOUNDS] == [model[key] for key in _BOUNDS]
+    verified = json.loads(cartwright("promote", "verify", "--format", "json").stdout)
+    assert (verified["findings"], verified["undone"]) == ([], [])
+
+
+_BOUNDS = ("minReplicas", "maxReplicas")
+
+
 # --- whether it fits --------------------------------------------------------------------------------
 
 
