@@ -77,6 +77,11 @@ class Engine:
     by: str = WRITER
     destination: Destination | None = None
 
+    @property
+    def sources(self) -> Sources:
+        """Where gates get what Git does not know."""
+        return Sources(health=self.hub, signatures=self._signed)
+
     def run(self, intent: Intent, *, dry_run: bool = False, **permission: object) -> Result:
         """Deliver an intent."""
         name, _, address = self.by.rstrip(">").partition(" <")
@@ -93,7 +98,7 @@ class Engine:
                 self.root,
                 intent,
                 destination=self.destination or WorkTree(root=self.root),
-                sources=Sources(health=self.hub, signatures=self._signed),
+                sources=self.sources,
                 permission=Permission(**permission),  # type: ignore[arg-type]
                 dry_run=dry_run,
                 clock=lambda: self.now,

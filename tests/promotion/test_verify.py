@@ -305,7 +305,7 @@ def test_a_revert_by_hand_is_shown_and_no_offence(tmp_path: Path) -> None:
     assert (codes(found), notices(found)) == ([], ["returned-by-hand"])
 
 
-def test_a_service_begins_everywhere_at_once_and_never_again(tmp_path: Path) -> None:
+def test_an_app_that_is_written_into_every_environment_passed_no_gate(tmp_path: Path) -> None:
     shop = make(tmp_path)
     app = "shop/fresh"
     shop.commit({overlay_path(name, app): overlay("0.1.0", app) for name in shop.upstreams}, at=minutes(5))
@@ -313,8 +313,9 @@ def test_a_service_begins_everywhere_at_once_and_never_again(tmp_path: Path) -> 
     shop.commit({overlay_path("prod", app): overlay("6.6.6", app, environment="prod")}, at=minutes(7))
     shop.write()
     found = judged(shop.root)
-    assert codes(found) == [("hand-edit", "upstream-other")]
-    assert notices(found) == ["new-app", "new-app", "removed"]
+    assert [one.event.environment for one in found.findings] == ["prod", "staging", "prod"]
+    assert codes(found) == [("hand-edit", "upstream-other")] * 3
+    assert notices(found) == ["removed"]
 
 
 def test_an_overlay_that_moves_as_it_is_passes_and_one_that_changes_on_the_way_does_not(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from cartwright.kernel.errors import UserError
 from cartwright.scaffold import Service, make_scaffold, write_scaffold
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
-from cartwright.tree.names import read_names
 from cartwright.tree.render import render
 from cartwright.tree.repository import open_tree
 from cartwright.yaml.lines import insert_after
@@ -145,11 +144,10 @@ def test_at_most_150_lines_are_made_and_a_base_has_at_most_60(copy: Path) -> Non
     assert lines(EVERYTHING, "apps/") <= 60
 
 
-@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
-def test_its_objects_are_those_of_a_service_that_is_there(copy: Path, environment: str) -> None:
+def test_its_objects_are_those_of_a_service_that_is_there(copy: Path) -> None:
     service = Service(name="parcels", database=True, events=True)
     write_scaffold(copy, make_scaffold(open_tree(copy), service, today=TODAY))
-    model, new = (objects(copy, f"shop/{name}", environment) for name in ("catalog", "parcels"))
+    model, new = (objects(copy, f"shop/{name}", "dev") for name in ("catalog", "parcels"))
     # Who calls it differs, the name of a generated ConfigMap hashes its content, and it has no alert of its own.
     for key in [key for key in (*model, *new) if key[0] in {"NetworkPolicy", "ConfigMap", "PrometheusRule"}]:
         model.pop(key, None)
@@ -198,7 +196,7 @@ def test_it_gets_what_was_asked_for_and_nothing_else(
 ) -> None:
     scaffold = make_scaffold(open_tree(copy), service, today=TODAY)
     write_scaffold(copy, scaffold)
-    made = objects(copy, "shop/pings", "prod")
+    made = objects(copy, "shop/pings", "dev")
     assert set(re.findall(r"'secretKeyRef': {'key': 'password', 'name': '([^']+)'}", str(made))) == secrets
     (rule,) = (content for (kind, _), content in made.items() if kind == "PrometheusRule")
     assert [one["alert"] for group in rule["spec"]["groups"] for one in group["rules"]] == alerts
@@ -220,6 +218,66 @@ def test_the_port_is_the_same_in_container_settings_and_network_rules(copy: Path
     assert policy["spec"]["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 9000}]
 
 
+def test_only_dev_gets_an_overlay(copy: Path) -> None:
+    scaffold = make_scaffold(open_tree(copy), Service(name="pings"), today=TODAY)
+    assert scaffold.folders == ("services/pings", "apps/shop/pings", "environments/dev/shop/pings")
+    assert scaffold.created["environments/dev/shop/pings/kustomization.yaml"] == (
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\nnamespace: shop\n\n"
+        "resources:\n  - ../../../../apps/shop/pings\n\n"
+        "images:\n  - name: ghcr.io/example-org/cartwright/pings\n    newTag: 0.1.0\n"
+    )
+
+
+def test_dev_begins_with_what_its_environment_says(copy: Path) -> None:
+    file = copy / "environments/dev/environment.yaml"
+    file.write_text(f"{file.read_text()}overlays: [{{apps: shop/p*, components: [apps/components/autoscaling]}}]\n")
+    scaffold = make_scaffold(open_tree(copy), Service(name="pings"), today=TODAY)
+    overlay = load(scaffold.created["environments/dev/shop/pings/kustomization.yaml"], "overlay")
+    assert overlay["components"] == ["../../../../apps/components/autoscaling"]
+
+
+def test_a_new_service_comes_to_prod_by_its_promotions(copy: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], check=True, capture_output=True)
+
+    def checked() -> Any:
+        return json.loads(cartwright("check", "--format", "json").stdout)["findings"]
+
+    waivers = (copy / "policies/waivers.yaml").read_text()
+    (copy / "environments/record.yaml").unlink()  # it names commits of this repository's own history
+    git("init", "--quiet", "--initial-branch=main")
+    git("config", "user.name", "Somebody")
+    git("config", "user.email", "somebody@example.com")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Begin")
+    made = cartwright("new", "service", "parcels", "--database")
+    together = ["shop/parcels", "data/postgresql", "monitoring/prometheus"]
+    assert (
+        made.stdout.splitlines()[-1] == f"once it runs: `cartwright promote {' '.join(together)} --from ENV --to ENV`"
+    )
+    assert checked() == []
+    overlay = copy / "environments/dev/shop/parcels/kustomization.yaml"
+    overlay.write_text(f"{overlay.read_text()}    digest: sha256:{'ab' * 32}\n")
+    (copy / "policies/waivers.yaml").write_text(waivers)
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Add parcels")
+    assert checked() == []
+    for source, target in (("dev", "staging"), ("staging", "prod")):
+        # Its gates are asked, and here is neither a cluster nor an hour's time.
+        words = ("--from", source, "--to", target, "--break-glass", "Somebody: a test")
+        done = cartwright("promote", *together, *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert checked() == [], target
+        scaler = objects(copy, "shop/parcels", target)["HorizontalPodAutoscaler", "parcels"]["spec"]
+        model = objects(copy, "shop/catalog", target)["HorizontalPodAutoscaler", "catalog"]["spec"]
+        assert [scaler[key] for key in _BOUNDS] == [model[key] for key in _BOUNDS]
+    verified = json.loads(cartwright("promote", "verify", "--format", "json").stdout)
+    assert (verified["findings"], verified["undone"]) == ([], [])
+
+
+_BOUNDS = ("minReplicas", "maxReplicas")
+
+
 # --- whether it fits --------------------------------------------------------------------------------
 
 
@@ -233,28 +291,28 @@ def _edit(file: Path, pattern: str, new: str) -> int:
 
 def test_a_service_whose_connections_no_longer_fit_is_told_which_number_to_raise(copy: Path) -> None:
     conf = "apps/data/postgresql/postgresql.conf"
-    # What prod asks for today, to the last connection: ten pods of each service with five, and a Job each.
-    line = _edit(copy / conf, r"(?m)^max_connections = \d+$", "max_connections = 105")
+    # What dev asks for today, to the last connection: two pods of each service with five, and a Job each.
+    line = _edit(copy / conf, r"(?m)^max_connections = \d+$", "max_connections = 25")
     assert cartwright("new", "service", "pings").returncode == 0
     made = cartwright("new", "service", "parcels", "--database")
     assert (made.returncode, made.stderr) == (1, "")
     (told,) = (one for one in made.stdout.splitlines() if one.startswith("does not fit: "))
     assert told.startswith(f"does not fit: {conf}:{line}: ConfigMap/postgresql-")
-    assert "parcels 50, parcels-migration 1; raise max_connections to 156, or " in told
-    _edit(copy / conf, r"max_connections = 105", "max_connections = 156")
+    assert "parcels 10, parcels-migration 1; raise max_connections to 36, or " in told
+    _edit(copy / conf, r"max_connections = 25", "max_connections = 36")
     assert json.loads(cartwright("check", "--format", "json").stdout)["findings"] == []
 
 
 def test_a_service_that_no_longer_fits_its_namespace_is_told_which_number_to_raise(copy: Path) -> None:
-    quota = "clusters/staging/quotas/shop.yaml"
-    # Three services of five pods each, and two migration Jobs.
-    line = _edit(copy / quota, r'(?m)(?<=^    pods: )"?\d+"?$', '"17"')
+    quota = "clusters/dev/quotas/shop.yaml"
+    # Three services of two pods each while they roll, and two migration Jobs.
+    line = _edit(copy / quota, r'(?m)(?<=^    pods: )"?\d+"?$', '"8"')
     assert json.loads(cartwright("check", "--format", "json").stdout)["findings"] == []
     made = cartwright("new", "service", "pings")
     assert made.returncode == 1
     (told,) = (one for one in made.stdout.splitlines() if one.startswith("does not fit: "))
     assert told.startswith(f"does not fit: {quota}:{line}: ")
-    assert "allows 17 of pods, but what its namespace holds may need 22 at once; raise it" in told
+    assert "allows 8 of pods, but what its namespace holds may need 10 at once; raise it" in told
 
 
 # --- what it changes --------------------------------------------------------------------------------
@@ -282,9 +340,7 @@ def test_the_missing_digest_is_waived_by_name_for_thirty_days(copy: Path) -> Non
         ("pinned-image", "Deployment", "parcels", "2030-01-31"),
         ("pinned-image", "Job", "parcels-migration", "2030-01-31"),
     ]
-    for environment in ("dev", "staging", "prod"):
-        overlay = load(scaffold.created[f"environments/{environment}/shop/parcels/kustomization.yaml"], "overlay")
-        assert overlay["images"] == [{"name": f"{read_names(open_tree(copy)).registry}/parcels", "newTag": "0.1.0"}]
+    assert [one["environments"] for one in added] == [["dev"], ["dev"]]
 
 
 def test_the_first_waiver_finds_its_place_in_an_empty_list(copy: Path) -> None:
@@ -332,11 +388,11 @@ def test_who_can_not_be_called_is_refused_and_the_services_are_named(copy: Path,
     assert content(copy) == before
 
 
-def test_an_environment_without_the_model_is_named(copy: Path) -> None:
-    (copy / "environments/staging/shop/catalog/kustomization.yaml").unlink()
+def test_dev_without_the_model_is_named(copy: Path) -> None:
+    (copy / "environments/dev/shop/catalog/kustomization.yaml").unlink()
     with pytest.raises(UserError) as caught:
         make_scaffold(open_tree(copy), Service(name="parcels", database=True), today=TODAY)
-    assert caught.value.file == "environments/staging/shop/catalog/kustomization.yaml"
+    assert caught.value.file == "environments/dev/shop/catalog/kustomization.yaml"
 
 
 def test_a_failure_half_way_takes_everything_back(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,15 +29,18 @@ def service(  # noqa: PLR0917 - typer maps parameters by name
         list[str] | None, typer.Option(metavar="APP", help="A service that it calls over HTTP; may be repeated.")
     ] = None,
 ) -> None:
-    """Create a service that runs: code on the kit, base, an overlay per environment, network rules, tests.
+    """Create a service that runs in dev: code on the kit, base, overlay, network rules, tests.
 
     Its base holds only what is its own; the rest comes from apps/components/http-service. It writes all files or none.
-    Nothing under argocd/ changes, because the ApplicationSets find the new overlays. Afterwards it checks whether each
-    namespace's quota and PostgreSQL's max_connections still fit the most pods that may run at once. If they don't, a
-    line names the file, the line and the number to raise, and the exit code is 1.
+    Nothing under argocd/ changes, because the ApplicationSets find the new overlay. Afterwards it checks whether dev's
+    quota and PostgreSQL's max_connections still fit the most pods that may run at once. If they don't, a line names the
+    file, the line and the number to raise, and the exit code is 1.
 
-    There is no image yet, so the overlays have a tag without a digest, and policies/waivers.yaml gets a waiver for 30
-    days. `cartwright images build` prints the digest; write it into the overlays and remove the waiver.
+    There is no image yet, so the overlay has a tag without a digest, and policies/waivers.yaml gets a waiver for 30
+    days. `cartwright images build` prints the digest; write it into the overlay and remove the waiver.
+
+    The service comes to staging by its first promotion, which makes the overlay there from `overlays` in staging's
+    environment.yaml. The last line names the apps whose network rules changed: promote them in the same commit.
     A database needs the Secret NAME-database, key `password`, in the namespaces shop and data: the embedded cluster
     creates it, elsewhere your secret store must.
 
@@ -54,6 +57,7 @@ def service(  # noqa: PLR0917 - typer maps parameters by name
     for path in sorted(scaffold.edited):
         write(f"changed {path}")
     write(f"next: `make setup check`, then `pytest services/{wanted.module}`; see `cartwright new service --help`")
+    write(f"once it runs: `cartwright promote {' '.join(scaffold.apps)} --from ENV --to ENV`")
     misfits = find_misfits(open_tree(root))
     for one in misfits:
         write(f"does not fit: {one.file}:{one.line}: {one.message}")

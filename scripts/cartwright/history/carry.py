@@ -4,7 +4,8 @@ The first environment has no ``release/``: its overlays refer to ``apps/``, so w
 A promotion carries the files of that closure, each under its own path, and the images that the overlay pins.
 
 Later environments switch on components that the first one may not use. Each of them that an overlay names below its
-``release/`` is carried too, as main has it, so that a release is whole wherever it goes.
+``release/`` is carried too, as main has it, so that a release is whole wherever it goes; and so is what an overlay that
+is not there yet will begin with.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from cartwright.history.snapshot import CommitTree, Snapshot
 from cartwright.history.store import TOPS
 from cartwright.history.trees import blob_id
 from cartwright.kernel.errors import UserError
+from cartwright.tree.beginnings import Beginning, beginning_of
 from cartwright.tree.closure import KUSTOMIZATION_NAMES, find_closure, kustomization_file, references
 
 __all__ = ["carried_release", "read_ahead"]
@@ -68,8 +70,12 @@ def carried_release(snapshot: Snapshot, environment: str, app: str, *, bring: Co
 
 def _switched_on(snapshot: Snapshot, source: str, app: str) -> Iterator[str]:
     """What the overlays of other environments name below their ``release/``, by its path in the repository."""
-    for environment in snapshot.environments:
-        if environment == source or snapshot.find(environment, app) is None:
+    for environment, settings in snapshot.environments.items():
+        if environment == source:
+            continue
+        if snapshot.find(environment, app) is None:
+            if settings.upstreams:
+                yield from _begun_with(snapshot.tree, beginning_of(settings, app))
             continue
         file = snapshot.overlay_file(environment, app)
         folder = posixpath.dirname(file)
@@ -79,6 +85,14 @@ def _switched_on(snapshot: Snapshot, source: str, app: str) -> Iterator[str]:
             # What went from main is carried no longer: the overlay can't be promoted to until it lets go of it.
             if inside != path and _exists(snapshot.tree, inside):
                 yield inside
+
+
+def _begun_with(tree: CommitTree, beginning: Beginning) -> Iterator[str]:
+    """The components of an overlay that is not there yet; one that main does not have is for the promotion to name."""
+    for path in beginning.components:
+        tree.list_whole(path)
+        if _exists(tree, path):
+            yield path
 
 
 def _named(content: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import hashlib
 import posixpath
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
@@ -21,6 +21,7 @@ from cartwright.history.log import read_blobs
 from cartwright.history.release import Release, read_release
 from cartwright.history.releasetree import FILE, FOLDER, ReleaseTree, pins_file
 from cartwright.history.store import CLUSTER
+from cartwright.history.trees import blob_id
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.run import run_bytes
 from cartwright.tree.applications import Application, find_applications
@@ -80,6 +81,18 @@ class CommitTree:
             self._listed.add(top)
             self.__dict__.pop("_folders", None)
             self.__dict__.pop("_sorted", None)
+
+    def with_texts(self, texts: Mapping[str, str]) -> CommitTree:
+        """The same tree with more files of text, by path."""
+        made = {path: blob_id(text.encode(), like=self.commit) for path, text in texts.items()}
+        contents = {oid: texts[path].encode() for path, oid in made.items()}
+        return replace(
+            self,
+            _listed=set(self._listed),
+            _modes={**self._modes, **{path: ("100644", oid) for path, oid in made.items()}},
+            _absent=self._absent - made.keys(),
+            _contents={**self._contents, **contents},
+        )
 
     def preload(self, paths: Iterable[str]) -> None:
         """Read files at once that will be asked for; anything but a file is skipped."""
@@ -338,6 +351,10 @@ class Snapshot:
             return Release(file=file, pins=pins)
         files = {path.removeprefix(f"{folder}/"): entry for path, entry in self.tree.below(folder)}
         return Release(file=file, pins=pins, tree=ReleaseTree(files=files, text=text, like=self.head.commit))
+
+    def with_texts(self, texts: Mapping[str, str]) -> Snapshot:
+        """The repository with more files of text, by path; its environments stay as they are."""
+        return replace(self, tree=self.tree.with_texts(texts), _named={})
 
     def state(self, environment: str) -> State:
         """Holds and freezes of an environment."""

@@ -6,10 +6,12 @@ overlay without one follows main, so that its images alone can be set, in its ow
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cartwright.history.git import Blob
 from cartwright.history.pinned import Pinned
+from cartwright.history.pins import read_pins
 from cartwright.history.release import Pin, Release
 from cartwright.history.releasetree import FILE, Entry, ReleaseTree, render_kustomization
 from cartwright.history.snapshot import Snapshot
@@ -90,6 +92,13 @@ class Move:
     def pins(self) -> tuple[Pin, ...]:
         """The images that move."""
         return self.release.pins if IMAGES in self.parts else ()
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where the target will take each image from, by the image's name: ``newName``, or that name itself."""
+        tree = self.release.tree
+        pins = self.current.pins if tree is None else read_pins(tree.text, self.file)
+        return {pin.image: pin.source or pin.image for pin in pins}
 
     @property
     def config(self) -> str | None:

@@ -13,6 +13,7 @@ from cartwright.history.release import Pin, Release
 from cartwright.history.snapshot import Snapshot, read_release_tree
 from cartwright.kernel.errors import UserError, nearest
 from cartwright.promotion import intents
+from cartwright.promotion.beginning import first_move
 from cartwright.promotion.deciding import DECIDERS, hold_of, state_edit
 from cartwright.promotion.gates.conditions import approvals_asked, asks_forge
 from cartwright.promotion.moves import ALL, CONFIG, IMAGES, FileEdit, Move, as_pin, make_move
@@ -57,8 +58,11 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
         if intent.everything and not _has_release(snapshot, intent, app):
             continue
         try:
-            release = _taken(snapshot, intent, app)
-            move, files = make_move(snapshot, intent.target, app, release, parts=parts)
+            if snapshot.find(intent.target, app) is None:
+                move, files = first_move(snapshot, intent, app)
+            else:
+                release = _taken(snapshot, intent, app)
+                move, files = make_move(snapshot, intent.target, app, release, parts=parts)
         except UserError as error:
             if not intent.everything:
                 raise

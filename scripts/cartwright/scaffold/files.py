@@ -27,6 +27,12 @@ class Scaffold:
     edited: Mapping[str, str]
     """Path and new content of files that exist."""
 
+    @property
+    def apps(self) -> tuple[str, ...]:
+        """Every app (``group/name``) whose base it makes or changes: they are promoted together."""
+        bases = (path.split("/") for path in (*self.created, *self.edited) if path.startswith("apps/"))
+        return tuple(dict.fromkeys(f"{parts[1]}/{parts[2]}" for parts in bases if len(parts) > 3))
+
 
 def write_scaffold(root: Path, scaffold: Scaffold) -> None:
     """Write all of it, or nothing.

@@ -1,4 +1,7 @@
-"""What a new service consists of: a small base on the shared components, overlays like the model's, code and tests."""
+"""What a new service consists of: a small base on the shared components, code, tests, and its overlay in dev.
+
+Only environments that take releases from their build get an overlay. Everywhere else the first promotion makes it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import Any
 from cartwright.kernel.errors import UserError
 from cartwright.network import generate, parse_dependencies
 from cartwright.scaffold.files import Scaffold
+from cartwright.tree.beginnings import beginning_of, render_overlay
 from cartwright.tree.dependencies import FILE as DEPENDENCIES
 from cartwright.tree.dependencies import SCHEMA as DEPENDENCIES_SCHEMA
 from cartwright.tree.environments import load_environments
@@ -27,13 +31,15 @@ from cartwright.yaml.scalars import needs_quotes
 __all__ = ["Service", "make_scaffold"]
 
 MODEL = "catalog"
-"""The service that tells in which environments a service runs, with which components there and with how many pods."""
+"""The service that tells where images come from."""
 GROUP = "shop"
 _DATABASES = "apps/data/postgresql/job.yaml"
 _WAIVERS = "policies/waivers.yaml"
-_AUTOSCALER = "apps/components/autoscaling/horizontalpodautoscaler.yaml"
 _WAIVER_DAYS = 30
 _DEFAULT_PORT = 8080
+_FIRST_TAG = "0.1.0"
+_TOP = "../../../../"
+"""The top of the repository, seen from an overlay."""
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,28}[a-z0-9])?")
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -100,18 +106,22 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
     """
     _require_free(tree, service)
     calls = _calls(tree, service)
-    environments = list(load_environments(tree))
+    environments = [one for one in load_environments(tree).values() if not one.upstreams]
     code = f"services/{service.module}"
     base = f"apps/{GROUP}/{service.name}"
-    overlays = [f"environments/{environment}/{GROUP}/{service.name}" for environment in environments]
-    models = [_model(tree, environment) for environment in environments]
-    words = _words(service, calls, models[0]["images"][0]["name"].rpartition("/")[0])
+    words = _words(service, calls, _images(tree, environments[0].name))
     created = {f"{code}/{path}": text for path, text in _code(service, words)}
     for name in ("config.env", "deployment.yaml", "kustomization.yaml"):
         created[f"{base}/{name}"] = _fill(f"base/{name}.j2", words)
-    for folder, model in zip(overlays, models, strict=True):
-        wanted = {"components": model.get("components", []), "bounds": _bounds(tree, model)}
-        created[f"{folder}/kustomization.yaml"] = _fill("base/overlay.yaml.j2", words | wanted)
+    overlays = {one.name: f"environments/{one.name}/{GROUP}/{service.name}" for one in environments}
+    for one in environments:
+        created[f"{overlays[one.name]}/kustomization.yaml"] = render_overlay(
+            beginning_of(one, f"{GROUP}/{service.name}"),
+            namespace=GROUP,
+            resources=[f"{_TOP}{base}"],
+            top=_TOP,
+            images=[{"name": f"{words['images']}/{service.module}", "newTag": _FIRST_TAG}],
+        )
     edited = {DEPENDENCIES: _dependencies(tree, service, calls)}
     for path, text in _policies(tree, edited[DEPENDENCIES]).items():
         if path.startswith(f"{base}/"):
@@ -120,8 +130,8 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
             edited[path] = text
     if service.database:
         edited[_DATABASES] = _with_database(tree, service)
-    edited[_WAIVERS] = _with_waivers(tree, service, environments, today)
-    return Scaffold(folders=(code, base, *overlays), created=created, edited=edited)
+    edited[_WAIVERS] = _with_waivers(tree, service, [*overlays], today)
+    return Scaffold(folders=(code, base, *overlays.values()), created=created, edited=edited)
 
 
 def _require_free(tree: FolderTree, service: Service) -> None:
@@ -157,26 +167,13 @@ def _calls(tree: FolderTree, service: Service) -> list[_Call]:
     return found
 
 
-def _model(tree: FolderTree, environment: str) -> dict[str, Any]:
-    """The model's overlay in an environment."""
+def _images(tree: FolderTree, environment: str) -> str:
+    """Where images of services are: what the name of the model's image begins with."""
     path = f"environments/{environment}/{GROUP}/{MODEL}/kustomization.yaml"
     content: dict[str, Any] = load(tree.text(path), path)
     if not content.get("images"):
         raise UserError("names no image", file=path)
-    return content
-
-
-def _bounds(tree: FolderTree, model: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The numbers of pods that the model's overlay sets for its autoscaler, where the component has others."""
-    usual = load(tree.text(_AUTOSCALER), _AUTOSCALER)["spec"]
-    operations = [
-        operation
-        for patch in model.get("patches", [])
-        if patch.get("target", {}).get("kind") == "HorizontalPodAutoscaler"
-        for operation in load(patch["patch"], _AUTOSCALER)
-    ]
-    found = [(str(one["path"]).rpartition("/")[2], one["value"]) for one in operations]
-    return [(field, value) for field, value in found if usual.get(field) != value]
+    return str(content["images"][0]["name"]).rpartition("/")[0]
 
 
 def _words(service: Service, calls: list[_Call], images: str) -> dict[str, Any]:
@@ -316,7 +313,7 @@ def _with_waivers(tree: FolderTree, service: Service, environments: list[str], t
         f"    owner: platform-team\n"
         f"    reason: >-\n"
         f"      The image of {service.name} is not built yet. `cartwright images build {service.module}` prints its\n"
-        f"      digest; with that in the overlays this waiver goes.\n"
+        f"      digest; with that in the overlay this waiver goes.\n"
         f'    expires: "{today + timedelta(days=_WAIVER_DAYS)}"\n'
         for version, kind, name in objects
     )

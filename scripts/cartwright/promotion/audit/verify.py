@@ -253,13 +253,12 @@ class _Judge:
                 yield Reason("gate-not-passed", f"its own trailers say of the gate '{gate}': {code}")
 
     def _is_introduced(self, one: Explained, past: PastEnvironment, beside: Sequence[Explained]) -> bool:
-        """Whether an app is new, and every upstream runs the same of it, since this commit or longer.
+        """Whether an app came together with its environment, and every upstream runs the same of it.
 
-        So a service began while later environments followed main. Where releases are known, it begins by a promotion,
-        and a new name is a release like any other.
+        That is how an environment begins: it asked for nothing before. An app that comes later passes the gates.
         """
         event = one.event
-        if self._has_releases or event.tree is not None:
+        if self._past.environment(event.environment, before=event.index) is not None:
             return False
         if event.before is not None or one.returned or (event.environment, event.app) in self._running:
             return False

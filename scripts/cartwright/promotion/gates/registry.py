@@ -6,7 +6,6 @@ runs, so it is refused, though the digest pins the content.
 
 from __future__ import annotations
 
-from cartwright.history.pins import read_pins
 from cartwright.promotion.gates.case import Case
 from cartwright.promotion.verdict import Verdict
 
@@ -25,10 +24,9 @@ def judge(case: Case) -> Verdict:
         return case.not_asked(GATE, f"{case.target.name} does not ask the registry")
     from cartwright.promotion.published import RegistryError  # a client that few environments ask for
 
-    tree, file = case.context.snapshot.tree, case.move.file
-    sources = {pin.image: pin.source for pin in read_pins(tree.text(file), file)}
+    sources = case.move.sources
     references = [
-        f"{sources.get(pin.image) or pin.image}{'' if case.is_rollback else f':{pin.tag}'}@{pin.digest}"
+        f"{sources.get(pin.image, pin.image)}{'' if case.is_rollback else f':{pin.tag}'}@{pin.digest}"
         for pin in case.move.pins
         if pin.digest
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from cartwright.history.pins import read_pins
 from cartwright.kernel.errors import Blocked
 from cartwright.promotion.gates.case import Case
 from cartwright.promotion.verdict import Verdict
@@ -26,12 +25,12 @@ def judge(case: Case) -> Verdict:
     tree, key = case.context.snapshot.tree, wanted["key"]
     if not tree.is_file(key):
         raise case.error(f"the key '{key}' is not in the repository", "signatures", "key")
-    sources = {pin.image: pin.source for pin in read_pins(tree.text(case.move.file), case.move.file)}
+    sources = case.move.sources
     with tempfile.TemporaryDirectory(prefix="cartwright-key-") as folder:
         file = Path(folder) / "cosign.pub"
         file.write_bytes(tree.read(key))
         for image, digest in case.digests.items():
-            reference = f"{sources.get(image) or image}@{digest}"
+            reference = f"{sources.get(image, image)}@{digest}"
             try:
                 case.evidence.sources.signatures(reference, key=file)
             except Blocked as error:

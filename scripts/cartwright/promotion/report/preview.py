@@ -41,7 +41,8 @@ def preview(plan: Plan) -> tuple[ObjectDiff, ...]:
     if not applications:
         return ()
     tree = open_tree(plan.snapshot.root, plan.snapshot.head.commit)
-    before, files = _render(tree, applications)
+    # An overlay that the promotion makes has nothing to render before it.
+    before, files = _render(tree, [one for one in applications if tree.is_dir(one.path)])
     with with_edits(tree, files, plan.edits, repository=plan.snapshot.root) as outlook:
         after, _ = _render(outlook, applications)
     return compare_objects(before, after)

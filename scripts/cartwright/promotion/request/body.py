@@ -90,7 +90,7 @@ def _moves(plan: Plan) -> list[str]:
     if not plan.changed:
         return [", ".join(f"`{app}`" for app in plan.apps)] if plan.apps else []
     rows = [
-        f"| {_cell(move.app)} | {_cell(', '.join(str(tag or '–') for tag in move.current.tags))} "
+        f"| {_cell(move.app)} | {_cell(', '.join(str(tag or '–') for tag in move.current.tags) or '–')} "
         f"| {_cell(', '.join(move.release.tags))} "
         f"| {'<br>'.join(f'`{digest[:19]}`' for digest in move.release.digests)} |"
         for move in plan.changed
