@@ -163,7 +163,6 @@ class _Judge:
         self.in_force = past.in_force
         self._gates = PastGates(root, record, reviewed)
         self._running: dict[tuple[str, str], Event] = {}
-        self._has_releases = False
         self._by_hand: set[tuple[str, str, int]] = set()
 
     def past(self, event: Event) -> PastEnvironment | None:
@@ -180,7 +179,6 @@ class _Judge:
         """All changes of a commit have landed."""
         for one in changes:
             self._running[one.event.environment, one.event.app] = one.event
-            self._has_releases |= one.event.tree is not None
 
     def all_reasons(
         self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]
