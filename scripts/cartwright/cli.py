@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "open": "Print the address of everything that has a page, and credentials.",
         "down": "Stop the embedded cluster and remove its data.",
         "check": "Render, validate and check every environment.",
-        "promote": "Move a version from one environment to the next.",
+        "promote": "Move a release from one environment to the next.",
         "policy": "List, explain, prove and document the policy rules.",
         "init": "Give a fork the names of its owner: organisation, repository, registry.",
         "new": "Create a new service: code, base, overlays and tests.",

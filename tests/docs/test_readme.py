@@ -1,4 +1,4 @@
-"""What the README tells to type exists: each command with its options, and each target of make."""
+"""What the README and the page of releases tell to type exists: each command, its options, each target of make."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ def fault(words: list[str]) -> str | None:
     return None
 
 
-def typed(program: str) -> list[str]:
-    """The README's commands of one program, each once."""
-    found = commands((ROOT / "README.md").read_text(encoding="utf-8"))
+def typed(program: str, page: str = "README.md") -> list[str]:
+    """A page's commands of one program, each once."""
+    found = commands((ROOT / page).read_text(encoding="utf-8"))
     return list(dict.fromkeys(" ".join(words) for words in found if words[0] == program))
 
 
-@pytest.mark.parametrize("line", typed("cartwright"))
+@pytest.mark.parametrize("line", dict.fromkeys([*typed("cartwright"), *typed("cartwright", "docs/releases.md")]))
 def test_the_command_has_what_is_typed(line: str) -> None:
     assert fault(line.split()) is None
 
@@ -102,6 +102,10 @@ def test_make_has_the_target(line: str) -> None:
 def test_the_readme_has_commands_of_both() -> None:
     assert len(typed("cartwright")) > 5
     assert len(typed("make")) > 5
+
+
+def test_the_page_of_releases_has_commands() -> None:
+    assert len(typed("cartwright", "docs/releases.md")) > 5
 
 
 @pytest.mark.parametrize(
