@@ -63,7 +63,7 @@ def test_an_uncommitted_change_below_release_is_named_with_its_line(root: Path) 
     assert (where, line) == (file, 8)
     assert message == (
         f"has changes that are not committed; only a promotion may change {STAGED}/release: undo it, "
-        "and use `cartwright promote shop/app-000`"
+        "and use `cartwright promote shop/app-000 --from dev --to staging`"
     )
 
 

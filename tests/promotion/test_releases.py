@@ -385,3 +385,17 @@ def test_a_hold_keeps_the_base_as_well_as_the_images(tmp_path: Path) -> None:
     assert (result.status, ours.verdict(result, "hold").code) == ("blocked", "held")
     assert ours.promote("dev", "staging", override_hold="it mends the audit").status == "promoted"
     assert findings(ours) == []
+
+
+def test_a_release_that_is_taken_away_is_a_finding(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    own = f"environments/prod/{APP}/kustomization.yaml"
+    following = (
+        _bytes(shop, own)
+        .decode()
+        .replace("- release/apps", "- ../../../../apps")
+        .replace("- release", f"- ../../../../apps/{APP}")
+    )
+    images = overlay("1.0.0").partition("images:")[2]
+    shop.commit({PROD: None, own: f"{following}images:{images}"}, at=minutes(10))
+    assert findings(engine(shop, at=60)) == [("release-left",)]

@@ -90,6 +90,7 @@ def edited_releases(
     for one in applications:
         if not environments[one.environment].upstreams:
             continue
+        source = environments[one.environment].upstreams[0]
         key = (one.environment, one.app)
         known = running[key].tree if key in running else None
         files = _files(tree, f"{one.path}/{FOLDER}", like=commit)
@@ -97,11 +98,11 @@ def edited_releases(
             continue
         if tree_id(files, like=commit) != known:
             file, line = _place(tree, one, known, files)
-            yield _edited(file, line, "has changes that are not committed", one), one
+            yield _edited(file, line, "has changes that are not committed", one, source), one
         elif key in strange:
             event, why = strange[key]
             file, line = _place(tree, one, event.before_tree, files)
-            yield _edited(file, line, f"commit {event.note.commit[:7]} changed it by hand: {why}", one), one
+            yield _edited(file, line, f"commit {event.note.commit[:7]} changed it by hand: {why}", one, source), one
 
 
 def _strange(
@@ -110,14 +111,14 @@ def _strange(
     return strangers(tree.home, record, tree, environments)
 
 
-def _edited(file: str, line: int, what: str, application: Application) -> Finding:
+def _edited(file: str, line: int, what: str, application: Application, source: str) -> Finding:
     return Finding(
         file=file,
         line=line,
         rule="release-edited",
         severity="error",
-        message=f"{what}; only a promotion may change {application.path}/{FOLDER}: undo it, "
-        f"and use `cartwright promote {application.app}`",
+        message=f"{what}; only a promotion may change {application.path}/{FOLDER}: undo it, and use "
+        f"`cartwright promote {application.app} --from {source} --to {application.environment}`",
     )
 
 

@@ -204,6 +204,8 @@ class _Judge:
             yield Reason("unreadable", f"the overlay can't be read: {event.problem}")
         elif one.kind in {"start", "move", "remove"} or self._is_introduced(one, past, beside):
             return
+        elif event.before_tree is not None and event.tree is None:
+            yield Reason("release-left", f"{event.app} follows main in {event.environment} since then, past every gate")
         elif one.adopts:
             yield from self._gates.content(one, {event.environment: self._running.get((event.environment, event.app))})
         elif one.kind == "edit":

@@ -189,8 +189,10 @@ def _say_end(text: Text, result: Result, objects: Sequence[ObjectDiff] | None) -
     elif objects or not result.plan.moves or result.plan.operation == "approve":
         count = f"{_count(len(objects))}, " if objects else ""
         text.append(f"\n{count}nothing was written (dry run)")
-    else:
+    elif any(change.image for move in result.plan.moves for change in move.changes):
         text.append("\nno object changes: the overlay's images entry matches nothing in its base (dry run)")
+    else:
+        text.append("\nno object changes, nothing was written (dry run)")
 
 
 def _count(objects: int) -> str:
