@@ -239,9 +239,10 @@ def test_a_killed_component_is_started_again(cluster: Sandbox, name: str) -> Non
 
 
 def test_promotion_moves_the_digest_to_staging_and_changes_nothing_else(restored: Sandbox) -> None:
+    # First the gates, which take a moment: then the soak has hardly begun.
+    loosen_gates(restored, "staging", soak="20s")
     set_catalog_digest(restored.repository, DIGEST)
     restored.commit("catalog: a new digest in dev")
-    loosen_gates(restored, "staging", soak="20s")
     promote = ("promote", "catalog", "--from", "dev", "--to", "staging")
     early = json.loads(restored.cartwright(*promote, "--format", "json").stdout)
     assert early["status"] == "blocked"

@@ -135,13 +135,13 @@ def test_base_component_and_image_move_by_promotion_alone(restored: Sandbox) -> 
     assert_untouched(cluster, "prod", before["prod"], synced["prod"])
 
     # Image and component change, and move to staging as one release.
-    replace_in(cluster, COMPONENT, "progressDeadlineSeconds: 300", "progressDeadlineSeconds: 310")
+    replace_in(cluster, COMPONENT, "progressDeadlineSeconds: 300", "progressDeadlineSeconds: 290")
     pin = next(line for line in overlay_lines(cluster) if line.strip().startswith("digest: "))
     replace_in(cluster, "environments/dev/shop/catalog/kustomization.yaml", pin, f"    digest: {DIGEST}")
     cluster.commit("catalog: another image; a line of a component")
     land(cluster)
     new = running(cluster, "dev")
-    assert (new.image.endswith(DIGEST), new.base, new.deadline) == (True, "one", 310)
+    assert (new.image.endswith(DIGEST), new.base, new.deadline) == (True, "one", 290)
     promote(cluster, "dev", "staging")
     staged = tree(cluster, release("staging"))
     assert running(cluster, "staging") == new
