@@ -196,12 +196,8 @@ class _Judge:
     def reasons(self, one: Explained, past: PastEnvironment | None, beside: Sequence[Explained]) -> Iterator[Reason]:
         """Why a change did not come through the gates; none where it did."""
         event, message = one.event, one.message
-        if past is None:
-            yield Reason(
-                "gates-unreadable", f"environments/{event.environment}/environment.yaml could not be read then"
-            )
-        elif event.problem:
-            yield Reason("unreadable", f"the overlay can't be read: {event.problem}")
+        if past is None or event.problem:
+            yield _unreadable(event)
         elif one.kind in {"start", "move", "remove"} or self._is_introduced(one, past, beside):
             return
         elif event.before_tree is not None and event.tree is None:
@@ -265,6 +261,14 @@ class _Judge:
         fresh = {other.event.environment: other.event for other in beside if other.event.app == event.app}
         upstreams = [fresh.get(name) or self._running.get((name, event.app)) for name in past.environment.upstreams]
         return all(other and other.after and same_content(other.after, event.after or ()) for other in upstreams)
+
+
+def _unreadable(event: Event) -> Reason:
+    """What keeps a change from being judged: its overlay, or the environment's gates of then."""
+    if event.problem:
+        return Reason("unreadable", f"the overlay can't be read: {event.problem}")
+    file = f"environments/{event.environment}/environment.yaml"
+    return Reason("gates-unreadable", f"{file} could not be read then")
 
 
 def notices_of(one: Explained) -> Iterator[Notice]:
