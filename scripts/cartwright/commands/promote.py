@@ -74,6 +74,7 @@ def promote(
     """Give the next environment what this one runs of apps: images, base and components, as one commit or none.
 
     Reads what is committed, not the work tree. The release comes byte for byte; what belongs to the target stays.
+    Where the target has no overlay of an app, it is made from `overlays` of the target's environment.yaml.
     Every gate of the target's environment.yaml is asked first; exit code 1 where one blocks.
 
     Examples: `cartwright promote catalog --from dev --to staging --dry-run`,
