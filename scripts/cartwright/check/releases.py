@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cartwright.history.log import read_blobs
 from cartwright.history.provenance import strangers
-from cartwright.history.record import Event, Record, read_record
+from cartwright.history.record import read_record
 from cartwright.history.releasetree import FOLDER, Entry
 from cartwright.history.snapshot import read_release_tree
 from cartwright.history.trees import blob_id, tree_id
@@ -85,7 +85,8 @@ def edited_releases(
     record = read_record(tree.home, commit, clusters=clusters)
     if record.cut:
         return
-    strange = {(event.environment, event.app): (event, why) for event, why in _strange(tree, record, environments)}
+    found = strangers(tree.home, record, tree, environments)
+    strange = {(event.environment, event.app): (event, why) for event, why in found}
     running = record.running_all()
     for one in applications:
         if not environments[one.environment].upstreams:
@@ -103,12 +104,6 @@ def edited_releases(
             event, why = strange[key]
             file, line = _place(tree, one, event.before_tree, files)
             yield _edited(file, line, f"commit {event.note.commit[:7]} changed it by hand: {why}", one, source), one
-
-
-def _strange(
-    tree: FolderTree, record: Record, environments: Mapping[str, Environment]
-) -> tuple[tuple[Event, str], ...]:
-    return strangers(tree.home, record, tree, environments)
 
 
 def _edited(file: str, line: int, what: str, application: Application, source: str) -> Finding:
