@@ -105,7 +105,7 @@ def _commits(
     while done < promotions:
         number += 1
         name, tag = f"app-{number % apps:03}", f"1.{number}.0"
-        pin = Pinned(f"ghcr.io/example-org/cartwright/{name}", tag, release_digest(name, tag))
+        pin = Pinned(f"ghcr.io/example/cartwright/{name}", tag, release_digest(name, tag))
         base = f"apps/shop/{name}/deployment.yaml"
         text = _text(files[base]).replace("progressDeadlineSeconds: 300", f"progressDeadlineSeconds: {300 + number}")
         changed = {base: text} if number % _BASE_EVERY == 0 else {}

@@ -309,4 +309,4 @@ def test_a_registry_is_asked_for_the_name_that_the_release_says(tmp_path: Path) 
     file.write_text(file.read_text().replace("    newTag:", "    newName: mirror.example.com/fresh\n    newTag:"))
     ours.git("commit", "--quiet", "--all", "--message", "Mirror")
     move = ours.promote("dev", "staging", FRESH, dry_run=True).plan.moves[0]
-    assert move.sources == {"ghcr.io/example-org/cartwright/fresh": "mirror.example.com/fresh"}
+    assert move.sources == {"ghcr.io/example/cartwright/fresh": "mirror.example.com/fresh"}

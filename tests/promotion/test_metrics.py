@@ -170,7 +170,7 @@ def test_the_syncs_that_argo_cd_remembers_are_read_by_environment_and_app(shop: 
 
     class Hub:
         def read(self, names: Collection[str], /) -> dict[str, AppState]:
-            assert sorted(names) == ["prod-shop-app-000", "prod-shop-app-001"]
+            assert sorted(names) == ["prod-cluster", "prod-shop-app-000", "prod-shop-app-001"]
             return {"prod-shop-app-000": parse_application(content)}
 
     found = read_syncs(Hub(), open_snapshot(shop.root, read_head(shop.root)), environments=["prod"], apps=None)

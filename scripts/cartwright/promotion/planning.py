@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cartwright.history.carry import carried_release
+from cartwright.history.carry import carried_release, read_ahead
 from cartwright.history.pins import read_pins
 from cartwright.history.record import Running
 from cartwright.history.release import Pin, Release
@@ -51,6 +51,8 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
     else:
         names = [snapshot.pick_app(word, environments=sides) for word in intent.apps]
     parts = frozenset({intent.only}) if intent.only else ALL
+    if len(names) > 1:
+        read_ahead(snapshot, [(side, app) for app in names for side in sides if snapshot.find(side, app)])
     moves: list[Move] = []
     edits: list[FileEdit] = []
     unreadable: list[tuple[str, UserError]] = []
