@@ -19,6 +19,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.scaffold import Service, make_scaffold, write_scaffold
 from cartwright.tree.applications import find_applications
 from cartwright.tree.environments import load_environments
+from cartwright.tree.names import read_names
 from cartwright.tree.render import render
 from cartwright.tree.repository import open_tree
 from cartwright.yaml.lines import insert_after
@@ -224,7 +225,7 @@ def test_only_dev_gets_an_overlay(copy: Path) -> None:
     assert scaffold.created["environments/dev/shop/pings/kustomization.yaml"] == (
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\nnamespace: shop\n\n"
         "resources:\n  - ../../../../apps/shop/pings\n\n"
-        "images:\n  - name: ghcr.io/example-org/cartwright/pings\n    newTag: 0.1.0\n"
+        f"images:\n  - name: {read_names(open_tree(copy)).registry}/pings\n    newTag: 0.1.0\n"
     )
 
 
