@@ -109,8 +109,8 @@ def test_environments_differ_where_their_files_do(built: dict[str, list[Object]]
     found = {name: _constraints(objects) for name, objects in built.items()}
     minimum = {name: specs["hpa-bounds"]["parameters"]["minimum"] for name, specs in found.items()}
     assert minimum == {"dev": 2, "staging": 2, "prod": 3}
-    waived = [one["name"] for one in found["prod"]["pinned-image"]["parameters"]["cartwright"]["waivers"]]
-    assert waived == ["prometheus-operator", "gatekeeper-webhook", "gatekeeper-audit"]
+    tag_only = found["prod"]["pinned-image"]["parameters"]["tagOnly"]
+    assert [one.rpartition("/")[2] for one in tag_only] == ["gatekeeper", "prometheus-operator"]
 
 
 def test_the_webhook_is_asked_about_the_environments_own_namespaces(built: dict[str, list[Object]]) -> None:
@@ -163,7 +163,7 @@ def test_a_parameter_takes_the_place_of_its_whole_default(
     files = {"constraint.yaml": dump_all([base], width=80)}
     patches = component("prod", [rule], parameters={rule.id: own}, waivers=(), namespaces=["shop"])
     (found,) = build(dump_all([patches], width=120), files)
-    assert found["spec"]["parameters"] == {"cartwright": {"rule": "pinned-image"}, **defaults, **own}
+    assert found["spec"]["parameters"] == {"cartwright": {"rule": "pinned-image"}, **rule.defaults, **defaults, **own}
 
 
 @pytest.mark.parametrize(
