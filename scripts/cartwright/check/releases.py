@@ -7,7 +7,6 @@ its file and line before it is merged.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 from cartwright.history.log import read_blobs
@@ -18,7 +17,7 @@ from cartwright.history.snapshot import read_release_tree
 from cartwright.history.trees import blob_id, tree_id
 from cartwright.kernel.findings import Finding
 from cartwright.tree.applications import Application
-from cartwright.tree.closure import references
+from cartwright.tree.closure import is_remote, join, references
 from cartwright.tree.environments import Environment
 from cartwright.tree.render import Rendered
 from cartwright.tree.repository import FolderTree
@@ -43,8 +42,8 @@ def leading_out(
             if not kustomization.path.startswith(f"{folder}/"):
                 continue
             for place, name, _ in references(kustomization.content):
-                target = posixpath.normpath(posixpath.join(kustomization.folder, name))
-                if "://" in name or target.startswith(f"{folder}/"):
+                target = join(kustomization.path, name)
+                if is_remote(name) or target.startswith(f"{folder}/"):
                     continue
                 root = next(nodes(tree.text(kustomization.path), kustomization.path))
                 yield (

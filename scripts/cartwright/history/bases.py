@@ -6,12 +6,10 @@ import posixpath
 from typing import Any
 
 from cartwright.kernel.errors import UserError
+from cartwright.tree.closure import is_remote, join
 from cartwright.yaml.read import load_all
 
-__all__ = ["REMOTE", "bases_of", "content_of", "join"]
-
-REMOTE = "://"
-"""What a base on another server has in its name."""
+__all__ = ["bases_of", "content_of"]
 
 
 def bases_of(text: str, file: str) -> tuple[str, ...]:
@@ -22,8 +20,8 @@ def bases_of(text: str, file: str) -> tuple[str, ...]:
     """
     folder = posixpath.dirname(file)
     listed = content_of(text, file).get("resources") or []
-    found = [one if REMOTE in one else join(folder, one) for one in listed if isinstance(one, str)]
-    return tuple(dict.fromkeys(one for one in found if REMOTE in one or not one.startswith(f"{folder}/")))
+    found = [one if is_remote(one) else join(file, one) for one in listed if isinstance(one, str)]
+    return tuple(dict.fromkeys(one for one in found if is_remote(one) or not one.startswith(f"{folder}/")))
 
 
 def content_of(text: str, file: str) -> dict[str, Any]:
@@ -33,8 +31,3 @@ def content_of(text: str, file: str) -> dict[str, Any]:
         raise UserError("is not a kustomization (expected one mapping)", file=file)
     content: dict[str, Any] = documents[0]
     return content
-
-
-def join(folder: str, name: str) -> str:
-    """What a reference in a folder names, by its path in the repository."""
-    return posixpath.normpath(posixpath.join(folder, name))

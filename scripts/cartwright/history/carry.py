@@ -14,7 +14,7 @@ import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from cartwright.history.bases import REMOTE, bases_of, content_of, join
+from cartwright.history.bases import bases_of, content_of
 from cartwright.history.release import Release
 from cartwright.history.releasetree import FILE, FOLDER, ReleaseTree, render_kustomization, require_plain
 from cartwright.history.snapshot import CommitTree, Snapshot
@@ -22,7 +22,7 @@ from cartwright.history.store import TOPS
 from cartwright.history.trees import blob_id
 from cartwright.kernel.errors import UserError
 from cartwright.tree.beginnings import Beginning, beginning_of
-from cartwright.tree.closure import KUSTOMIZATION_NAMES, find_closure, kustomization_file, references
+from cartwright.tree.closure import KUSTOMIZATION_NAMES, find_closure, is_remote, join, kustomization_file, references
 
 __all__ = ["carried_release", "read_ahead"]
 
@@ -80,7 +80,7 @@ def _switched_on(snapshot: Snapshot, source: str, app: str) -> Iterator[str]:
         file = snapshot.overlay_file(environment, app)
         folder = posixpath.dirname(file)
         for name in _named(content_of(snapshot.tree.text(file), file)):
-            path = join(folder, name)
+            path = join(file, name)
             inside = path.removeprefix(f"{folder}/{FOLDER}/")
             # What went from main is carried no longer: the overlay can't be promoted to until it lets go of it.
             if inside != path and _exists(snapshot.tree, inside):
@@ -129,7 +129,7 @@ def read_ahead(snapshot: Snapshot, overlays: Iterable[tuple[str, str]]) -> None:
 
 def _read_ahead(tree: CommitTree, places: Iterable[str]) -> None:
     """List what may be referred to and read its kustomizations at once, not with a program each."""
-    for top in {place.partition("/")[0] for place in places if not place.startswith("..") and REMOTE not in place}:
+    for top in {place.partition("/")[0] for place in places if not place.startswith("..") and not is_remote(place)}:
         tree.list_whole(top)
     near = {*places, "apps/components"}
     tree.preload(

@@ -13,7 +13,16 @@ from cartwright.tree.plugins import chart_references, generator_references, inli
 from cartwright.tree.repository import Tree
 from cartwright.yaml.read import line_of, load_all, nodes
 
-__all__ = ["KUSTOMIZATION_NAMES", "Closure", "Kustomization", "find_closure", "kustomization_file", "references"]
+__all__ = [
+    "KUSTOMIZATION_NAMES",
+    "Closure",
+    "Kustomization",
+    "find_closure",
+    "is_remote",
+    "join",
+    "kustomization_file",
+    "references",
+]
 
 KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _FOLDERS_OR_FILES = ("resources", "components", "bases")
@@ -123,11 +132,11 @@ class _Walk:
         if documents is not None:
             self._configurations(path, path, line_of(next(nodes(text, path)), place)[0], documents)
             return
-        if _REMOTE.search(entry):
+        if is_remote(entry):
             self.remotes.add(entry)
             self.complete = False
             return
-        target = _join(path, entry)
+        target = join(path, entry)
         inner = None if self.tree.is_file(target) else kustomization_file(self.tree, target)
         if inner is None:
             self._visit(path, text, place, entry, True)
@@ -167,8 +176,8 @@ class _Walk:
         """Add files, and all files of folders. Returns the names of which there is neither."""
         missing = []
         for reference in references:
-            target = _join(path, reference)
-            if _REMOTE.search(reference):
+            target = join(path, reference)
+            if is_remote(reference):
                 self.remotes.add(reference)
             elif self.tree.is_file(target):
                 self.files.add(target)
@@ -179,10 +188,10 @@ class _Walk:
         return missing
 
     def _visit(self, path: str, text: str, place: list[str | int], reference: str, whole: bool) -> None:
-        if _REMOTE.search(reference):
+        if is_remote(reference):
             self.remotes.add(reference)
             return
-        target = _join(path, reference)
+        target = join(path, reference)
         if self.tree.is_file(target):
             self.files.add(target)
             if whole:
@@ -196,9 +205,14 @@ class _Walk:
         self.follow(inner)
 
 
-def _join(path: str, reference: str) -> str:
-    """What a reference in the kustomization at ``path`` names."""
+def join(path: str, reference: str) -> str:
+    """What a reference in the kustomization at ``path`` names, by its path in the repository."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), reference))
+
+
+def is_remote(reference: str) -> bool:
+    """Whether a reference of a kustomization leads to another server."""
+    return _REMOTE.search(reference) is not None
 
 
 def _single(documents: Iterable[Any]) -> Iterator[Any]:
