@@ -21,12 +21,12 @@ test_a_project_is_found_by_its_name if {
 }
 
 test_addresses_are_compared_as_argo_cd_does if {
-	project := _project(["https://github.com/Example-org/cartwright.git", "https://git.example.net/shop/*"], [])
-	argocd.permits_source(project, "https://github.com/example/cartwright")
+	project := _project(["https://git.example.org/Platform/shop.git", "https://git.example.net/shop/*"], [])
+	argocd.permits_source(project, "https://git.example.org/platform/shop")
 	argocd.permits_source(project, "https://git.example.net/shop/orders.git")
 	not argocd.permits_source(project, "https://git.example.net/shop/deep/orders.git")
-	not argocd.permits_source(project, "https://github.com/example/other")
-	not argocd.permits_source(_project(null, []), "https://github.com/example/other")
+	not argocd.permits_source(project, "https://git.example.org/platform/other")
+	not argocd.permits_source(_project(null, []), "https://git.example.org/platform/other")
 }
 
 test_a_source_can_be_denied if {

@@ -289,7 +289,8 @@ def test_the_command_takes_files_and_folders_and_refuses_what_is_missing(reposit
     program = Path(sys.executable).with_name("cartwright")
     command = [program, "check", "--format", "json", "--manifests"]
     done = subprocess.run([*command, file, file.parent / "gone.yaml"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
+    told = json.loads(done.stdout)["error"]
+    assert (done.returncode, told["where"], told["exitCode"]) == (2, str(file.parent / "gone.yaml"), 2)
     assert done.stderr.endswith("gone.yaml: no such file or folder\n")
     done = subprocess.run([*command, file, "--isolate"], capture_output=True, text=True, check=False)
     assert done.returncode == 1

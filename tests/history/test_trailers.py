@@ -6,7 +6,7 @@ import datetime
 from dataclasses import replace
 from types import MappingProxyType
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cartwright.history.trailers import DECISIONS, Message, Moved, parse, parse_all
@@ -20,8 +20,9 @@ _UNTIL = st.none() | st.just(datetime.datetime(2026, 11, 29, 22, 0, tzinfo=datet
 @st.composite
 def _moved(draw: st.DrawFn) -> Moved:
     tag = draw(_TAGS)
-    config = tuple(f"{draw(_APPS)}/KEY={one}" for one in draw(st.lists(_WORDS, max_size=2)))
-    return Moved(app=draw(_APPS), tags=(tag,), digests=(f"sha256:{tag}",), config=config)
+    tree = draw(st.none() | st.just("a" * 40))
+    only = draw(st.sampled_from([None, "images", "config"]))
+    return Moved(app=draw(_APPS), tags=(tag,), digests=(f"sha256:{tag}",), tree=tree, only=only)
 
 
 @st.composite
@@ -67,6 +68,7 @@ def test_trailers_that_somebody_joined_are_told_apart(messages: list[Message]) -
     assert parse_all(f"Move things\n\n{trailers}\n") == expected
 
 
+@settings(deadline=None)
 @given(_messages(), _WORDS)
 def test_an_edited_title_changes_no_more_than_the_subject(message: Message, title: str) -> None:
     text = message.render().replace(message.subject, f"{title} (#12)", 1)

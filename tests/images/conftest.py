@@ -39,6 +39,7 @@ def copy_services(root: Path) -> Path:
     shutil.copy(ROOT / "requirements.lock", root)
     (root / "argocd").mkdir()
     (root / "argocd" / "root.yaml").touch()
+    shutil.copy(ROOT / "names.yaml", root)
     (root / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
     git(root, "init", "--quiet")
     commit(root)
