@@ -658,7 +658,8 @@ def test_a_squash_of_two_releases_of_one_app_is_believed_by_the_one_that_ran(tmp
     made.release("1.1.0", at=minutes(10))
     made.release("1.2.0", at=minutes(20))
     messages = [made.message(tag, "staging", apps=[APP], source="dev") for tag in ("1.2.0", "1.1.0")]
-    made.commit({overlay_path("staging"): overlay("1.2.0", environment="staging")}, at=minutes(60), message=squashed("catalog", *messages))
+    files = {overlay_path("staging"): overlay("1.2.0", environment="staging")}
+    made.commit(files, at=minutes(60), message=squashed("catalog", *messages))
     made.write()
     assert codes(judged(made.root)) == []
 
@@ -670,7 +671,8 @@ def test_a_squash_with_an_edited_title_keeps_its_trailers(tmp_path: Path) -> Non
     text = (
         f"catalog (#7)\n\n### Gates\n\n| soak | yes |\n\n```text\n{parse(message).trailers()}\n```\n\n<!-- mark -->\n"
     )
-    made.commit({overlay_path("staging"): overlay("1.1.0", environment="staging")}, at=minutes(60), message=text)
+    files = {overlay_path("staging"): overlay("1.1.0", environment="staging")}
+    made.commit(files, at=minutes(60), message=text)
     made.write()
     assert codes(judged(made.root)) == []
 
