@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.measure import cache_with_tools
+from cartwright.history.baseline import SCHEMA, read_accepted
 from cartwright.images.inputs import files
 from cartwright.kernel.errors import UserError
 from cartwright.scaffold.renaming import find_renames
@@ -178,6 +179,33 @@ def test_a_file_that_cannot_be_written_leaves_all_as_it_was(small: Path) -> None
     assert content(small) == before
 
 
+def test_the_change_is_committed_and_the_record_accepts_it(small: Path) -> None:
+    record = "environments/record.yaml"
+    schema = (REPOSITORY / SCHEMA).read_text(encoding="utf-8")
+    put(small, {record: "baseline: {reason: Begin}\n", SCHEMA: schema})
+    for name, value in (("name", "Ann"), ("email", "ann@example.com")):
+        git(small, "config", f"user.{name}", value)
+    git(small, "add", "--all")
+    git(small, "commit", "--quiet", "--message", "Begin")
+    (small / "untouched.md").write_text("of somebody who works here\n")
+    (small / "docs/x.md").write_text("https://git.first.test/a/shop\n")
+    before = content(small)
+    done = cartwright(small, SECOND)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("error: docs/x.md: has changes that are not committed (commit them or put them aside)\n")
+    assert content(small) == before
+    git(small, "checkout", "docs/x.md")
+    assert "committed: Names of second\n" in cartwright(small, SECOND).stdout
+    log = subprocess.run(
+        ["git", "-C", small, "log", "--format=%H %s"], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    accepted, renamed = (line.partition(" ") for line in log[:2])
+    assert (accepted[2], renamed[2]) == ("The commit that changed the names is accepted", "Names of second")
+    assert read_accepted(open_tree(small)) == {
+        renamed[0]: "Ann: The repository got other names (cartwright init), in the releases too."
+    }
+
+
 def test_a_repository_without_names_is_told_so(small: Path) -> None:
     (small / "names.yaml").unlink()
     with pytest.raises(UserError, match=r"names\.yaml"):
@@ -193,6 +221,10 @@ def test_this_repository_passes_its_checks_under_other_names(tmp_path: Path) -> 
     for path in files(REPOSITORY, ["."]):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / path, root / path)
+    for name, value in (("name", "Platform Team"), ("email", "platform-team@example.com")):
+        git(root, "config", f"user.{name}", value)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--allow-empty", "--message", "As it is in the work tree")
     modes = {path: (root / path).stat().st_mode for path in files(root, ["."])}
     before = read_names(open_tree(root))
     # Composed, so that this file does not hold them: a name that stands somewhere is refused.
@@ -205,7 +237,7 @@ def test_this_repository_passes_its_checks_under_other_names(tmp_path: Path) -> 
     assert {path: (root / path).stat().st_mode for path in modes} == modes
     environment = {**os.environ, **cache_with_tools(tmp_path / "cache")}
     command = str(Path(sys.executable).with_name("cartwright"))
-    for words in ("check", "networkpolicies --check", "policy build --check", "policy docs --check"):
+    for words in ("check", "promote verify", "networkpolicies --check", "policy build --check", "policy docs --check"):
         made = subprocess.run(
             [command, *words.split()], cwd=root, capture_output=True, text=True, env=environment, check=False
         )

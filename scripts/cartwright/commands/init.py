@@ -26,22 +26,25 @@ def init(
 ) -> None:
     """Give a fork the names of its owner, in every file where they stand.
 
-    names.yaml says which names the repository has now. All files change or none. Run it again with the same names, and
-    nothing changes; with others, and they take the place of the first.
+    names.yaml says which names the repository has now. All files change or none. They are committed, and
+    environments/record.yaml accepts that commit: names stand in releases too, which only promotions change otherwise.
+    Run it again with the same names, and nothing changes; with others, and they take the place of the first.
 
     Example: `cartwright init --org example --repo https://git.example.com/shop --registry registry.example.com/shop`.
 
-    Exit codes: 0 done, 2 a name is malformed, or stands in a file for something else.
+    Exit codes: 0 done, 2 a name is malformed, or stands in a file for something else, or a file to change has changes
+    that are not committed.
     """
-    from cartwright.kernel.generated import write_all
-    from cartwright.scaffold.renaming import find_renames
+    from cartwright.scaffold.renaming import commit_renames, find_renames
     from cartwright.tree.names import Names
 
     root = find_root()
     names = Names(organisation=org, repository=repo.removesuffix("/").removesuffix(".git"), registry=registry)
     renamed = find_renames(root, names)
-    write_all(root, renamed, tuple(renamed))
+    commits = commit_renames(root, renamed, names)
     for path in renamed:
         write(f"changed {path}")
     write(f"{len(renamed)} files changed" if renamed else "nothing to change: these are its names already")
+    for subject in commits:
+        write(f"committed: {subject}")
     write(_BY_HAND)

@@ -3,6 +3,9 @@
 Argo CD, Kustomize and CI read files as they are, so a name has to stand in many of them. No list says in which: every
 file that Git does not ignore is searched for the names of today. Texts change byte by byte, since names also stand in
 comments and in the scripts of workflows; of YAML it is then proved that nothing but names has changed.
+
+Names stand in releases too, which only promotions may change. So the change is a commit of its own, and
+environments/record.yaml accepts that commit.
 """
 
 from __future__ import annotations
@@ -12,15 +15,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cartwright.history.baseline import FILE as RECORD
+from cartwright.history.git import git, has_commit, identity
 from cartwright.images.inputs import files
 from cartwright.kernel.errors import UserError
+from cartwright.kernel.generated import write_all
 from cartwright.tree.names import FILE, Names, read_names
 from cartwright.tree.repository import open_tree
 from cartwright.yaml.edit import Edit, edit
 from cartwright.yaml.lists import append_entry, remove_entries
 from cartwright.yaml.read import load_all
 
-__all__ = ["find_renames"]
+__all__ = ["commit_renames", "find_renames"]
 
 _KINDS = ("organisation", "repository", "registry")
 
@@ -51,6 +57,48 @@ def find_renames(root: Path, wanted: Names) -> dict[str, str]:
                 _prove(before, after, path, rename)
             changed[path] = after
     return changed
+
+
+def commit_renames(root: Path, renamed: Mapping[str, str], wanted: Names) -> tuple[str, ...]:
+    """Write the files, commit them, and accept that commit in environments/record.yaml with a second one.
+
+    Before a repository's first commit the files are written, and no more: what a history begins with is trusted.
+
+    Args:
+        root: the repository's work tree.
+        renamed: what :func:`find_renames` says.
+        wanted: the names that it shall have.
+
+    Returns:
+        The commits' subjects, oldest first.
+
+    Raises:
+        UserError: one of the files has changes that are not committed, Git does not know who commits, or a file can't
+            be written. Nothing has changed then.
+        ToolError: Git can't commit: a hook refuses it, for example. The files hold the new names then.
+    """
+    if not renamed or not has_commit(root, "HEAD"):
+        write_all(root, renamed, tuple(renamed))
+        return ()
+    status = git(root, "status", "--porcelain", "--no-renames", "-z", "--", *renamed).stdout
+    for line in status.split("\0"):
+        if line:
+            raise UserError("has changes that are not committed", file=line[3:], hint="commit them or put them aside")
+    who = identity(root).partition(" <")[0]
+    write_all(root, renamed, tuple(renamed))
+    subjects = [f"Names of {wanted.organisation}"]
+    git(root, "commit", "--quiet", f"--message={subjects[0]}", "--", *renamed)
+    if (root / RECORD).is_file():
+        entry = {
+            "commit": git(root, "rev-parse", "HEAD").stdout.strip(),
+            "by": who,
+            "reason": "The repository got other names (cartwright init), in the releases too.",
+        }
+        text = append_entry((root / RECORD).read_text(encoding="utf-8"), "accepted", entry, file=RECORD)
+        write_all(root, {RECORD: text}, (RECORD,))
+        subjects.append("The commit that changed the names is accepted")
+        git(root, "commit", "--quiet", f"--message={subjects[1]}", "--", RECORD)
+    return tuple(subjects)
 
 
 def _text(file: Path) -> str | None:
