@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 APPLICATIONSET = "argocd/prod.yaml"
 OVERLAY = "environments/prod/shop/app-000/kustomization.yaml"
+RELEASE = "environments/prod/shop/app-000/release/kustomization.yaml"
 
 
 @pytest.fixture
@@ -118,12 +119,15 @@ def test_a_commit_alone_can_change_the_verdict(repository: Path) -> None:
     _git(repository, "init", "-q", "-b", "main")
     _git(repository, "add", "-A")
     _git(repository, "commit", "-q", "-m", "Begin")
-    for environment in ("dev", "prod"):
-        file = repository / OVERLAY.replace("prod", environment)
+    for path in (OVERLAY.replace("prod", "dev"), RELEASE):
+        file = repository / path
         text = file.read_text(encoding="utf-8")
         start = text.index("sha256:")
         file.write_text(text[:start] + "sha256:" + "4c" * 32 + "\n", encoding="utf-8")
-    [finding] = _check(repository).findings
+        if path != RELEASE:
+            _git(repository, "commit", "-q", "-am", "A build")
+    [finding, edited] = _check(repository).findings
+    assert (edited.rule, edited.file) == ("release-edited", RELEASE)
     assert (finding.rule, finding.severity) == ("digest-matches-promotion-record", "warning")
     assert "is not what the record of prod says" in finding.message
     _git(repository, "commit", "-q", "-am", "Try it")

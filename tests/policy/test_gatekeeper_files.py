@@ -221,9 +221,15 @@ def test_a_changed_parameter_makes_one_file_stale_until_it_is_built(repository: 
 
 
 def test_a_waiver_changes_its_environments_and_nothing_shared(repository: Path) -> None:
-    _edit(
-        repository / "policies" / "waivers.yaml", "environments: [dev, staging, prod]", "environments: [staging, prod]"
-    )
+    waiver = """waivers:
+  - rule: pinned-image
+    object: {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: catalog}
+    environments: [dev]
+    owner: platform-team
+    reason: Its image is not built yet.
+    expires: "2027-02-18"
+"""
+    _edit(repository / "policies" / "waivers.yaml", "waivers: []\n", waiver)
     assert _changed(repository) == [f"{component_folder('dev')}/kustomization.yaml"]
 
 

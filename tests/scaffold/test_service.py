@@ -330,7 +330,8 @@ def test_files_that_exist_change_by_added_lines_alone(copy: Path) -> None:
     }
     for path, text in scaffold.edited.items():
         rest = iter(text.splitlines())
-        assert all(line in rest for line in (copy / path).read_text().splitlines()), path
+        before = (copy / path).read_text().replace("waivers: []", "waivers:")  # an empty list has no line to keep
+        assert all(line in rest for line in before.splitlines()), path
 
 
 def test_the_missing_digest_is_waived_by_name_for_thirty_days(copy: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from cartwright.demo.rehearsal import break_in_dev
+from cartwright.tree.names import read_names
+from cartwright.tree.repository import open_tree
 from tests.cluster.sandbox import Sandbox
 
 pytestmark = pytest.mark.cluster
-
-SMOKE = "ghcr.io/example/cartwright/smoke:1.0.0@sha256:" + "1" * 64
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,8 @@ SMOKE = "ghcr.io/example/cartwright/smoke:1.0.0@sha256:" + "1" * 64
 def test_admission_takes_the_demos_bad_releases(cluster: Sandbox, tmp_path: Path, app: str, brought: str) -> None:
     for folder in ("apps", "environments"):
         shutil.copytree(cluster.repository / folder, tmp_path / folder)
-    break_in_dev(tmp_path, SMOKE)
+    registry = read_names(open_tree(cluster.repository)).registry
+    break_in_dev(tmp_path, f"{registry}/smoke:1.0.0@sha256:{'1' * 64}")
     overlay = tmp_path / f"environments/dev/shop/{app}"
     words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", f"--kustomize={overlay}")
     done = cluster.kubectl("dev", *words)
