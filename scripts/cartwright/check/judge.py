@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 
+from cartwright.check.admission import unknown_parameters
 from cartwright.check.conformance import SchemaProblem, check_schemas
 from cartwright.check.hub import NAME as HUB
 from cartwright.check.hub import read_hub
@@ -24,6 +26,7 @@ from cartwright.kernel.errors import UserError, nearest
 from cartwright.kernel.findings import CheckReport, Coverage, Finding, findings_from_cache
 from cartwright.kernel.identity import Identity, identity_of
 from cartwright.policy.model import load_rules
+from cartwright.policy.patches import APP as GATEKEEPER
 from cartwright.policy.waivers import apply_waivers
 from cartwright.tools import require
 from cartwright.tree.applications import Application, find_applications, unreached
@@ -104,6 +107,7 @@ class _Check:
             lambda: list(self._ownership(rendered)),
             lambda: self._idle(rendered),
             lambda: self._releases(rendered),
+            lambda: self._rules_behind(rendered),
         ]
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
             judged = [one for step in pool.map(lambda step: step(), steps) for one in step]
@@ -221,17 +225,31 @@ class _Check:
                     )
 
     def _idle(self, rendered: Sequence[Rendered]) -> list[Judged]:
-        judged = []
+        return [
+            judged
+            for one in rendered
+            for judged in self._once("idle", one, "", partial(idle_entries, one, self.sources))
+        ]
+
+    def _rules_behind(self, rendered: Sequence[Rendered]) -> list[Judged]:
+        found = []
         for one in rendered:
-            key = memo.digest(["idle", one.application.path, one.key, memo.code_hash()])
-            known = memo.load("verdicts", key) if self.use_cache else None
-            if known is None:
-                findings = tuple(idle_entries(one, self.sources))
-                memo.store("verdicts", key, [asdict(finding) for finding in findings])
-            else:
-                findings = findings_from_cache(known)
-            judged += [Judged(finding, one.application) for finding in findings]
-        return judged
+            environment = self.known.get(one.application.environment)
+            if environment is not None and one.application.app == GATEKEEPER:
+                said = self.tree.text(environment.file)
+                found += self._once("behind", one, said, partial(unknown_parameters, one, environment, self.tree))
+        return found
+
+    def _once(self, name: str, one: Rendered, facts: str, find: Callable[[], Iterable[Finding]]) -> list[Judged]:
+        """What is found of one build, kept by its key and whatever else the verdict depends on."""
+        key = memo.digest([name, one.application.path, one.key, facts, memo.code_hash()])
+        known = memo.load("verdicts", key) if self.use_cache else None
+        if known is None:
+            findings = tuple(find())
+            memo.store("verdicts", key, [asdict(finding) for finding in findings])
+        else:
+            findings = findings_from_cache(known)
+        return [Judged(finding, one.application) for finding in findings]
 
     def _releases(self, rendered: Sequence[Rendered]) -> list[Judged]:
         found = [*leading_out(rendered, self.known, self.tree)]
