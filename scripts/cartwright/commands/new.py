@@ -1,4 +1,4 @@
-"""``cartwright new``: create what a new service needs."""
+"""``cartwright new``: create what a new service or a new environment needs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import typer
 from cartwright.kernel.output import write
 from cartwright.tree.repository import find_root, open_tree
 
-app = typer.Typer(no_args_is_help=True, help="Create a new service: code, base, overlays and tests.")
+app = typer.Typer(no_args_is_help=True, help="Create a new service or a new environment.")
 
 
 @app.callback()
 def root_command() -> None:
-    """Create a new service: code, base, overlays and tests."""
+    """Create a new service or a new environment."""
 
 
 @app.command()
@@ -63,3 +63,50 @@ def service(  # noqa: PLR0917 - typer maps parameters by name
         write(f"does not fit: {one.file}:{one.line}: {one.message}")
     if misfits:
         raise typer.Exit(1)
+
+
+@app.command()
+def environment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A DNS label, such as `prod-us`.")],
+    like: Annotated[
+        str, typer.Option(metavar="ENV", help="The environment whose sizes, gates, quotas and rights it gets.")
+    ],
+    after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ENV", help="Where its releases come from; may be repeated. Without, it follows main."),
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Name of its cluster. [default: NAME]")] = None,
+) -> None:
+    """Create an environment: another region, or another step of the order.
+
+    It writes environments/NAME with its gates and overlays, clusters/CLUSTER with quotas and registration, the
+    ApplicationSet and the project, and adds NAME where environments are listed (argocd/kustomization.yaml, Argo CD's
+    RBAC, CODEOWNERS). It writes all files or none. Each app begins with the release that the first upstream runs at the
+    newest commit, byte for byte; an app that an upstream does not run is left out. Later releases are promoted:
+    `cartwright promote APP --from ENV --to NAME`.
+
+    Two regions with the same upstream are side by side: a release goes to each by itself. One after the other, the
+    second gets what the first ran.
+
+    Examples: `cartwright new environment prod-us --like prod --after prod`,
+    `cartwright new environment prod-eu --like prod --after staging --cluster eks-eu`.
+
+    Exit codes: 0 done, 2 a name is malformed or taken, or a file can't be read.
+    """
+    from cartwright.kernel.generated import stale, write_all
+    from cartwright.policy.constraints import generate
+    from cartwright.scaffold import NewEnvironment, make_environment, write_scaffold
+
+    root = find_root()
+    wanted = NewEnvironment(name=name, like=like, after=tuple(after or ()), cluster=cluster or name)
+    scaffold = make_environment(root, wanted)
+    write_scaffold(root, scaffold)
+    generated = {
+        path: text for path, text in generate(open_tree(root)).items() if path.startswith(f"environments/{name}/")
+    }
+    write_all(root, generated, stale(root, generated))
+    for path in scaffold.folders:
+        write(f"created {path}{'/' if (root / path).is_dir() else ''}")
+    for path in sorted(scaffold.edited):
+        write(f"changed {path}")
+    write("next: `make check`, review, commit; docs/environments.md says what a cluster of your own needs")

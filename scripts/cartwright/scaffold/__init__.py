@@ -1,7 +1,16 @@
-"""Creating a new service: code, base, overlays, tests, and its place in the files that list services."""
+"""Creating new services and environments, with their places in the files that list them."""
 
 from cartwright.scaffold.capacity import find_misfits
+from cartwright.scaffold.environment import NewEnvironment, make_environment
 from cartwright.scaffold.files import Scaffold, write_scaffold
 from cartwright.scaffold.service import Service, make_scaffold
 
-__all__ = ["Scaffold", "Service", "find_misfits", "make_scaffold", "write_scaffold"]
+__all__ = [
+    "NewEnvironment",
+    "Scaffold",
+    "Service",
+    "find_misfits",
+    "make_environment",
+    "make_scaffold",
+    "write_scaffold",
+]

@@ -18,14 +18,16 @@ __all__ = ["Scaffold", "write_scaffold"]
 
 @dataclass(frozen=True)
 class Scaffold:
-    """All that a new service adds and changes."""
+    """All that a new service or environment adds and changes."""
 
     folders: tuple[str, ...]
-    """New folders; none of them exists yet."""
-    created: Mapping[str, str]
-    """Path and content of each file in them."""
+    """New folders, and new files in folders that exist; none of them exists yet."""
+    created: Mapping[str, str | bytes]
+    """Path and content of each new file."""
     edited: Mapping[str, str]
     """Path and new content of files that exist."""
+    executable: frozenset[str] = frozenset()
+    """The new files that are programs."""
 
     @property
     def apps(self) -> tuple[str, ...]:
@@ -43,10 +45,10 @@ def write_scaffold(root: Path, scaffold: Scaffold) -> None:
     moved: list[Path] = []
     replaced: dict[Path, bytes] = {}
     try:
-        with tempfile.TemporaryDirectory(prefix=".new-service-", dir=root) as folder:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=root) as folder:
             stage = Path(folder)
             for path, text in {**scaffold.created, **scaffold.edited}.items():
-                _write(stage / path, text)
+                _write(stage / path, text, is_program=path in scaffold.executable)
             _format(root, stage)
             for path in scaffold.folders:
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -62,15 +64,17 @@ def write_scaffold(root: Path, scaffold: Scaffold) -> None:
         raise
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, content: str | bytes, *, is_program: bool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    if is_program:
+        file.chmod(0o755)
 
 
 def _format(root: Path, stage: Path) -> None:
     """Give new code the repository's form: the order of imports and the wrapping of lines depend on the name."""
     ruff = Path(sys.executable).with_name("ruff")
-    if not ruff.is_file():
+    if not ruff.is_file() or not (stage / "services").is_dir():
         return
     for name in ("pyproject.toml", "services/ruff.toml"):
         if (root / name).is_file():
@@ -84,8 +88,11 @@ def _format(root: Path, stage: Path) -> None:
 
 
 def _take_back(moved: list[Path], replaced: Mapping[Path, bytes]) -> None:
-    for folder in moved:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in moved:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     for file, content in replaced.items():
         with contextlib.suppress(OSError):
             file.write_bytes(content)

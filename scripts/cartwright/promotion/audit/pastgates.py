@@ -56,8 +56,11 @@ class PastGates:
         """Every upstream ran these digests and this configuration. Codes: ``no-digest``, ``upstream-other``."""
         other = list(self._images(change, upstreams))
         yield from other
-        if other or change.config is None:
-            return
+        if not other and change.config is not None:
+            yield from self.configuration(change, upstreams)
+
+    def configuration(self, change: Explained, upstreams: Mapping[str, Event | None]) -> Iterator[Reason]:
+        """Every upstream ran this configuration. Code: ``upstream-other``."""
         for name, upstream in upstreams.items():
             why = self._configurations.strange(change.event, name, upstream)
             if why is not None:

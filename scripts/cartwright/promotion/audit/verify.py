@@ -259,8 +259,11 @@ class _Judge:
         if event.before is not None or one.returned or (event.environment, event.app) in self._running:
             return False
         fresh = {other.event.environment: other.event for other in beside if other.event.app == event.app}
-        upstreams = [fresh.get(name) or self._running.get((name, event.app)) for name in past.environment.upstreams]
-        return all(other and other.after and same_content(other.after, event.after or ()) for other in upstreams)
+        upstreams = {
+            name: fresh.get(name) or self._running.get((name, event.app)) for name in past.environment.upstreams
+        }
+        same = (other and same_content(other.after or (), event.after or ()) for other in upstreams.values())
+        return all(same) and not any(self._gates.configuration(one, upstreams))
 
 
 def _unreadable(event: Event) -> Reason:
