@@ -1,10 +1,11 @@
-"""``cartwright new environment``: another region or step by one command, judged like the others from the first commit."""
+"""``cartwright new environment``: another region or step by one command, judged like the others at once."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_the_command_alone_makes_an_environment_that_passes_every_check(fork: Pa
         "changed .github/CODEOWNERS",
         "changed argocd/install/argocd-rbac-cm.yaml",
         "changed argocd/kustomization.yaml",
-        "next: `make check`, review, commit; docs/environments.md says what a cluster of your own needs",
+        "next: `make check`, review, commit; docs/daily-work.md says what a cluster of your own needs",
     ]
     assert git("diff", "--numstat").splitlines() == [
         "1\t0\t.github/CODEOWNERS",
@@ -162,9 +163,8 @@ def test_an_environment_that_begins_with_other_bytes_is_named(fork: Path) -> Non
     assert "prod ran another base then" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_bad_input_is_refused_before_anything_is_written(fork: Path) -> None:
+    for change, message in (
         ({"name": "Prod"}, "'Prod' is no name for an environment"),
         ({"name": "staging"}, "environment 'staging' exists already"),
         ({"cluster": "prod"}, "cluster 'prod' is prod's"),
@@ -172,10 +172,7 @@ def test_an_environment_that_begins_with_other_bytes_is_named(fork: Path) -> Non
         ({"after": ("stagin",)}, "no environment 'stagin'"),
         ({"after": ()}, "prod takes releases from staging"),
         ({"like": "dev"}, "dev follows main"),
-    ],
-)
-def test_bad_input_is_refused_before_anything_is_written(fork: Path, change: dict[str, object], message: str) -> None:
-    wanted = NewEnvironment(**{**REGION.__dict__, **change})  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=message):
-        make_environment(fork, wanted)
+    ):
+        with pytest.raises(UserError, match=message):
+            make_environment(fork, replace(REGION, **change))  # type: ignore[arg-type]
     assert git("status", "--porcelain") == ""

@@ -109,4 +109,4 @@ def environment(
         write(f"created {path}{'/' if (root / path).is_dir() else ''}")
     for path in sorted(scaffold.edited):
         write(f"changed {path}")
-    write("next: `make check`, review, commit; docs/environments.md says what a cluster of your own needs")
+    write("next: `make check`, review, commit; docs/daily-work.md says what a cluster of your own needs")
