@@ -1,21 +1,25 @@
-"""``cartwright new``: create what a new service or a new environment needs."""
+"""``cartwright new``: create what a new service, app or environment needs."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cartwright.kernel.output import write
 from cartwright.tree.repository import find_root, open_tree
 
-app = typer.Typer(no_args_is_help=True, help="Create a new service or a new environment.")
+if TYPE_CHECKING:
+    from cartwright.scaffold import Scaffold
+
+app = typer.Typer(no_args_is_help=True, help="Create a new service, app or environment.")
 
 
 @app.callback()
 def root_command() -> None:
-    """Create a new service or a new environment."""
+    """Create a new service, app or environment."""
 
 
 @app.command()
@@ -46,18 +50,75 @@ def service(  # noqa: PLR0917 - typer maps parameters by name
 
     Examples: `cartwright new service invoices --database --calls orders`, `cartwright new service pings --port 9000`.
     """
-    from cartwright.scaffold import Service, find_misfits, make_scaffold, write_scaffold
+    from cartwright.scaffold import Service, make_scaffold
 
     root = find_root()
     wanted = Service(name=name, port=port, database=database, events=events, redis=redis, calls=tuple(calls or ()))
     scaffold = make_scaffold(open_tree(root), wanted, today=datetime.now(tz=UTC).date())
-    write_scaffold(root, scaffold)
-    for path in scaffold.folders:
-        write(f"created {path}/")
-    for path in sorted(scaffold.edited):
-        write(f"changed {path}")
+    _write(root, scaffold)
     write(f"next: `make setup check`, then `pytest services/{wanted.module}`; see `cartwright new service --help`")
     write(f"once it runs: `cartwright promote {' '.join(scaffold.apps)} --from ENV --to ENV`")
+    _say_misfits(root)
+
+
+@app.command("app")
+def app_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A DNS label, such as `mailer`.")],
+    image: Annotated[str, typer.Option(metavar="NAME:TAG@DIGEST", help="Its image, from any registry.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of its container.")] = 8080,
+    probe: Annotated[
+        str | None, typer.Option(metavar="PATH", help="HTTP path of its probes. Without, a connection is enough.")
+    ] = None,
+    group: Annotated[str, typer.Option(help="Folder below apps/, and namespace.")] = "shop",
+) -> None:
+    """Create an app whose image is built elsewhere, in any language: base, overlay in dev, network rules.
+
+    It writes all files or none. The base has a Deployment that passes the policies (user 10001, read-only root file
+    system, probes, limits), a Service and a ServiceAccount; change what your image needs otherwise. The app calls
+    nobody and nobody calls it until apps/dependencies.yaml says so. If dev's rules don't list the image's registry, it
+    is added in dev's environment.yaml; the last lines name the environments that have to add it before the first
+    promotion.
+
+    Without a digest policies/waivers.yaml gets a waiver for 30 days. Staging gets the app by its first promotion.
+
+    Example: `cartwright new app mailer --image ghcr.io/example/mailer:1.4.0@sha256:… --port 3000 --probe /healthz`.
+
+    Exit codes: 0 done, 1 it does not fit dev's quota, 2 bad input.
+    """
+    from cartwright.registry.reference import parse_reference
+    from cartwright.scaffold import App, make_app, unlisted
+
+    root = find_root()
+    wanted = App(name=name, group=group, image=parse_reference(image), port=port, path=probe)
+    scaffold = make_app(open_tree(root), wanted, today=datetime.now(tz=UTC).date())
+    _write(root, scaffold)
+    write("next: who it calls in apps/dependencies.yaml, `cartwright networkpolicies`, `make check`")
+    write(f"once it runs: `cartwright promote {' '.join(scaffold.apps)} --from ENV --to ENV`")
+    for one in unlisted(open_tree(root), wanted.image):
+        write(f"before that: {one.file}: add {wanted.image.name} to policies.image-registry.registries")
+    _say_misfits(root)
+
+
+def _write(root: Path, scaffold: Scaffold) -> None:
+    """Write a scaffold, and what follows from it for Gatekeeper; say what was done."""
+    from cartwright.kernel.generated import stale, write_all
+    from cartwright.policy.constraints import generate
+    from cartwright.scaffold import write_scaffold
+
+    write_scaffold(root, scaffold)
+    for path in scaffold.folders:
+        write(f"created {path}{'/' if (root / path).is_dir() else ''}")
+    texts = generate(open_tree(root))
+    generated = stale(root, texts)
+    write_all(root, texts, generated)
+    for path in sorted({*scaffold.edited, *generated} - {*scaffold.created}):
+        write(f"changed {path}")
+
+
+def _say_misfits(root: Path) -> None:
+    """Print what the quotas and the database have no room for, and end with 1 if there is anything."""
+    from cartwright.scaffold import find_misfits
+
     misfits = find_misfits(open_tree(root))
     for one in misfits:
         write(f"does not fit: {one.file}:{one.line}: {one.message}")
@@ -93,20 +154,10 @@ def environment(
 
     Exit codes: 0 done, 2 a name is malformed or taken, or a file can't be read.
     """
-    from cartwright.kernel.generated import stale, write_all
-    from cartwright.policy.constraints import generate
-    from cartwright.scaffold import NewEnvironment, make_environment, write_scaffold
+    from cartwright.scaffold import NewEnvironment, make_environment
 
     root = find_root()
     wanted = NewEnvironment(name=name, like=like, after=tuple(after or ()), cluster=cluster or name)
     scaffold = make_environment(root, wanted)
-    write_scaffold(root, scaffold)
-    generated = {
-        path: text for path, text in generate(open_tree(root)).items() if path.startswith(f"environments/{name}/")
-    }
-    write_all(root, generated, stale(root, generated))
-    for path in scaffold.folders:
-        write(f"created {path}{'/' if (root / path).is_dir() else ''}")
-    for path in sorted(scaffold.edited):
-        write(f"changed {path}")
+    _write(root, scaffold)
     write("next: `make check`, review, commit; docs/daily-work.md says what a cluster of your own needs")

@@ -5,28 +5,23 @@ Only environments that take releases from their build get an overlay. Everywhere
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-import json
 import keyword
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import date
 from typing import Any
 
 from cartwright.kernel.errors import UserError
-from cartwright.network import generate, parse_dependencies
 from cartwright.scaffold.files import Scaffold
+from cartwright.scaffold.filling import TEMPLATES, fill
+from cartwright.scaffold.lists import WAIVERS, network_policies, require_free, with_waivers
 from cartwright.tree.beginnings import beginning_of, render_overlay
 from cartwright.tree.dependencies import FILE as DEPENDENCIES
-from cartwright.tree.dependencies import SCHEMA as DEPENDENCIES_SCHEMA
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import FolderTree
 from cartwright.yaml.lines import insert_after
 from cartwright.yaml.read import load
-from cartwright.yaml.scalars import needs_quotes
 
 __all__ = ["Service", "make_scaffold"]
 
@@ -34,14 +29,10 @@ MODEL = "catalog"
 """The service that tells where images come from."""
 GROUP = "shop"
 _DATABASES = "apps/data/postgresql/job.yaml"
-_WAIVERS = "policies/waivers.yaml"
-_WAIVER_DAYS = 30
 _DEFAULT_PORT = 8080
 _FIRST_TAG = "0.1.0"
 _TOP = "../../../../"
 """The top of the repository, seen from an overlay."""
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,28}[a-z0-9])?")
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -112,7 +103,7 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
     words = _words(service, calls, _images(tree, environments[0].name))
     created = {f"{code}/{path}": text for path, text in _code(service, words)}
     for name in ("config.env", "deployment.yaml", "kustomization.yaml"):
-        created[f"{base}/{name}"] = _fill(f"base/{name}.j2", words)
+        created[f"{base}/{name}"] = fill(f"base/{name}.j2", words)
     overlays = {one.name: f"environments/{one.name}/{GROUP}/{service.name}" for one in environments}
     for one in environments:
         created[f"{overlays[one.name]}/kustomization.yaml"] = render_overlay(
@@ -123,36 +114,27 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
             images=[{"name": f"{words['images']}/{service.module}", "newTag": _FIRST_TAG}],
         )
     edited = {DEPENDENCIES: _dependencies(tree, service, calls)}
-    for path, text in _policies(tree, edited[DEPENDENCIES]).items():
-        if path.startswith(f"{base}/"):
-            created[path] = text
-        elif not tree.is_file(path) or tree.text(path) != text:
-            edited[path] = text
+    own, others = network_policies(tree, edited[DEPENDENCIES], base)
+    created |= own
+    edited |= others
     if service.database:
         edited[_DATABASES] = _with_database(tree, service)
-    edited[_WAIVERS] = _with_waivers(tree, service, [*overlays], today)
+    objects = [("apps/v1", "Deployment", service.name)]
+    if service.database:
+        objects.append(("batch/v1", "Job", f"{service.name}-migration"))
+    why = (
+        f"The image of {service.name} is not built yet. `cartwright images build {service.module}` prints its\n"
+        "      digest; with that in the overlay this waiver goes."
+    )
+    edited[WAIVERS] = with_waivers(tree, objects, namespace=GROUP, environments=[*overlays], why=why, today=today)
     return Scaffold(folders=(code, base, *overlays.values()), created=created, edited=edited)
 
 
 def _require_free(tree: FolderTree, service: Service) -> None:
-    name, module = service.name, service.module
-    if not _NAME.fullmatch(name):
-        raise UserError(
-            f"'{name}' is not a valid service name", hint="up to 30 of a-z, 0-9 and '-', a letter first and no '-' last"
-        )
-    if needs_quotes(name):
-        raise UserError(f"'{name}' is a word of YAML", hint="choose another name")
-    taken = [f"services/{module}", *(f"{path.relative_to(tree.root)}" for path in _places(tree, name))]
-    for path in taken:
-        if (tree.root / path).exists():
-            raise UserError("is there already", file=path, hint="choose another name")
+    module = service.module
+    require_free(tree, service.name, [f"services/{module}"])
     if keyword.iskeyword(module) or importlib.util.find_spec(module) is not None:
         raise UserError(f"'{module}' is a word or a package of Python already", hint="choose another name")
-
-
-def _places(tree: FolderTree, name: str) -> Iterable[Path]:
-    yield from tree.root.glob(f"apps/*/{name}")
-    yield from tree.root.glob(f"environments/*/*/{name}")
 
 
 def _calls(tree: FolderTree, service: Service) -> list[_Call]:
@@ -218,29 +200,11 @@ def _words(service: Service, calls: list[_Call], images: str) -> dict[str, Any]:
     }
 
 
-@functools.cache
-def _engine() -> Any:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - the output is code and no HTML
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _fill(template: str, words: Mapping[str, Any]) -> str:
-    return str(_engine().get_template(template).render(words))
-
-
 def _code(service: Service, words: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for kind in ("code", "database") if service.database else ("code",):
-        for file in sorted((_TEMPLATES / kind).rglob("*.j2")):
-            path = file.relative_to(_TEMPLATES / kind).as_posix().removesuffix(".j2")
-            text = _fill(file.relative_to(_TEMPLATES).as_posix(), words)
+        for file in sorted((TEMPLATES / kind).rglob("*.j2")):
+            path = file.relative_to(TEMPLATES / kind).as_posix().removesuffix(".j2")
+            text = fill(file.relative_to(TEMPLATES).as_posix(), words)
             yield path.replace("src/package/", f"src/{service.module}/"), text
 
 
@@ -274,11 +238,6 @@ def _port(apps: Mapping[str, Any], app: str) -> int:
     return int(ports[0])
 
 
-def _policies(tree: FolderTree, dependencies: str) -> dict[str, str]:
-    schema: dict[str, Any] = json.loads(tree.text(DEPENDENCIES_SCHEMA))
-    return generate(parse_dependencies(dependencies, DEPENDENCIES, schema))
-
-
 def _with_database(tree: FolderTree, service: Service) -> str:
     """The Job that creates roles and databases, with a source for the new Secret."""
     text = tree.text(_DATABASES)
@@ -298,30 +257,3 @@ def _source(service: Service) -> str:
         f"{indent}    items:\n"
         f"{indent}      - {{key: password, path: {service.name}/password}}\n"
     )
-
-
-def _with_waivers(tree: FolderTree, service: Service, environments: list[str], today: date) -> str:
-    """No digest exists before the first build: that is waived for a while, and said so."""
-    text = tree.text(_WAIVERS)
-    objects = [("apps/v1", "Deployment", service.name)]
-    if service.database:
-        objects.append(("batch/v1", "Job", f"{service.name}-migration"))
-    entries = "".join(
-        f"  - rule: pinned-image\n"
-        f"    object: {{apiVersion: {version}, kind: {kind}, namespace: {GROUP}, name: {name}}}\n"
-        f"    environments: [{', '.join(environments)}]\n"
-        f"    owner: platform-team\n"
-        f"    reason: >-\n"
-        f"      The image of {service.name} is not built yet. `cartwright images build {service.module}` prints its\n"
-        f"      digest; with that in the overlay this waiver goes.\n"
-        f'    expires: "{today + timedelta(days=_WAIVER_DAYS)}"\n'
-        for version, kind, name in objects
-    )
-    before = load(text, _WAIVERS)["waivers"]
-    if before:
-        after = insert_after(text, ["waivers", -1], entries, file=_WAIVERS)
-    else:
-        after = re.sub(r"(?m)^waivers:.*$\n?", lambda _: "waivers:\n" + entries, text, count=1)
-    if load(after, _WAIVERS)["waivers"][: len(before)] != before:
-        raise UserError("is not in the form that an entry can be added to", file=_WAIVERS)
-    return after
