@@ -24,6 +24,7 @@ from cartwright.policy.kinds import is_cluster_wide, resource_of, version_of
 from cartwright.policy.model import Kind, Rule, load_rules
 from cartwright.prove.shop import read_shop
 from cartwright.tools import require
+from cartwright.tree.names import read_names
 from cartwright.tree.repository import find_root, open_tree
 from tests.cluster.gatekeeper_sandbox import Cluster, Object, running_gatekeeper
 from tests.cluster.sandbox import until
@@ -118,9 +119,12 @@ def kubectl(world: World) -> Kubectl:
 
 @pytest.fixture
 def catalog() -> dict[str, Any]:
-    """The shop's own Deployment as dev gets it."""
+    """The shop's own Deployment as dev gets it, from the registry that the rules allow where nobody names one."""
     found = read_shop(open_tree(_ROOT)).objects("dev")["shop/catalog"]
-    return copy.deepcopy(dict(next(one for one in found if one["kind"] == "Deployment")))
+    deployment = copy.deepcopy(dict(next(one for one in found if one["kind"] == "Deployment")))
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["image"] = container["image"].replace(read_names(open_tree(_ROOT)).registry, "ghcr.io/example/cartwright")
+    return deployment
 
 
 def test_the_shops_own_deployment_is_admitted(kubectl: Kubectl, catalog: dict[str, Any]) -> None:
@@ -313,7 +317,7 @@ def _renamed(node: Any, names: Mapping[str, str]) -> Any:
 def _manifests() -> list[Object]:
     """Gatekeeper and the namespaces as dev gets them, with a webhook for the fixtures' namespaces too."""
     objects = read_shop(open_tree(_ROOT)).objects("dev")
-    found = [copy.deepcopy(dict(one)) for one in (*objects["dev"], *objects["platform/gatekeeper"])]
+    found = [copy.deepcopy(dict(one)) for one in (*objects["cluster"], *objects["platform/gatekeeper"])]
     for one in found:
         if one["kind"] == "ValidatingWebhookConfiguration":
             (term,) = one["webhooks"][0]["namespaceSelector"]["matchExpressions"]
