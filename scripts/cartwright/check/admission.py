@@ -7,10 +7,10 @@ Gatekeeper brought. A parameter that only newer rules know would satisfy `check`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from cartwright.kernel.findings import Finding
-from cartwright.policy.gatekeeper import TEMPLATE
+from cartwright.policy.gatekeeper import rule_sources
 from cartwright.policy.patches import APP
 from cartwright.tree.environments import Environment
 from cartwright.tree.render import Rendered
@@ -19,8 +19,6 @@ from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["unknown_parameters"]
 
-_RULE = re.compile(r"^package lib\.rules\.(\w+)", re.MULTILINE)
-
 
 def unknown_parameters(one: Rendered, environment: Environment, tree: FolderTree) -> Iterator[Finding]:
     """The parameters that a later environment sets and its release of Gatekeeper does not read. Rule ``rules-behind``.
@@ -28,17 +26,17 @@ def unknown_parameters(one: Rendered, environment: Environment, tree: FolderTree
     A rule that the release does not have at all is no finding: nothing asks it there yet.
 
     Args:
-        one: the environment's Gatekeeper; of other apps nothing is said.
+        one: the environment's Gatekeeper.
         environment: whose parameters.
         tree: the files.
     """
-    if one.application.app != APP or not environment.upstreams:
+    if not environment.upstreams:
         return
-    code = _rules(one)
+    code = rule_sources(resource.content for resource in one.resources)
     for rule, values in environment.parameters.items():
         text = code.get(rule.replace("-", "_"))
-        for name in values if text is not None else ():
-            if re.search(rf"\binput\.parameters(?:\.{re.escape(name)}\b|(?![.\w]))", text or ""):
+        for name in values:
+            if text is None or re.search(rf"\binput\.parameters(?:\.{re.escape(name)}\b|(?![.\w]))", text):
                 continue
             root = next(nodes(tree.text(environment.file), environment.file))
             yield Finding(
@@ -50,17 +48,3 @@ def unknown_parameters(one: Rendered, environment: Environment, tree: FolderTree
                 "admission would ignore it; first bring them there: "
                 f"`cartwright promote {APP} --from {environment.upstreams[0]} --to {environment.name}`",
             )
-
-
-def _rules(one: Rendered) -> Mapping[str, str]:
-    """The Rego of each rule in the template, by the rule's package."""
-    found = {}
-    for resource in one.resources:
-        content = resource.content
-        if content["kind"] == "ConstraintTemplate" and content["metadata"]["name"] == TEMPLATE.lower():
-            for target in content["spec"]["targets"]:
-                for code in target["code"]:
-                    for text in code["source"]["libs"]:
-                        if match := _RULE.search(text):
-                            found[match[1]] = text
-    return found

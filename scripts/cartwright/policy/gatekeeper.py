@@ -9,7 +9,7 @@ Constraints are named after their rules, so what is refused names the rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.policy.model import Kind, Rule
 from cartwright.policy.schemas import CONSTRAINT_KIND
 
-__all__ = ["CONSTRAINT", "OWN", "TEMPLATE", "Settings", "constraint", "enforcement", "template"]
+__all__ = ["CONSTRAINT", "OWN", "TEMPLATE", "Settings", "constraint", "enforcement", "rule_sources", "template"]
 
 TEMPLATE = CONSTRAINT_KIND
 """Kind of the constraints. The template's name is the same in small letters: Gatekeeper asks for that."""
@@ -28,8 +28,11 @@ OWN = "cartwright"
 """The parameter that `policies/gatekeeper/main.rego` reads; the others are the rule's own."""
 _NAMESPACE = Kind("", "Namespace")
 _IMPORT = re.compile(r"^import data\.lib\.(\w+)", re.MULTILINE)
+_RULES = "lib.rules."
+"""What the packages of rules begin with in the template."""
 _DISPATCH = "dispatch"
 """The library that is generated: it knows which rules there are."""
+_RULE = re.compile(rf"^package {re.escape(_RULES)}(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,23 @@ def template(rules: Sequence[Rule], policies: Path) -> dict[str, Any]:
             ],
         },
     }
+
+
+def rule_sources(objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The Rego of each rule by :attr:`Rule.package`, from the template among some objects: what `template` wrote there.
+
+    Args:
+        objects: those of Gatekeeper's app.
+    """
+    sources = (
+        text
+        for one in objects
+        if one["kind"] == "ConstraintTemplate" and one["metadata"]["name"] == TEMPLATE.lower()
+        for target in one["spec"]["targets"]
+        for code in target["code"]
+        for text in code["source"]["libs"]
+    )
+    return {found[1]: text for text in sources if (found := _RULE.search(text))}
 
 
 def constraint(
@@ -144,7 +164,7 @@ def _libraries(entry: Path, rules: Sequence[Rule]) -> list[Path]:
 def _as_library(rule: Rule) -> str:
     """A rule's module under the name that `lib.dispatch` knows it by: Gatekeeper takes libraries below `lib` alone."""
     text = _plain(rule.file.read_text(encoding="utf-8"))
-    return text.replace(f"package cartwright.rules.{rule.package}", f"package lib.rules.{rule.package}", 1)
+    return text.replace(f"package cartwright.rules.{rule.package}", f"package {_RULES}{rule.package}", 1)
 
 
 def _dispatch(rules: Sequence[Rule]) -> str:
@@ -152,7 +172,7 @@ def _dispatch(rules: Sequence[Rule]) -> str:
 
     Gatekeeper moves libraries to a place of its own, and references follow only where they go through an import.
     """
-    lines = ["package lib.dispatch", "", *(f"import data.lib.rules.{rule.package}" for rule in rules), ""]
+    lines = ["package lib.dispatch", "", *(f"import data.{_RULES}{rule.package}" for rule in rules), ""]
     for rule in rules:
         lines += [
             "violation contains result if {",

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from cartwright.kernel.errors import UserError
-from cartwright.registry.reference import Reference
+from cartwright.registry.reference import LATEST, Reference
 from cartwright.scaffold.files import Scaffold
 from cartwright.scaffold.filling import fill
-from cartwright.scaffold.lists import WAIVERS, network_policies, require_free, with_waivers
-from cartwright.tree.beginnings import beginning_of, render_overlay
+from cartwright.scaffold.lists import WAIVERS, first_overlays, network_policies, require_free, with_waivers
 from cartwright.tree.dependencies import FILE as DEPENDENCIES
 from cartwright.tree.environments import Environment, load_environments
 from cartwright.tree.repository import FolderTree
@@ -21,7 +20,6 @@ from cartwright.yaml.read import load
 
 __all__ = ["App", "make_app", "unlisted"]
 
-_TOP = "../../../../"
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 
 
@@ -51,7 +49,7 @@ def make_app(tree: FolderTree, app: App, *, today: date) -> Scaffold:
     require_free(tree, app.name)
     if not tree.folders(f"apps/{app.group}") or app.group == "components":
         raise UserError(f"no group '{app.group}'", hint="groups are the folders of apps/, each a namespace")
-    if not app.image.tag or app.image.tag == "latest":
+    if not app.image.tag or app.image.tag == LATEST:
         raise UserError(f"{app.image.name} needs a tag that says a version", hint="give --image NAME:TAG@DIGEST")
     if app.path is not None and not _PATH.fullmatch(app.path):
         raise UserError(f"'{app.path}' is no path that a probe can ask for", hint="such as /healthz")
@@ -61,17 +59,10 @@ def make_app(tree: FolderTree, app: App, *, today: date) -> Scaffold:
         f"{base}/{name}": fill(f"app/{name}.j2", words)
         for name in ("deployment.yaml", "kustomization.yaml", "service.yaml", "serviceaccount.yaml")
     }
-    environments = [one for one in load_environments(tree).values() if not one.upstreams]
     pin = {"name": app.image.name, "newTag": app.image.tag, "digest": app.image.digest or ""}
-    overlays = {one.name: f"environments/{one.name}/{app.group}/{app.name}" for one in environments}
-    for one in environments:
-        created[f"{overlays[one.name]}/kustomization.yaml"] = render_overlay(
-            beginning_of(one, f"{app.group}/{app.name}"),
-            namespace=app.group,
-            resources=[f"{_TOP}{base}"],
-            top=_TOP,
-            images=[{key: value for key, value in pin.items() if value}],
-        )
+    overlays = first_overlays(tree, f"{app.group}/{app.name}", {key: value for key, value in pin.items() if value})
+    folders = {name: f"environments/{name}/{app.group}/{app.name}" for name in overlays}
+    created |= {f"{folders[name]}/kustomization.yaml": text for name, text in overlays.items()}
     edited = {DEPENDENCIES: _dependencies(tree, app)}
     own, others = network_policies(tree, edited[DEPENDENCIES], base)
     created |= own
@@ -90,7 +81,7 @@ def make_app(tree: FolderTree, app: App, *, today: date) -> Scaffold:
             why=f"The digest of {app.image.name} is not known yet; with it in the overlay this waiver goes.",
             today=today,
         )
-    return Scaffold(folders=(base, *overlays.values()), created=created, edited=edited)
+    return Scaffold(folders=(base, *folders.values()), created=created, edited=edited)
 
 
 def unlisted(tree: FolderTree, image: Reference) -> Iterator[Environment]:
@@ -98,7 +89,8 @@ def unlisted(tree: FolderTree, image: Reference) -> Iterator[Environment]:
     place = f"{image.host}/{image.repository}"
     for one in load_environments(tree).values():
         listed = one.parameters.get("image-registry", {}).get("registries", ())
-        if listed and not any(place == entry or place.startswith(f"{entry}/") for entry in listed):
+        # As the rule image-registry compares them.
+        if listed and not any(f"{place}/".startswith(f"{entry.removesuffix('/')}/") for entry in listed):
             yield one
 
 

@@ -153,11 +153,11 @@ def _environment_file(
 ) -> str:
     rank = 1 + max((snapshot.environments[name].rank for name in wanted.after), default=like.rank - 1)
     text = snapshot.tree.text(like.file)
-    for key, value in (("rank", str(rank)), ("upstreams", f"[{', '.join(wanted.after)}]")):
-        if key == "rank" or wanted.after:
-            text, count = re.subn(rf"(?m)^{key}: .*$", f"{key}: {value}", text)
-            if count != 1:
-                raise UserError(f"'{key}' can't be changed", file=like.file, hint=f"write {key} on one line of its own")
+    values = {"rank": str(rank)} | ({"upstreams": f"[{', '.join(wanted.after)}]"} if wanted.after else {})
+    for key, value in values.items():
+        text, count = re.subn(rf"(?m)^{key}: .*$", f"{key}: {value}", text)
+        if count != 1:
+            raise UserError(f"'{key}' can't be changed", file=like.file, hint=f"write {key} on one line of its own")
     # Upstreams keep their names; all other words are renamed.
     lines = (line if line.startswith("upstreams:") else rename(line) for line in text.splitlines(keepends=True))
     text = edit("".join(lines), [Edit(("cluster",), wanted.cluster)], file=like.file)

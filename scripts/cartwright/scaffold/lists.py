@@ -1,25 +1,29 @@
-"""What every new app needs beside its own files: a free name, network rules, and a waiver until it has a digest."""
+"""What every new app needs beside its base: a free name, overlays, network rules, a waiver until it has a digest."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from cartwright.kernel.errors import UserError
 from cartwright.network import generate, parse_dependencies
+from cartwright.tree.beginnings import beginning_of, render_overlay
 from cartwright.tree.dependencies import FILE, SCHEMA
+from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import FolderTree
 from cartwright.yaml.lines import insert_after
 from cartwright.yaml.read import load
 from cartwright.yaml.scalars import needs_quotes
 
-__all__ = ["WAIVERS", "network_policies", "require_free", "with_waivers"]
+__all__ = ["WAIVERS", "first_overlays", "network_policies", "require_free", "with_waivers"]
 
 WAIVERS = "policies/waivers.yaml"
 _WAIVER_DAYS = 30
+_TOP = "../../../../"
+"""The top of the repository, seen from an overlay."""
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,28}[a-z0-9])?")
 
 
@@ -44,6 +48,27 @@ def require_free(tree: FolderTree, name: str, folders: Iterable[str] = ()) -> No
     for path in [*folders, *(f"{place.relative_to(tree.root)}" for place in places)]:
         if (tree.root / path).exists():
             raise UserError("is there already", file=path, hint="choose another name")
+
+
+def first_overlays(tree: FolderTree, app: str, image: Mapping[str, str]) -> dict[str, str]:
+    """The overlays of the environments that take releases from builds: the kustomization's text, by environment.
+
+    Args:
+        tree: the repository.
+        app: ``group/name``.
+        image: its entry in the kustomization's ``images``.
+    """
+    return {
+        one.name: render_overlay(
+            beginning_of(one, app),
+            namespace=app.partition("/")[0],
+            resources=[f"{_TOP}apps/{app}"],
+            top=_TOP,
+            images=[image],
+        )
+        for one in load_environments(tree).values()
+        if not one.upstreams
+    }
 
 
 def network_policies(tree: FolderTree, dependencies: str, base: str) -> tuple[dict[str, str], dict[str, str]]:

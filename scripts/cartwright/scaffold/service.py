@@ -15,8 +15,7 @@ from typing import Any
 from cartwright.kernel.errors import UserError
 from cartwright.scaffold.files import Scaffold
 from cartwright.scaffold.filling import TEMPLATES, fill
-from cartwright.scaffold.lists import WAIVERS, network_policies, require_free, with_waivers
-from cartwright.tree.beginnings import beginning_of, render_overlay
+from cartwright.scaffold.lists import WAIVERS, first_overlays, network_policies, require_free, with_waivers
 from cartwright.tree.dependencies import FILE as DEPENDENCIES
 from cartwright.tree.environments import load_environments
 from cartwright.tree.repository import FolderTree
@@ -31,8 +30,6 @@ GROUP = "shop"
 _DATABASES = "apps/data/postgresql/job.yaml"
 _DEFAULT_PORT = 8080
 _FIRST_TAG = "0.1.0"
-_TOP = "../../../../"
-"""The top of the repository, seen from an overlay."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +94,17 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
     """
     _require_free(tree, service)
     calls = _calls(tree, service)
-    environments = [one for one in load_environments(tree).values() if not one.upstreams]
+    first = next(iter(load_environments(tree)))
     code = f"services/{service.module}"
     base = f"apps/{GROUP}/{service.name}"
-    words = _words(service, calls, _images(tree, environments[0].name))
+    words = _words(service, calls, _images(tree, first))
     created = {f"{code}/{path}": text for path, text in _code(service, words)}
     for name in ("config.env", "deployment.yaml", "kustomization.yaml"):
         created[f"{base}/{name}"] = fill(f"base/{name}.j2", words)
-    overlays = {one.name: f"environments/{one.name}/{GROUP}/{service.name}" for one in environments}
-    for one in environments:
-        created[f"{overlays[one.name]}/kustomization.yaml"] = render_overlay(
-            beginning_of(one, f"{GROUP}/{service.name}"),
-            namespace=GROUP,
-            resources=[f"{_TOP}{base}"],
-            top=_TOP,
-            images=[{"name": f"{words['images']}/{service.module}", "newTag": _FIRST_TAG}],
-        )
+    image = {"name": f"{words['images']}/{service.module}", "newTag": _FIRST_TAG}
+    overlays = first_overlays(tree, f"{GROUP}/{service.name}", image)
+    folders = {name: f"environments/{name}/{GROUP}/{service.name}" for name in overlays}
+    created |= {f"{folders[name]}/kustomization.yaml": text for name, text in overlays.items()}
     edited = {DEPENDENCIES: _dependencies(tree, service, calls)}
     own, others = network_policies(tree, edited[DEPENDENCIES], base)
     created |= own
@@ -127,7 +119,7 @@ def make_scaffold(tree: FolderTree, service: Service, *, today: date) -> Scaffol
         "      digest; with that in the overlay this waiver goes."
     )
     edited[WAIVERS] = with_waivers(tree, objects, namespace=GROUP, environments=[*overlays], why=why, today=today)
-    return Scaffold(folders=(code, base, *overlays.values()), created=created, edited=edited)
+    return Scaffold(folders=(code, base, *folders.values()), created=created, edited=edited)
 
 
 def _require_free(tree: FolderTree, service: Service) -> None:
