@@ -130,7 +130,7 @@ def test_the_demos_window_is_open_now_until_its_end_is_approved(clone: Path) -> 
 
     now = datetime.datetime.now(datetime.UTC)
     assert in_force() == []
-    rehearsal.open_window(clone, "staging")
+    rehearsal.open_window(clone, "staging", now)
     context = planned()
     until = freezes_of(context, context.snapshot.environments["staging"]).until(now)
     assert until is not None

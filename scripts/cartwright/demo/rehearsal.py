@@ -117,14 +117,14 @@ def break_in_dev(clone: Path, smoke: str) -> None:
     )
 
 
-def open_window(clone: Path, environment: str) -> None:
+def open_window(clone: Path, environment: str, now: datetime.datetime) -> None:
     """Add a freeze window that is open now: it opened a few minutes ago and lasts two hours."""
-    now = datetime.datetime.now(ZoneInfo(_ZONE)) - datetime.timedelta(minutes=5)
+    opened = now.astimezone(ZoneInfo(_ZONE)) - datetime.timedelta(minutes=5)
     with edit(clone / f"environments/{environment}/environment.yaml") as content:
         content["gates"]["freezes"] = [
             {
                 "reason": _WINDOW,
-                "schedule": f"{now.minute} {now.hour} * * *",
+                "schedule": f"{opened.minute} {opened.hour} * * *",
                 "duration": "2h",
                 "timeZone": _ZONE,
             }

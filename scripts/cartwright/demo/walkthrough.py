@@ -6,6 +6,7 @@ finds no node for a bad release and the Job controller that gives up on a smoke 
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable
 from functools import partial
@@ -114,7 +115,8 @@ def _to_prod(play: Play, new: dict[str, str]) -> None:
     stage.cartwright("promote", "freeze", "--env", "prod", "--reason", "network outage", "--for", "1h", "--push")
     stage.cartwright(*promote, code=1, shut={"freeze"}, shows="freeze", says=["[freeze-decided]"])
     stage.cartwright("promote", "unfreeze", "--env", "prod", "--reason", "network is back", "--push")
-    _commit_by_hand(stage, partial(rehearsal.open_window, environment="prod"), "prod: a window for the sale")
+    window = partial(rehearsal.open_window, environment="prod", now=datetime.datetime.now(datetime.UTC))
+    _commit_by_hand(stage, window, "prod: a window for the sale")
     stage.cartwright(*promote, code=1, shut={"freeze"}, shows="freeze", says=["[freeze-window]"])
     _commit_by_hand(stage, partial(rehearsal.close_window, environment="prod"), "prod: the sale is over")
     # A window that is taken out by hand stays in force until whoever approves prod's releases approves that, too.
