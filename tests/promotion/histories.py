@@ -50,6 +50,12 @@ def overlay(tag: str, app: str = APP, *, pinned: str | None = None, environment:
     )
 
 
+def policy_files() -> dict[str, bytes]:
+    """The policies of this repository, without their cases."""
+    policies = Path(__file__).parents[2] / "policies"
+    return {f"policies/{path}": text for path, text in files_below(policies).items() if not path.endswith("cases.yaml")}
+
+
 class Shop:
     """A repository in the making; every method adds one commit."""
 

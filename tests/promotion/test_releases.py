@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.history import files_below
 from cartwright.history.carry import carried_release
 from cartwright.history.git import read_head
 from cartwright.history.record import read_record
@@ -15,7 +14,7 @@ from cartwright.kernel.errors import UserError
 from cartwright.promotion.audit.verify import verify
 from cartwright.promotion.intents import Hold, Promote, Rollback
 from tests.promotion.engine import Engine
-from tests.promotion.histories import APP, BEGIN, Shop, minutes, overlay, overlay_path
+from tests.promotion.histories import APP, BEGIN, Shop, minutes, overlay, overlay_path, policy_files
 
 BASE = f"apps/{APP}/deployment.yaml"
 COMPONENT = "apps/components/labels/kustomization.yaml"
@@ -352,12 +351,8 @@ def test_a_link_in_place_of_an_overlay_is_a_finding(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_promotion_is_judged_by_check_on_the_environment_as_it_will_be(tmp_path: Path) -> None:
-    policies = Path(__file__).parents[2] / "policies"
-    rules = {
-        f"policies/{path}": text for path, text in files_below(policies).items() if not path.endswith("cases.yaml")
-    }
     order = {"dev": [], "staging": ["dev"]}
-    shop = Shop(tmp_path, gates={"staging": {"check": True}}, upstreams=order, extra=rules)
+    shop = Shop(tmp_path, gates={"staging": {"check": True}}, upstreams=order, extra=policy_files())
     shop.commit(changed(shop, old="HistoryLimit: 3", new="HistoryLimit: three"), at=minutes(10))
     ours = engine(shop, at=60)
     head = ours.git("rev-parse", "HEAD")

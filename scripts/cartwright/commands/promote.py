@@ -57,6 +57,10 @@ def promote(
     set_name: Annotated[
         str | None, typer.Option("--set", metavar="NAME", help="A set of environments/sets.yaml.")
     ] = None,
+    along: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="APP", help="One more app; a promotion that is not whole names those it needs."),
+    ] = None,
     only: Annotated[
         str | None,
         typer.Option(
@@ -85,6 +89,8 @@ def promote(
 
     if sum((bool(apps), everything, set_name is not None)) != 1:
         raise UserError("name apps, or --set NAME, or --all: one of the three")
+    if everything and along:
+        raise UserError("--all takes every app", hint="leave --with out")
     if only not in {None, "images", "config"}:
         raise UserError(f"--only {only}", hint=nearest(only or "", ["images", "config"]))
     options.run(
@@ -93,6 +99,7 @@ def promote(
             target=target,
             apps=tuple(apps or ()),
             set_name=set_name,
+            along=tuple(along or ()),
             everything=everything,
             only=only,
             bring=tuple(bring or ()),

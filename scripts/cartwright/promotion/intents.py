@@ -35,6 +35,8 @@ class Promote:
     """``name`` or ``group/name`` each."""
     set_name: str | None = None
     """A set of environments/sets.yaml, in place of ``apps``."""
+    along: tuple[str, ...] = ()
+    """More apps, beside ``apps`` or the set."""
     everything: bool = False
     """Every app that differs and that its gates let through, in place of ``apps``. The others wait."""
     only: str | None = None

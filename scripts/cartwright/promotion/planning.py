@@ -46,10 +46,9 @@ def _promote(intent: intents.Promote, context: Context) -> Plan:
     sides = (intent.source, intent.target)
     if intent.everything:
         names = [app for app in snapshot.applications[intent.source] if app in snapshot.applications[intent.target]]
-    elif intent.set_name is not None:
-        names = [snapshot.pick_app(word, environments=sides) for word in read_set(snapshot, intent.set_name)]
     else:
-        names = [snapshot.pick_app(word, environments=sides) for word in intent.apps]
+        words = intent.apps if intent.set_name is None else read_set(snapshot, intent.set_name)
+        names = [snapshot.pick_app(word, environments=sides) for word in (*words, *intent.along)]
     parts = frozenset({intent.only}) if intent.only else ALL
     if len(names) > 1:
         read_ahead(snapshot, [(side, app) for app in names for side in sides if snapshot.find(side, app)])

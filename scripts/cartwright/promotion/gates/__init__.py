@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from types import MappingProxyType
 
 from cartwright.promotion.evidence import Evidence, Sources
@@ -22,6 +23,7 @@ from cartwright.promotion.gates import (
 )
 from cartwright.promotion.gates.case import Case
 from cartwright.promotion.gates.freeze import freezes_of
+from cartwright.promotion.intents import Promote
 from cartwright.promotion.plan import Context, Plan
 from cartwright.promotion.verdict import Verdict
 
@@ -44,11 +46,19 @@ GATES: Mapping[str, Callable[[Case], Verdict]] = MappingProxyType(
 _GATED = ("promote", "set", "rollback")
 
 
-def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection[str] = ()) -> tuple[Verdict, ...]:
+def judge(
+    plan: Plan,
+    context: Context,
+    sources: Sources,
+    *,
+    without: Collection[str] = (),
+    passes: Callable[[Verdict], bool] = attrgetter("passed"),
+) -> tuple[Verdict, ...]:
     """Every gate's verdict on every app that gets another release. Decisions and approvals pass no gate.
 
     Args:
         without: gates that are not asked; for a look at many apps, where asking would take long.
+        passes: whether an app may go on in spite of a verdict, as a hold that a person overrides lets it.
 
     Raises:
         UserError: environment.yaml asks for what can't be: file and line.
@@ -69,10 +79,27 @@ def judge(plan: Plan, context: Context, sources: Sources, *, without: Collection
             ]
         )
     verdicts = tuple(gate(case) for case in cases for name, gate in GATES.items() if name not in without)
-    stopped = any(not one.passed and one.gate != hold.GATE for one in verdicts)
-    if stopped or outlook.GATE in without or plan.operation != "promote" or not gates.get(outlook.GATE):
+    if outlook.GATE in without or plan.operation != "promote" or not gates.get(outlook.GATE):
         return verdicts
-    return (*verdicts, *outlook.judge(plan, cases))
+    stopped = {one.app for one in verdicts if not one.passed and not (one.gate == hold.GATE and passes(one))}
+    return (*verdicts, *_outlook(plan, [case for case in cases if case.app not in stopped], stopped))
+
+
+def _outlook(plan: Plan, cases: list[Case], stopped: Collection[str | None]) -> tuple[Verdict, ...]:
+    """What `check` says of the environment with those apps in it that will go there, and no others."""
+    picks = isinstance(plan.intent, Promote) and plan.intent.everything
+    if stopped and not picks:
+        return ()
+    found: list[Verdict] = []
+    while cases:
+        verdicts = outlook.judge(plan.only(case.app for case in cases), cases)
+        kept = {one.app for one in verdicts if one.passed}
+        if len(kept) == len(cases) or not picks:
+            return (*found, *verdicts)
+        # Without those that stay back the others are another environment.
+        found += [one for one in verdicts if not one.passed]
+        cases = [case for case in cases if case.app in kept]
+    return tuple(found)
 
 
 def in_force(plan: Plan, context: Context) -> Plan:

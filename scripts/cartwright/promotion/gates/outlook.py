@@ -7,7 +7,7 @@ along stops a promotion, and the set that is whole does not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cartwright.kernel.errors import UserError
 from cartwright.kernel.findings import Finding
@@ -15,34 +15,40 @@ from cartwright.promotion.gates.case import Case
 from cartwright.promotion.plan import Plan
 from cartwright.promotion.verdict import Verdict
 
-__all__ = ["judge"]
+__all__ = ["ERRORS", "GATE", "by_app", "judge", "new_errors"]
 
 GATE = "check"
+ERRORS = "check-errors"
 _SHOWN = 2
 """So many findings are told; `--dry-run` shows what changes, `check` the rest."""
 
 
 def judge(plan: Plan, cases: Sequence[Case]) -> tuple[Verdict, ...]:
     """A verdict on every app. Code: ``check-errors``."""
-    new = _new_errors(plan)
+    errors = by_app(new_errors(plan), plan)
     found = []
     for case in cases:
-        folder = f"{case.move.application.path}/"
-        others = tuple(f"{one.move.application.path}/" for one in cases if one is not case)
-        # What stands in no app's folder may be any app's doing.
-        its = [one for one in new if one.file.startswith(folder) or not one.file.startswith(others)]
+        its = errors[case.app]
         if not its:
             found.append(case.passed(GATE, f"{plan.target.name} with {case.release} passes `cartwright check`"))
             continue
         told = "; ".join(f"{one.file}:{one.line}: {one.rule}: {one.message}" for one in its[:_SHOWN])
         more = f" and {len(its) - _SHOWN} more" if len(its) > _SHOWN else ""
-        found.append(
-            case.blocked(GATE, "check-errors", f"{plan.target.name} would fail `cartwright check`: {told}{more}")
-        )
+        found.append(case.blocked(GATE, ERRORS, f"{plan.target.name} would fail `cartwright check`: {told}{more}"))
     return tuple(found)
 
 
-def _new_errors(plan: Plan) -> list[Finding]:
+def by_app(errors: Sequence[Finding], plan: Plan) -> Mapping[str, Sequence[Finding]]:
+    """The errors of each app that moves. What stands in the folder of none of them may be any app's doing."""
+    folders = {move.app: f"{move.application.path}/" for move in plan.changed}
+    placed = tuple(folders.values())
+    return {
+        app: [one for one in errors if one.file.startswith(folder) or not one.file.startswith(placed)]
+        for app, folder in folders.items()
+    }
+
+
+def new_errors(plan: Plan) -> list[Finding]:
     """The errors of the target as it will be that it does not have today.
 
     Raises:

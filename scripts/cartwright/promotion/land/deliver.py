@@ -23,6 +23,7 @@ from cartwright.history.trailers import NOT_ASKED, PASSED, Message
 from cartwright.kernel.errors import Blocked, UserError
 from cartwright.kernel.moments import one_line
 from cartwright.promotion.approvers import address_of
+from cartwright.promotion.companions import name_companions
 from cartwright.promotion.evidence import Sources
 from cartwright.promotion.gates import in_force, judge, next_time
 from cartwright.promotion.gates.approvals import signer_keys
@@ -209,7 +210,8 @@ def _attempt(
     _refuse_overtaken(plan, context, race)
     if plan.is_noop:
         return Result(plan=plan, status="unchanged", waiting=_unreadable(plan), attempts=race.attempts)
-    verdicts = judge(plan, context, sources)
+    verdicts = judge(plan, context, sources, passes=permission.passes)
+    verdicts = name_companions(plan, context, verdicts)
     waiting = _unreadable(plan)
     if isinstance(intent, Promote) and intent.everything:
         held_back = {one.app for one in verdicts if not permission.passes(one)}
