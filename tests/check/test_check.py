@@ -221,6 +221,15 @@ def test_an_overlay_that_no_applicationset_reaches(repository: Path) -> None:
     assert found(repository) == [("unreached-overlay", "environments/dev/stray/kustomization.yaml", 1)]
 
 
+def test_a_component_that_new_apps_would_begin_with_and_that_is_missing(repository: Path) -> None:
+    file = "environments/dev/environment.yaml"
+    with (repository / file).open("a", encoding="utf-8") as content:
+        content.write('overlays:\n  - apps: "*"\n    components:\n      - apps/components/labels\n')
+    assert found(repository) == []
+    edit(repository, file, "components/labels", "components/label")
+    assert found(repository) == [("missing-component", file, line_of(repository, file, "components/label"))]
+
+
 def test_a_missing_digest_is_found_at_the_image_entry(repository: Path) -> None:
     text = (repository / OVERLAY).read_text(encoding="utf-8")
     digest = text[text.index("    digest:") :]

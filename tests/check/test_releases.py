@@ -101,6 +101,17 @@ def test_an_image_that_no_upstream_ran_is_named(root: Path) -> None:
     assert "changed it by hand: dev did not run ghcr.io/example/cartwright/app-000:6.6.6 then" in message
 
 
+@pytest.mark.parametrize(("app", "found"), [("shop/app-000", 0), ("shop/app-001", 1)])
+def test_break_glass_counts_for_the_app_that_it_names(root: Path, app: str, found: int) -> None:
+    replace(root / f"{STAGED}/release/apps/shop/app-000/deployment.yaml", "  replicas: 1", "  replicas: 9")
+    commit(
+        root,
+        f"Promote {app} from dev to staging\n\nPromoted-From: dev\nPromoted-To: staging\nApp: {app}\n"
+        "Break-Glass: Platform Team: the pods must stop",
+    )
+    assert len(edited(root)) == found
+
+
 def test_what_dev_ran_may_stand_in_a_release_and_a_squash_changes_nothing_of_that(root: Path) -> None:
     for place in ("", f"{STAGED}/release/"):
         replace(root / f"{place}apps/shop/app-000/deployment.yaml", "  replicas: 1", "  replicas: 2")

@@ -30,11 +30,14 @@ from cartwright.policy.patches import APP as GATEKEEPER
 from cartwright.policy.waivers import apply_waivers
 from cartwright.tools import require
 from cartwright.tree.applications import Application, find_applications, unreached
+from cartwright.tree.beginnings import components_of
+from cartwright.tree.closure import kustomization_file
 from cartwright.tree.environments import Environment, load_environments, pick_environment
 from cartwright.tree.owned import read_owned
 from cartwright.tree.render import Rendered, RenderFailure, render
 from cartwright.tree.repository import FolderTree
 from cartwright.tree.sources import SourceMap
+from cartwright.yaml.read import line_of, nodes
 
 __all__ = ["judge"]
 
@@ -113,7 +116,7 @@ class _Check:
             judged = [one for step in pool.map(lambda step: step(), steps) for one in step]
         judged += [Judged(_failure(failure), failure.application) for failure in failures]
         judged += [Judged(_failure(failure), None) for failure in hub.failures]
-        judged += [Judged(finding, None) for finding in self._unreached()]
+        judged += [Judged(finding, None) for finding in (*self._unreached(), *self._beginnings())]
         about_hub = {rule.id for rule in self.rules if rule.scope == "hub"}
         kept = [
             (
@@ -266,6 +269,21 @@ class _Check:
                 message="no ApplicationSet reaches this overlay, so it is never deployed; "
                 "overlays belong in environments/<environment>/<group>/<app>",
             )
+
+    def _beginnings(self) -> Iterator[Finding]:
+        """What the first promotion of an app would stumble over."""
+        for environment in self.environments.values():
+            for place, component in components_of(environment):
+                if kustomization_file(self.tree, component) is None:
+                    root = next(nodes(self.tree.text(environment.file), environment.file))
+                    yield Finding(
+                        file=environment.file,
+                        line=line_of(root, place)[0],
+                        rule="missing-component",
+                        severity="error",
+                        message=f"no component at {component}, with which the overlay of a new app would begin; "
+                        "correct the path or remove it",
+                    )
 
 
 def _first(rendered: Rendered, identity: Identity) -> object:

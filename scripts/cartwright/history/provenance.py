@@ -89,8 +89,7 @@ def strangers(
         event = events[0]
         upstreams = environments[name].upstreams if name in environments else ()
         trusted = event.index <= (baseline.index if baseline else 0) or {event.note.commit, event.commit} & {*accepted}
-        message = event.note.message
-        if event.tree is None or not upstreams or trusted or (message is not None and message.break_glass):
+        if event.tree is None or not upstreams or trusted or (event.told is not None and event.told.break_glass):
             continue
         if any(one.tree == event.tree for one in events[1:]):
             continue

@@ -119,9 +119,14 @@ class Event:
     merge: Note | None = None
     """The merge that landed it, where that has trailers, too: a forge writes into it who approved."""
 
-    @cached_property
+    @property
     def message(self) -> trailers.Message | None:
         """The trailers that tell of this change; where none do, the last ones of the commit."""
+        return self.told or self.note.message
+
+    @cached_property
+    def told(self) -> trailers.Message | None:
+        """The trailers that tell of this change; None where the commit tells of other apps, or of nothing."""
         told = [
             (message, claim)
             for note in (self.note, self.merge)
@@ -132,7 +137,7 @@ class Event:
         ]
         after = {pin.digest for pin in self.after or ()}
         fitting = [one for one in told if {digest.rpartition("@")[2] for digest in one[1].digests} <= after]
-        return next((message for message, _ in reversed(fitting or told)), self.note.message)
+        return next((message for message, _ in reversed(fitting or told)), None)
 
 
 @dataclass(frozen=True)

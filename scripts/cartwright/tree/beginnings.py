@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from cartwright.tree.environments import Environment
 from cartwright.yaml.dump import dump_all
 
-__all__ = ["Beginning", "beginning_of", "render_overlay"]
+__all__ = ["Beginning", "beginning_of", "components_of", "render_overlay"]
 
 _WIDTH = 120
 
@@ -36,6 +36,13 @@ def beginning_of(environment: Environment, app: str) -> Beginning:
         if fnmatchcase(app, one["apps"]):
             return Beginning(number, tuple(one.get("components", ())), tuple(one.get("patches", ())))
     return Beginning()
+
+
+def components_of(environment: Environment) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every component that ``overlays`` names, with its place in environment.yaml."""
+    for number, one in enumerate(environment.content.get("overlays", ())):
+        for index, component in enumerate(one.get("components", ())):
+            yield ("overlays", number, "components", index), component
 
 
 def render_overlay(
