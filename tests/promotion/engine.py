@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+import cartwright.history.git
+import cartwright.kernel.run
 from cartwright.kernel.errors import Blocked
 from cartwright.promotion.argo import AppState, UnknownHealthError
 from cartwright.promotion.evidence import Sources
@@ -18,7 +24,7 @@ from cartwright.promotion.land.worktree import WorkTree
 from cartwright.promotion.verdict import Verdict
 from tests.promotion.histories import APP, WRITER, digest
 
-__all__ = ["PERSON", "Engine", "FakeHub", "git", "healthy", "promote"]
+__all__ = ["PERSON", "Engine", "FakeHub", "git", "healthy", "in_a_process", "promote", "right_before"]
 
 PERSON = "Release Team <release@example.com>"
 
@@ -134,3 +140,36 @@ class Engine:
 def promote(source: str, target: str, *apps: str) -> Promote:
     """The intent."""
     return Promote(apps=apps or (APP,), source=source, target=target)
+
+
+def in_a_process(work: Callable[[], object], *, user: int | None = None) -> int:
+    """Run something in a process of its own and return how it ended: minus the signal that killed it."""
+
+    def run() -> None:
+        if user is not None:
+            os.setgid(user)
+            os.setuid(user)
+        work()
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def right_before(monkeypatch: pytest.MonkeyPatch, step: str, change: Callable[[], object]) -> None:
+    """Have something happen once, right before a promotion runs this subcommand of Git for the first time."""
+    done: list[bool] = []
+
+    def watch(module: str, name: str, real: Callable[..., Any]) -> None:
+        def run(*args: Any, **options: Any) -> Any:
+            if not done and any(step == word or (isinstance(word, list) and step in word) for word in args):
+                done.append(True)
+                change()
+            return real(*args, **options)
+
+        monkeypatch.setattr(f"cartwright.promotion.land.{module}.{name}", run)
+
+    watch("remote", "run", cartwright.kernel.run.run)
+    watch("worktree", "git", cartwright.history.git.git)

@@ -8,7 +8,6 @@ a folder it is written there as ``promotion-faults.json``, too.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -16,16 +15,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import cartwright.kernel.run
 from cartwright.kernel.errors import CartwrightError, ToolError, UserError
 from cartwright.promotion.intents import Approve, Freeze, Rollback
-from cartwright.promotion.land.deliver import Result
 from cartwright.promotion.land.remote import Remote, pick_remote
-from tests.promotion.engine import Engine, git
+from tests.promotion.engine import Engine, git, in_a_process, right_before
 from tests.promotion.gitwrapper import faulty
 from tests.promotion.histories import APP, Shop, digest, minutes, overlay_path
 
@@ -94,22 +90,6 @@ def clone(template: Path, tmp_path: Path) -> Engine:
 
 def bare(clone: Engine) -> Path:
     return clone.root.parent / "remote.git"
-
-
-def in_a_process(work: Callable[[], object], *, user: int | None = None) -> int:
-    """Run something in a process of its own and return how it ended: minus the signal that killed it."""
-
-    def run() -> None:
-        if user is not None:
-            os.setgid(user)
-            os.setuid(user)
-        work()
-
-    process = multiprocessing.get_context("fork").Process(target=run)
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
 
 
 def count(root: Path, branch: str = "main") -> int:
@@ -377,21 +357,6 @@ def test_a_branch_that_is_not_there_is_named(clone: Engine) -> None:
         pick_remote(clone.root, name="orign", branch=None)
 
 
-def interleaved(clone: Engine, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> Result:
-    """Promote, while something happens to the remote right before the first push."""
-    real = cartwright.kernel.run.run
-    done: list[bool] = []
-
-    def run(args: Any, **options: Any) -> Any:
-        if "push" in args and not done:
-            done.append(True)
-            change()
-        return real(args, **options)
-
-    monkeypatch.setattr("cartwright.promotion.land.remote.run", run)
-    return clone.promote("dev", "staging")
-
-
 def write_elsewhere(clone: Engine, tmp_path: Path, change: Callable[[Engine], object], *push: str) -> None:
     """Somebody else changes the remote."""
     git(tmp_path, "clone", "--quiet", "remote.git", "other")
@@ -406,7 +371,8 @@ def test_a_branch_that_is_rewritten_under_us_is_planned_anew(
     def rewrite(other: Engine) -> None:
         other.git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--amend", "-m", "Rewritten")
 
-    result = interleaved(clone, monkeypatch, lambda: write_elsewhere(clone, tmp_path, rewrite, "--force"))
+    right_before(monkeypatch, "push", lambda: write_elsewhere(clone, tmp_path, rewrite, "--force"))
+    result = clone.promote("dev", "staging")
     assert (result.status, result.attempts) == ("promoted", 2)
     assert git(bare(clone), "log", "--format=%s", "main").splitlines()[1:] == ["Rewritten", "Begin"]
     note("remote", "force-pushed under us", "one commit, on the new history")
@@ -416,7 +382,8 @@ def test_a_freeze_that_comes_between_stops_the_retry(
     clone: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     freeze = Freeze(environment="staging", reason="audit", begin=minutes(0), until=minutes(120))
-    result = interleaved(clone, monkeypatch, lambda: write_elsewhere(clone, tmp_path, lambda other: other.run(freeze)))
+    right_before(monkeypatch, "push", lambda: write_elsewhere(clone, tmp_path, lambda other: other.run(freeze)))
+    result = clone.promote("dev", "staging")
     assert (result.status, result.attempts) == ("blocked", 2)
     assert [one.code for one in result.verdicts if not one.passed] == ["freeze-decided"]
     assert count(bare(clone)) == 3, "the freeze alone"

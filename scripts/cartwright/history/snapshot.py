@@ -66,7 +66,8 @@ class CommitTree:
     def look_up(self, paths: Iterable[str]) -> None:
         """Find out at once whether paths outside of what was listed are there."""
         # Git refuses to look outside of the repository.
-        wanted = [path for path in paths if path not in self._modes and not path.startswith("../")]
+        inside = (path for path in paths if path != ".." and not path.startswith(("../", "/")))
+        wanted = [path for path in inside if path not in self._modes]
         for start in range(0, len(wanted), 1000):
             part = wanted[start : start + 1000]
             self._modes.update(_list(self.repository, self.commit, part))

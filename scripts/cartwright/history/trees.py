@@ -32,7 +32,7 @@ def edited_tree(root: Path, folder: Path, commit: str, files: Mapping[str, tuple
         files: mode and object id of each file, by path; None where it is removed.
 
     Raises:
-        UserError: a path leads through a file.
+        UserError: a path leads through a file that stays.
         ToolError: git can't read or write.
     """
     trees = _read(root, commit, files)
@@ -45,8 +45,10 @@ def edited_tree(root: Path, folder: Path, commit: str, files: Mapping[str, tuple
     contents: list[bytes] = []
     oid = ""
     for place in sorted(trees, key=_depth, reverse=True):
-        if place and not trees[place]:  # Git has no empty folders
-            trees[_parent(place)].pop(PurePosixPath(place).name.encode(), None)
+        if place and not trees[place]:  # Git has no empty folders; a file may have come in its place
+            name = PurePosixPath(place).name.encode()
+            if trees[_parent(place)].get(name, (b"",))[0] == _FOLDER:
+                del trees[_parent(place)][name]
             continue
         content = _serialize(trees[place])
         contents.append(content)
@@ -105,7 +107,9 @@ def _hash(kind: bytes, content: bytes, width: int) -> str:
 
 
 def _read(root: Path, commit: str, files: Mapping[str, object]) -> dict[str, _Entries]:
-    """The trees from the top to each file, by path; the top is the empty one. One that is not there yet is empty."""
+    """The trees from the top to each file, by path; the top is the empty one. One that is not there yet is empty, and
+    so is one that takes the place of a file that is removed.
+    """
     places = {""}
     for path in files:
         place = path
@@ -116,9 +120,9 @@ def _read(root: Path, commit: str, files: Mapping[str, object]) -> dict[str, _En
     trees: dict[str, _Entries] = {}
     for name, place in names.items():
         kind, content = found.get(name, ("tree", b""))
-        if kind != "tree":
+        if kind != "tree" and files.get(place, place) is not None:
             raise UserError(f"is a file in commit {commit[:7]}, but a folder is expected", file=place)
-        trees[place] = dict(_parse(content, len(commit) // 2))
+        trees[place] = dict(_parse(content, len(commit) // 2)) if kind == "tree" else {}
     return trees
 
 

@@ -11,14 +11,17 @@ import contextlib
 import errno
 import fcntl
 import json
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from cartwright.history.git import Head, git, git_file, in_progress, read_blob, read_head
+from cartwright.history.git import Head, git, git_file, in_progress, read_head
+from cartwright.history.trees import blob_id
 from cartwright.kernel.errors import Blocked, CartwrightError, ToolError, UserError
 from cartwright.promotion.land.locks import LockedError, await_index, find_lock, wait_for_lock
 from cartwright.promotion.land.moved import BranchMovedError
@@ -178,16 +181,18 @@ def _finish_interrupted(root: Path, folder: Path) -> None:
         return
     if git(root, "merge-base", "--is-ancestor", journal.commit, "HEAD", accept=(0, 1, 128)).returncode == 0:
         await_index(root)
-        current = tuple(one for one in journal.files if _committed(root, one.path) == one.new)
+        committed = _committed(root, [one.path for one in journal.files])
+        current = tuple(one for one in journal.files if committed.get(one.path) == one.new)
         _bring_in_step(root, folder, _Journal(commit=journal.commit, files=current))
     _drop_journal(folder)
 
 
-def _committed(root: Path, path: str) -> str | None:
-    try:
-        return read_blob(root, "HEAD", path).oid
-    except UserError:
-        return None
+def _committed(root: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Object id of each of the files that the newest commit has, by path, whatever they hold."""
+    if not paths:
+        return {}
+    listed = git(root, "ls-tree", "-z", "--full-tree", "HEAD", "--", *paths).stdout.split("\0")[:-1]
+    return {path: entry.split()[2] for entry, _, path in (line.partition("\t") for line in listed)}
 
 
 def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
@@ -199,7 +204,8 @@ def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
     wanted = [one for one in journal.files if staged.get(one.path) == one.old]
     if wanted:
         lines = "".join(
-            f"{one.mode if one.new else 0} {one.new or '0' * len(one.old or '')}\t{one.path}\0" for one in wanted
+            f"{one.mode if one.new else 0} {one.new or '0' * len(one.old or '')}\t{one.path}\0"
+            for one in sorted(wanted, key=lambda one: one.new is not None)  # what goes may make room for what comes
         )
         wait_for_lock(lambda: _update_index(root, lines))
     stale = _stale(root, journal.files)
@@ -207,7 +213,8 @@ def _bring_in_step(root: Path, folder: Path, journal: _Journal) -> None:
     for path in stale:
         if path in gone:
             _remove(root, path)
-    if kept := [path for path in stale if path not in gone]:
+    made = [one.path for one in journal.files if one.old is None and _is_free(root, one.path)]
+    if kept := made + [path for path in stale if path not in gone]:
         _replace(root, folder, kept)
     with contextlib.suppress(ToolError):  # what it writes saves the next `git status` time, no more
         git(root, "update-index", "-q", "--refresh", accept=(0, 1))
@@ -235,11 +242,19 @@ def _staged(root: Path, paths: Sequence[str]) -> dict[str, str]:
 
 def _stale(root: Path, files: Sequence[_File]) -> list[str]:
     """The files of which the work tree still holds the content before the commit."""
-    made = [one.path for one in files if one.old is None and not (root / one.path).exists()]
-    there = [one for one in files if one.old is not None and (root / one.path).is_file()]
-    listed = "".join(f"{one.path}\n" for one in there)
-    oids = git(root, "hash-object", "--stdin-paths", stdin=listed).stdout.split() if there else []
-    return made + [one.path for one, oid in zip(there, oids, strict=True) if oid == one.old]
+    olds = {one.path: one.old for one in files if one.old is not None}
+    links = [path for path in olds if (root / path).is_symlink()]
+    there = [path for path in olds if path not in links and (root / path).is_file()]
+    oids = git(root, "hash-object", "--", *there).stdout.split() if there else []
+    found = dict(zip(there, oids, strict=True))
+    found |= {path: blob_id(os.fsencode((root / path).readlink()), like=olds[path] or "") for path in links}
+    return [path for path in olds if found.get(path) == olds[path]]
+
+
+def _is_free(root: Path, path: str) -> bool:
+    """Whether a file may be made in the work tree: nothing stands there, and no file where a folder is needed."""
+    above = [root / one for one in PurePosixPath(path).parents]
+    return not os.path.lexists(root / path) and not any(one.is_file() or one.is_symlink() for one in above[:-1])
 
 
 def _remove(root: Path, path: str) -> None:
@@ -260,7 +275,7 @@ def _replace(root: Path, folder: Path, paths: Sequence[str]) -> None:
         git(root, "checkout-index", "--force", f"--prefix={Path(side).resolve()}/", "--", *paths)
         for path in paths:
             fresh, target = Path(side) / path, root / path
-            if target.exists():
+            if target.exists() and _is_executable(target) == _is_executable(fresh):
                 shutil.copymode(target, fresh)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -269,6 +284,11 @@ def _replace(root: Path, folder: Path, paths: Sequence[str]) -> None:
                 if error.errno != errno.EXDEV:
                     raise
                 shutil.move(fresh, target)  # the Git folder lies on another disk
+
+
+def _is_executable(file: Path) -> bool:
+    """Whether Git takes a file for one."""
+    return bool(file.stat().st_mode & stat.S_IXUSR)
 
 
 def _write_journal(folder: Path, journal: _Journal) -> None:
