@@ -131,9 +131,6 @@ def _read_ahead(tree: CommitTree, places: Iterable[str]) -> None:
     """List what may be referred to and read its kustomizations at once, not with a program each."""
     for top in {place.partition("/")[0] for place in places if not place.startswith("..") and not is_remote(place)}:
         tree.list_whole(top)
-    near = {*places, "apps/components"}
-    tree.preload(
-        path
-        for path in tree.listed("apps")
-        if path.rpartition("/")[2] in KUSTOMIZATION_NAMES and any(path.startswith(f"{one}/") for one in near)
-    )
+    # Below these folders alone: the matrix comes here once for each app, and all of apps/ grows with the apps.
+    near = (path for one in {*places, "apps/components"} if one.startswith("apps/") for path, _ in tree.below(one))
+    tree.preload(path for path in near if path.rpartition("/")[2] in KUSTOMIZATION_NAMES)
