@@ -161,6 +161,7 @@ _ROWS = """
         origin
     FROM all_changes AS changes JOIN all_commits AS commits ON commits.seq = changes.seq
 """
+_NOTES = "SELECT id, seq, time, author, committer, text FROM all_messages"
 _NEWEST = _ROWS.replace("all_changes", "(SELECT *, max(seq) FROM all_changes GROUP BY environment, app)")
 """The last change of each app in each environment: SQLite takes the other columns from the row of the maximum."""
 
@@ -275,14 +276,15 @@ class Record:
         """Every commit whose message promotion reads, oldest first."""
         return self._notes
 
+    def notes_with(self, *words: str) -> tuple[Note, ...]:
+        """Those of them whose text has one of these words, oldest first: reading the trailers of all takes long."""
+        found = " OR ".join("instr(text, ?)" for _ in words)
+        rows = self._store.execute(f"{_NOTES} WHERE {found} ORDER BY seq, time", words)
+        return tuple(map(_as_note, rows))
+
     @cached_property
     def _notes(self) -> tuple[Note, ...]:
-        return tuple(
-            _as_note(row)
-            for row in self._store.execute(
-                "SELECT id, seq, time, author, committer, text FROM all_messages ORDER BY seq, time"
-            )
-        )
+        return tuple(map(_as_note, self._store.execute(f"{_NOTES} ORDER BY seq, time")))
 
     def approvals(self, environment: str, app: str) -> tuple[Note, ...]:
         """The commits that approve a release of an app for an environment, or withdraw approvals, oldest first."""
@@ -291,7 +293,7 @@ class Record:
     @cached_property
     def _approvals(self) -> dict[tuple[str, str], list[Note]]:
         found: dict[tuple[str, str], list[Note]] = {}
-        for note in self.notes():
+        for note in self.notes_with("Approves", "Decision"):
             places = {
                 (message.target, moved.app)
                 for message in note.messages
@@ -437,9 +439,7 @@ class Record:
         return found
 
     def _note_or_none(self, commit: str) -> Note | None:
-        row = self._store.execute(
-            "SELECT id, seq, time, author, committer, text FROM all_messages WHERE id = ?", (commit,)
-        ).fetchone()
+        row = self._store.execute(f"{_NOTES} WHERE id = ?", (commit,)).fetchone()
         return _as_note(row) if row else None
 
     def _landed(self, row: _Row) -> datetime.datetime:

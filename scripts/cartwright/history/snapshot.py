@@ -345,13 +345,20 @@ class Snapshot:
             UserError: the kustomization is not a plain text file, or can't be understood: file and line.
         """
         file = self.pins_file(environment, app)
-        text = self.tree.blob(file).text
-        pins = read_release(text, file).pins
+        pins = read_release(self.tree.blob(file).text, file).pins
+        return Release(file=file, pins=pins, tree=self.release_tree(environment, app))
+
+    def release_tree(self, environment: str, app: str) -> ReleaseTree | None:
+        """The files of an app's release; None where the overlay has none. What they pin is not read.
+
+        Raises:
+            UserError: its kustomization is not a plain text file.
+        """
         folder = self.release_folder(environment, app)
         if folder is None:
-            return Release(file=file, pins=pins)
+            return None
         files = {path.removeprefix(f"{folder}/"): entry for path, entry in self.tree.below(folder)}
-        return Release(file=file, pins=pins, tree=ReleaseTree(files=files, text=text, like=self.head.commit))
+        return ReleaseTree(files=files, text=self.tree.blob(f"{folder}/{FILE}").text, like=self.head.commit)
 
     def with_texts(self, texts: Mapping[str, str]) -> Snapshot:
         """The repository with more files of text, by path; its environments stay as they are."""

@@ -104,7 +104,7 @@ class InForce:
     def _notes(self) -> Mapping[tuple[str, int], Sequence[Note]]:
         """The commits that end decisions or approve gates, by environment and place."""
         found: dict[tuple[str, int], list[Note]] = {}
-        for note in self._record.notes():
+        for note in self._record.notes_with("Decision"):
             message = note.message
             if message is not None and message.target and message.decision in _NOTED:
                 found.setdefault((message.target, note.landed), []).append(note)

@@ -214,12 +214,12 @@ def _differs(context: Context, upstream: Running, here: Running) -> bool:
         return upstream.tree != here.tree
     if not_run(upstream.pins, here.pins):
         return True
-    tree = context.snapshot.release(here.environment, here.app).tree
+    tree = context.snapshot.release_tree(here.environment, here.app)
     return tree is not None and has_other_config(context.snapshot, upstream.environment, here.app, tree)
 
 
 def _behind(context: Context, environment: str, app: str) -> tuple[str, ...]:
-    tree = context.snapshot.release(environment, app).tree if context.record.running(environment, app) else None
+    tree = context.snapshot.release_tree(environment, app)
     return commits_behind(context.snapshot, context.record, tree) if tree is not None else ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cartwright.history.record import Record
 from cartwright.history.snapshot import Snapshot
+from cartwright.promotion.audit.changes import explain
 from cartwright.promotion.audit.verify import Finding, verify
 
 __all__ = ["hand_edit"]
@@ -15,11 +16,13 @@ def hand_edit(snapshot: Snapshot, record: Record, environment: str, app: str) ->
     Raises:
         UserError: environments/record.yaml does not fit its schema: file and line.
     """
-    record = record.only(app)
-    running = next(iter(record.events(environment=environment, app=app)), None)
-    if running is None or running.tree is None:
+    events = record.events(environment=environment, app=app)
+    if not events or events[0].tree is None:
         return None
-    for one in verify(snapshot, record).findings:
+    running = events[0]
+    if record.cut is None and explain(record, events)[0].kind != "edit":
+        return None  # its trailers tell of it; judging all that came before takes long
+    for one in verify(snapshot, record.only(app)).findings:
         if (one.event.environment, one.event.index) == (environment, running.index):
             return one if any(reason.code == "hand-edit" for reason in one.reasons) else None
     return None

@@ -104,7 +104,9 @@ class Case:
         Raises:
             UserError: the overlay can't be read.
         """
-        return carried_release(snapshot or self.context.snapshot, environment, self.app, bring=self._bring).config
+        snapshot = snapshot or self.context.snapshot
+        tree = snapshot.release_tree(environment, self.app)
+        return tree.config if tree else carried_release(snapshot, environment, self.app, bring=self._bring).config
 
     @property
     def _bring(self) -> tuple[str, ...]:
