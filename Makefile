@@ -96,6 +96,7 @@ images: setup ## build the services' images, and stand-ins for images of others
 bench: setup ## print the figures that the docs quote
 	@.venv/bin/python -m benchmarks.check
 	@.venv/bin/python -m benchmarks.policies
+	@.venv/bin/python -m benchmarks.promote
 	@.venv/bin/python -m benchmarks.releases
 	@.venv/bin/python -m benchmarks.tools
 	@.venv/bin/python -m benchmarks.up

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
 
 from cartwright.history.bases import bases_of, content_of
 from cartwright.history.release import Release
@@ -40,6 +39,12 @@ def carried_release(snapshot: Snapshot, environment: str, app: str, *, bring: Co
         UserError: the overlay can't be read, refers to a symbolic link or to files that a release can't hold, or to
             nothing outside of its own folder: file and line.
     """
+    if not bring:
+        return snapshot.tree.once(("carried", environment, app), lambda: _carried(snapshot, environment, app, ()))
+    return _carried(snapshot, environment, app, bring)
+
+
+def _carried(snapshot: Snapshot, environment: str, app: str, bring: Collection[str]) -> Release:
     release = snapshot.release(environment, app)
     if release.tree is not None:
         return release
@@ -79,7 +84,7 @@ def _switched_on(snapshot: Snapshot, source: str, app: str) -> Iterator[str]:
             continue
         file = snapshot.overlay_file(environment, app)
         folder = posixpath.dirname(file)
-        for name in _named(content_of(snapshot.tree.text(file), file)):
+        for name in _named(snapshot.tree, file):
             path = join(file, name)
             inside = path.removeprefix(f"{folder}/{FOLDER}/")
             # What went from main is carried no longer: the overlay can't be promoted to until it lets go of it.
@@ -95,8 +100,10 @@ def _begun_with(tree: CommitTree, beginning: Beginning) -> Iterator[str]:
             yield path
 
 
-def _named(content: dict[str, Any]) -> Iterator[str]:
-    return (name for _, name, _ in references(content))
+def _named(tree: CommitTree, file: str) -> tuple[str, ...]:
+    """What a kustomization refers to, as it is written; overlays of many apps have the same text."""
+    text = tree.text(file)
+    return tree.once(("named", text), lambda: tuple(name for _, name, _ in references(content_of(text, file))))
 
 
 def _closure(tree: CommitTree, path: str, file: str) -> Iterable[str]:
@@ -105,7 +112,7 @@ def _closure(tree: CommitTree, path: str, file: str) -> Iterable[str]:
         return [path]
     if kustomization_file(tree, path) is None:
         raise UserError(f"no file and no kustomization at {path}, so it can't be carried", file=file)
-    return find_closure(tree, path).files
+    return tree.once(("closure", path), lambda: find_closure(tree, path).files)
 
 
 def _exists(tree: CommitTree, path: str) -> bool:

@@ -6,12 +6,13 @@ same content, and the overlay names the same bases: the time in which all of tha
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cartwright.history.record import Record
-from cartwright.history.releasetree import FILE, ReleaseTree
+from cartwright.history.releasetree import FILE, STAND_IN, ReleaseTree, masked
 from cartwright.history.store import BASES
 from cartwright.yaml.read import load
 
@@ -53,7 +54,13 @@ def ran_in(record: Record, tree: ReleaseTree, overlay: str, *, before: int | Non
 
 def listed_bases(tree: ReleaseTree) -> tuple[str, ...]:
     """The bases that a release names, by their path in the repository."""
-    data = load(tree.text, FILE)
+    found = _listed(masked(tree.text))
+    return _listed(tree.text) if any(STAND_IN in one for one in found) else found
+
+
+@functools.lru_cache(maxsize=10_000)
+def _listed(text: str) -> tuple[str, ...]:
+    data = load(text, FILE)
     return tuple(map(str, data.get("resources") or ())) if isinstance(data, dict) else ()
 
 

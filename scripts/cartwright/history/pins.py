@@ -14,14 +14,12 @@ import yaml
 
 from cartwright.history.pinned import Pinned
 from cartwright.history.release import read_release
+from cartwright.history.releasetree import MOVED, STAND_IN
 from cartwright.yaml.compose import MERGE, STRING
 
 __all__ = ["read_pins"]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MOVED = re.compile(r"(?m)^([ -]*(?:newTag|digest): *)([0-9A-Za-z][0-9A-Za-z_.]*(?::[0-9a-f]+)?)(?= *(?:#.*)?$)")
-"""What most commits change of an overlay: a tag or a digest that stands on its line without quotes."""
-_STAND_IN = "cartwright0stand0in0"
 
 
 class _NotPlainError(Exception):
@@ -44,16 +42,16 @@ def read_pins(text: str, file: str) -> tuple[Pinned, ...]:
 
 def _read_fast(text: str) -> list[Pinned]:
     """What the text pins. An overlay's history differs in tags and digests: the text around them is read once."""
-    if _STAND_IN in text:
+    if STAND_IN in text:
         return list(_compose(text))
     values: dict[str, str] = {}
 
     def take(found: re.Match[str]) -> str:
-        name = f"{_STAND_IN}{len(values)}"
+        name = f"{STAND_IN}{len(values)}"
         values[name] = found[2]
         return found[1] + name
 
-    pins = _compose(_MOVED.sub(take, text))
+    pins = _compose(MOVED.sub(take, text))
     told = [part for pin in pins for part in (pin.tag, pin.digest) if part in values]
     if len(told) != len(values):  # one stands elsewhere, such as in a block of text, or goes on in the next line
         return list(_compose(text))

@@ -194,6 +194,7 @@ class Record:
         self._environments = None if environments is None else frozenset(environments)
         self._apps = None if apps is None else frozenset(apps)
         self._clusters = clusters or {}
+        self._timelines: dict[tuple[str, str], tuple[Running, ...]] = {}
 
     def only(self, app: str) -> Record:
         """The record of one app alone, from what was read already."""
@@ -226,6 +227,11 @@ class Record:
 
     def timeline(self, environment: str, app: str) -> tuple[Running, ...]:
         """Everything that ran there, newest first."""
+        if (environment, app) not in self._timelines:
+            self._timelines[environment, app] = self._timeline(environment, app)
+        return self._timelines[environment, app]
+
+    def _timeline(self, environment: str, app: str) -> tuple[Running, ...]:
         rows = self._rows("WHERE environment = ? AND app = ? ORDER BY changes.seq", self._place(environment, app), app)
         found = []
         for row, following in zip_longest(rows, rows[1:]):
@@ -243,6 +249,16 @@ class Record:
             where.append("app = ?")
             values.append(app)
         rows = self._rows(f"WHERE {' AND '.join(where)} ORDER BY changes.seq, environment, app", *values)
+        return tuple(reversed(self._events(rows)))
+
+    def newest(self, environment: str, app: str) -> Event | None:
+        """The last change of an app in an environment; None where there was none."""
+        words = "WHERE environment = ? AND app = ? ORDER BY changes.seq DESC LIMIT 2"
+        rows = self._rows(words, self._place(environment, app), app)
+        return self._events(rows[::-1])[-1] if rows else None
+
+    def _events(self, rows: Sequence[_Row]) -> list[Event]:
+        """The changes, oldest first; what was before the first one of an app is taken to be nothing."""
         notes = {note.commit: note for note in self.notes()} if len(rows) > 50 else None
         landing: Callable[[str], Note | None] = self._note_or_none if notes is None else notes.get
         before: dict[tuple[str, str], Event] = {}
@@ -270,7 +286,7 @@ class Record:
                 )
             )
             before[row.environment, row.app] = found[-1]
-        return tuple(reversed(found))
+        return found
 
     def notes(self) -> tuple[Note, ...]:
         """Every commit whose message promotion reads, oldest first."""

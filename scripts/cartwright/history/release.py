@@ -11,7 +11,7 @@ import yaml
 from cartwright.history.pinned import Pinned
 from cartwright.history.releasetree import ReleaseTree
 from cartwright.kernel.errors import UserError
-from cartwright.yaml.compose import MERGE, STRING, Composition, compose
+from cartwright.yaml.compose import MERGE, STRING, Composition, compose_fast
 
 __all__ = ["Pin", "Release", "digests_of", "read_release"]
 
@@ -126,7 +126,7 @@ def read_release(text: str, file: str) -> Release:
     Raises:
         UserError: not YAML, not one kustomization, or its ``images`` are not what kustomize reads: file and line.
     """
-    composition = compose(text, file)
+    composition = compose_fast(text, file)
     filled = [index for index, node in enumerate(composition.documents) if isinstance(node, yaml.MappingNode)]
     empty = [node for node in composition.documents if isinstance(node, yaml.ScalarNode) and not node.value]
     if len(filled) != 1 or len(empty) != len(composition.documents) - 1:

@@ -10,7 +10,9 @@ configuration has an id of its own: that of the same tree without the images.
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +27,18 @@ from cartwright.tree.closure import kustomization_file
 from cartwright.tree.repository import Tree
 from cartwright.yaml.scalars import scalar
 
-__all__ = ["FILE", "FOLDER", "Entry", "ReleaseTree", "config_id", "pins_file", "render_kustomization", "require_plain"]
+__all__ = [
+    "FILE",
+    "FOLDER",
+    "MOVED",
+    "STAND_IN",
+    "Entry",
+    "ReleaseTree",
+    "config_id",
+    "pins_file",
+    "render_kustomization",
+    "require_plain",
+]
 
 FOLDER = "release"
 """Folder of an overlay that holds its release."""
@@ -33,6 +46,10 @@ FILE = "kustomization.yaml"
 """The kustomization of a release, below that folder."""
 Entry = tuple[str, str]
 """Mode and object id of a file."""
+MOVED = re.compile(r"(?m)^([ -]*(?:newTag|digest): *)([0-9A-Za-z][0-9A-Za-z_.]*(?::[0-9a-f]+)?)(?= *(?:#.*)?$)")
+"""What most commits change of a kustomization: a tag or a digest that stands on its line without quotes."""
+STAND_IN = "cartwright0stand0in0"
+"""Stands for it, where many texts that differ in it are read once."""
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOTE = "# Written by `cartwright promote`. Do not edit: what stands below release/ comes here by a promotion alone."
 
@@ -93,7 +110,21 @@ def config_id(entries: Mapping[str, Entry], text: str, *, like: str) -> str:
 
 
 def _without_images(text: str) -> str:
-    """What a release's kustomization says besides images, in one form; as it stands where it can't be read."""
+    """What a release's kustomization says besides images, in one form; as it stands where it can't be read.
+
+    Most kustomizations differ in tags and digests alone: the text around them is read once.
+    """
+    said = _without(masked(text))
+    return _without(text) if STAND_IN in said else said
+
+
+def masked(text: str) -> str:
+    """A kustomization without the tags and digests that most commits change, for a reader of the text around them."""
+    return MOVED.sub(rf"\g<1>{STAND_IN}", text)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _without(text: str) -> str:
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader, in C where there is one)
     except yaml.YAMLError:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 from cartwright.history.git import Blob, Head
 from cartwright.history.log import read_blobs
@@ -36,6 +36,7 @@ _LISTED = ("argocd", "clusters", "environments")
 """Top folders that say which apps there are and what they run; others are listed when somebody walks them."""
 _FILES = frozenset({"100644", "100755", "120000"})
 """Modes of what can be read as a file."""
+T = TypeVar("T")
 _FEW = 5
 """So many apps are looked up one by one before all of them are."""
 
@@ -56,6 +57,19 @@ class CommitTree:
     """What was looked up and is not there."""
     _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     """What was read, by object id."""
+    _facts: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was worked out of the files, see :meth:`once`."""
+
+    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """What ``make`` returns, worked out once for this commit: many apps ask the same of a file they share.
+
+        Args:
+            key: what is asked, and of what.
+        """
+        if key not in self._facts:
+            self._facts[key] = make()
+        found: T = self._facts[key]
+        return found
 
     def entry(self, path: str) -> tuple[str, str] | None:
         """Mode and object id; None where there is nothing at that path."""
@@ -78,9 +92,11 @@ class CommitTree:
         """List every file of the top folder that a path lies in, unless it is known."""
         top = path.partition("/")[0]
         if top not in self._listed:
-            self._modes.update(_list(self.repository, self.commit, [top], recursive=True))
+            found = _list(self.repository, self.commit, [top], recursive=True)
+            self._modes.update(found)
             self._listed.add(top)
-            self.__dict__.pop("_folders", None)
+            if "_folders" in self.__dict__:
+                _note_folders(found, self._folders)
             self.__dict__.pop("_sorted", None)
 
     def with_texts(self, texts: Mapping[str, str]) -> CommitTree:
@@ -93,6 +109,7 @@ class CommitTree:
             _modes={**self._modes, **{path: ("100644", oid) for path, oid in made.items()}},
             _absent=self._absent - made.keys(),
             _contents={**self._contents, **contents},
+            _facts={},
         )
 
     def preload(self, paths: Iterable[str]) -> None:
@@ -172,9 +189,10 @@ class CommitTree:
     def below(self, folder: str) -> Iterator[tuple[str, tuple[str, str]]]:
         """Path, mode and object id of everything below a folder, hidden files and links too."""
         self.list_whole(folder)
-        place = bisect_left(self._sorted, f"{folder}/")
-        for path in islice(self._sorted, place, None):
-            if not path.startswith(f"{folder}/"):
+        known, begin = self._sorted, f"{folder}/"
+        for place in range(bisect_left(known, begin), len(known)):
+            path = known[place]
+            if not path.startswith(begin):
                 return
             yield path, self._modes[path]
 
@@ -210,16 +228,7 @@ class CommitTree:
     def _folders(self) -> dict[str, set[str]]:
         """Names of the folders in each folder; the top is the empty name."""
         found: dict[str, set[str]] = {"": set()}
-
-        def note(folder: str) -> None:
-            if folder not in found:
-                found[folder] = set()
-                parent, _, name = folder.rpartition("/")
-                note(parent)
-                found[parent].add(name)
-
-        for folder in {path.rpartition("/")[0] for path in self._modes if path.partition("/")[0] in self._listed}:
-            note(folder)
+        _note_folders((path for path in self._modes if path.partition("/")[0] in self._listed), found)
         return found
 
 
@@ -357,6 +366,9 @@ class Snapshot:
         folder = self.release_folder(environment, app)
         if folder is None:
             return None
+        return self.tree.once(("release", folder), lambda: self._release_in(folder))
+
+    def _release_in(self, folder: str) -> ReleaseTree:
         files = {path.removeprefix(f"{folder}/"): entry for path, entry in self.tree.below(folder)}
         return ReleaseTree(files=files, text=self.tree.blob(f"{folder}/{FILE}").text, like=self.head.commit)
 
@@ -367,6 +379,20 @@ class Snapshot:
     def state(self, environment: str) -> State:
         """Holds and freezes of an environment."""
         return read_state(self.tree, environment)
+
+
+def _note_folders(paths: Iterable[str], found: dict[str, set[str]]) -> None:
+    """Add the folders in which files stand to the names of the folders in each folder."""
+
+    def note(folder: str) -> None:
+        if folder not in found:
+            found[folder] = set()
+            parent, _, name = folder.rpartition("/")
+            note(parent)
+            found[parent].add(name)
+
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        note(folder)
 
 
 def read_release_tree(root: Path, tree: str) -> ReleaseTree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,14 @@ import yaml
 from cartwright.kernel.errors import UserError
 from cartwright.yaml.scalars import needs_quotes
 
-__all__ = ["MERGE", "STRING", "Composition", "Step", "compose"]
+__all__ = ["MERGE", "STRING", "Composition", "Step", "compose", "compose_fast"]
 
 Step = str | int
 STRING = "tag:yaml.org,2002:str"
 MERGE = "tag:yaml.org,2002:merge"
+_Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SPECIAL = re.compile("[&*!\\t\ufeff]")
+"""Marks of anchors, aliases and tags; what libyaml and the slower composer do not read alike."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,13 @@ class Composition:
     file: str
     """What messages call the text."""
     documents: tuple[yaml.Node, ...]
-    tokens: dict[int, yaml.ScalarToken] = field(repr=False)
+    tokens: dict[int, yaml.ScalarToken] = field(default_factory=dict, repr=False)
     """The token of each scalar, by the index at which it ends: a node's own start includes its anchor and tag."""
-    anchors: dict[int, str] = field(repr=False)
+    anchors: dict[int, str] = field(default_factory=dict, repr=False)
     """Name of a node's anchor, by the node's ``id``."""
-    uses: dict[int, list[int]] = field(repr=False)
+    uses: dict[int, list[int]] = field(default_factory=dict, repr=False)
     """One-based lines of the aliases of a node, by the node's ``id``."""
-    aliases: dict[tuple[int, int], int] = field(repr=False)
+    aliases: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
     """One-based line of an alias, by where it stands: ``id`` of the mapping or sequence, and ``id`` of the key node or
     the index."""
 
@@ -98,6 +102,30 @@ def compose(text: str, file: str) -> Composition:
     Raises:
         UserError: syntax error, or a key that stands twice in one mapping, with file and line.
     """
+    composition = _compose(text, file)
+    for mapping in _mappings(composition.documents):
+        _refuse_twice(composition, mapping)
+    return composition
+
+
+def compose_fast(text: str, file: str) -> Composition:
+    """As :func:`compose`, by libyaml where the text has nothing of which only the slower composer keeps the place.
+
+    Without tokens and anchors: to read by, not to edit by.
+    """
+    if not _SPECIAL.search(text):
+        try:
+            documents = tuple(node for node in yaml.compose_all(text, Loader=_Fast) if node is not None)
+        except (yaml.YAMLError, RecursionError):
+            return compose(text, file)  # which says what is wrong with it
+        composition = Composition(text=text, file=file, documents=documents)
+        for mapping in _mappings(documents):
+            _refuse_twice(composition, mapping)
+        return composition
+    return compose(text, file)
+
+
+def _compose(text: str, file: str) -> Composition:
     documents: list[yaml.Node] = []
     try:
         loader = _Composer(text)
@@ -114,7 +142,7 @@ def compose(text: str, file: str) -> Composition:
         raise UserError(f"YAML: {problem}", file=file, line=mark.line + 1 if mark else None) from error
     except RecursionError as error:
         raise UserError("YAML: is nested too deeply", file=file) from error
-    composition = Composition(
+    return Composition(
         text=text,
         file=file,
         documents=tuple(documents),
@@ -123,9 +151,6 @@ def compose(text: str, file: str) -> Composition:
         uses=loader.uses,
         aliases=loader.alias_places,
     )
-    for mapping in _mappings(composition.documents):
-        _refuse_twice(composition, mapping)
-    return composition
 
 
 def _mappings(documents: Sequence[yaml.Node]) -> Iterator[yaml.MappingNode]:

@@ -16,11 +16,10 @@ def hand_edit(snapshot: Snapshot, record: Record, environment: str, app: str) ->
     Raises:
         UserError: environments/record.yaml does not fit its schema: file and line.
     """
-    events = record.events(environment=environment, app=app)
-    if not events or events[0].tree is None:
+    running = record.newest(environment, app)
+    if running is None or running.tree is None:
         return None
-    running = events[0]
-    if record.cut is None and explain(record, events)[0].kind != "edit":
+    if record.cut is None and explain(record, [running])[0].kind != "edit":
         return None  # its trailers tell of it; judging all that came before takes long
     for one in verify(snapshot, record.only(app)).findings:
         if (one.event.environment, one.event.index) == (environment, running.index):
